@@ -1,0 +1,15 @@
+//! The messages of `uplink.proto` and the service around them, as generated.
+//!
+//! Nothing outside `convert` looks into what a peer sent; what this module decodes is unchecked.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    elided_lifetimes_in_paths,
+    clippy::all,
+    clippy::as_conversions,
+    reason = "generated code; the comments stand in uplink.proto"
+)]
+
+tonic::include_proto!("mailsonde.v1");
