@@ -1,1 +1,19 @@
-//! x
+//! Mailsonde's agent: sends real test mail from where it stands, times it phase by phase, and reports
+//! what it saw to a collector.
+//!
+//! Imports run downwards only: `cli, app -> schedule, runner, uplink -> probe, outbox -> mail -> net`.
+//! Absent on purpose: any listening port, and any judgement beyond a single run.
+
+pub mod cli;
+
+pub mod config;
+
+pub mod probe;
+
+pub mod mail;
+
+pub mod net;
+
+pub mod secret;
+pub mod stopwatch;
+pub mod transcript;
