@@ -30,8 +30,8 @@ impl Check {
     pub fn slot_at_or_after(&self, from: WallTime) -> WallTime {
         let cadence = i64::try_from(as_us(self.cadence).max(1)).unwrap_or(i64::MAX);
         let offset = i64::try_from(as_us(self.slot_offset)).unwrap_or(0) % cadence;
-        let from_us = from.as_ns().div_euclid(1_000)
-            + i64::from(from.as_ns().rem_euclid(1_000) != 0);
+        let from_us =
+            from.as_ns().div_euclid(1_000) + i64::from(from.as_ns().rem_euclid(1_000) != 0);
         let periods = (from_us - offset).div_euclid(cadence)
             + i64::from((from_us - offset).rem_euclid(cadence) != 0);
         WallTime::from_ns((periods * cadence + offset).saturating_mul(1_000))
@@ -114,7 +114,9 @@ mod tests {
     #[test]
     fn slots_between_counts_the_first_and_not_the_last() {
         let c = check(60, 7);
-        for (from, until, slots) in [(0, 7, 0), (0, 8, 1), (7, 67, 1), (7, 68, 2), (8, 3608, 60), (9, 3, 0)] {
+        for (from, until, slots) in
+            [(0, 7, 0), (0, 8, 1), (7, 67, 1), (7, 68, 2), (8, 3608, 60), (9, 3, 0)]
+        {
             let counted = c.slots_between(WallTime::from_s(from), WallTime::from_s(until));
             assert_eq!(counted, slots, "{from}..{until}");
         }

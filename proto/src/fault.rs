@@ -148,7 +148,8 @@ mod tests {
             ("5.+7.1", None),
             ("", None),
         ] {
-            let expected = expected.map(|(class, subject, detail)| EnhancedCode { class, subject, detail });
+            let expected =
+                expected.map(|(class, subject, detail)| EnhancedCode { class, subject, detail });
             assert_eq!(text.parse().ok(), expected, "{text}");
         }
         assert_eq!(

@@ -23,9 +23,7 @@ pub mod journal;
 
 pub use check::{Check, SettingsDigest};
 pub use fault::{EnhancedCode, Fault, FaultClass};
-pub use observation::{
-    Cause, Fact, Finding, Observation, RunId, Severity, Verdict, VoidReason,
-};
+pub use observation::{Cause, Fact, Finding, Observation, RunId, Severity, Verdict, VoidReason};
 pub use phase::Phase;
 pub use time::{Clock, WallTime};
 pub use vantage::{AgentId, Epoch, VantagePoint};

@@ -56,9 +56,14 @@ mod tests {
 
     #[test]
     fn a_phase_within_its_own_uncertainty_is_not_known() {
-        for (duration_us, uncertainty_us, known) in
-            [(10, 0, true), (0, 0, true), (10, 9, true), (10, 10, false), (-500, 499, true), (-1, 500_000, false)]
-        {
+        for (duration_us, uncertainty_us, known) in [
+            (10, 0, true),
+            (0, 0, true),
+            (10, 9, true),
+            (10, 10, false),
+            (-500, 499, true),
+            (-1, 500_000, false),
+        ] {
             let phase = Phase { name: "transit".into(), start_us: 0, duration_us, uncertainty_us };
             assert_eq!(phase.is_known(), known, "{duration_us} ± {uncertainty_us}");
         }

@@ -9,6 +9,8 @@
     elided_lifetimes_in_paths,
     clippy::all,
     clippy::as_conversions,
+    clippy::too_many_lines,
+    clippy::allow_attributes_without_reason,
     reason = "generated code; the comments stand in uplink.proto"
 )]
 
