@@ -4,8 +4,8 @@
 
 // pub mod cli;
 
-// pub mod config;
-// pub mod control;
+pub mod config;
+pub mod control;
 pub mod identity;
 
 pub mod folder;
