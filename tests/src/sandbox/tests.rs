@@ -90,8 +90,7 @@ fn a_user_is_printed_without_the_password() {
 async fn the_ca_is_written_where_asked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    let running =
-        start(SandboxOptions { ca_pem_file: Some(path.clone()), ..options() }).await;
+    let running = start(SandboxOptions { ca_pem_file: Some(path.clone()), ..options() }).await;
     let written = std::fs::read_to_string(path).unwrap();
     assert_eq!(written, running.sandbox.ca_pem());
     assert!(written.starts_with("-----BEGIN CERTIFICATE-----"));

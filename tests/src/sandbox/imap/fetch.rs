@@ -16,10 +16,7 @@ use crate::sandbox::message::Message;
 type ItemName = MessageDataItemName<'static>;
 
 /// What is asked for, macros written out; UID commands always give the UID.
-pub(super) fn wanted(
-    names: MacroOrMessageDataItemNames<'static>,
-    by_uid: bool,
-) -> Vec<ItemName> {
+pub(super) fn wanted(names: MacroOrMessageDataItemNames<'static>, by_uid: bool) -> Vec<ItemName> {
     let mut names = match names {
         MacroOrMessageDataItemNames::Macro(shorthand) => shorthand.expand().to_static(),
         MacroOrMessageDataItemNames::MessageDataItemNames(names) => names,

@@ -113,10 +113,7 @@ impl Line {
         self.send(handle).await
     }
 
-    pub(super) async fn finish_authenticate(
-        &mut self,
-        status: Status<'static>,
-    ) -> io::Result<()> {
+    pub(super) async fn finish_authenticate(&mut self, status: Status<'static>) -> io::Result<()> {
         let handle = self.server.authenticate_finish(status).or(Err(out_of_order()))?;
         self.send(handle).await
     }

@@ -63,6 +63,8 @@ impl View {
         if self.changes.changed().await.is_err() {
             std::future::pending().await
         }
+        // Waiting counts as having looked; `catch_up` has yet to look.
+        self.changes.mark_changed();
     }
 
     /// What the client must be told; EXPUNGE only where it may be.

@@ -134,8 +134,7 @@ async fn junk_and_late_messages_go_where_and_when_they_should() {
     let delay = Delay::from_millis(150, 0);
     let late_by = Duration::from_millis(150);
     let flaky = Flaky { late: 1.0, late_by, ..Flaky::default() };
-    let running =
-        start(SandboxOptions { flaky, delivery_delay: delay, ..options() }).await;
+    let running = start(SandboxOptions { flaky, delivery_delay: delay, ..options() }).await;
     let mut inbox = running.reader("INBOX").await;
     running.send(ALICE, &message("late", "")).await;
     let accepted = running.sandbox.house.clock.monotonic();

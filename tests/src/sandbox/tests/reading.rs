@@ -96,7 +96,12 @@ async fn examine_changes_nothing() {
     let running = start(options()).await;
     running.send(ALICE, &message("x", "")).await;
     let mut reader = running.reader("Junk").await;
-    soon(async { while running.sandbox.tally().delivered == 0 { reader.noop().await; } }).await;
+    soon(async {
+        while running.sandbox.tally().delivered == 0 {
+            reader.noop().await;
+        }
+    })
+    .await;
     let told = reader.raw("EXAMINE INBOX").await.unwrap();
     assert!(told.contains(&Data::Exists(1)) && told.contains(&Data::Recent(1)), "{told:?}");
     assert!(reader.raw("UID STORE 1 +FLAGS (\\Deleted)").await.is_err());
