@@ -154,7 +154,8 @@ pub enum SandboxError {
     },
 }
 
-/// A running mail server; dropping it ends it, cancelling its token and [`Sandbox::join`] end it in order.
+/// A running mail server. Dropping it ends it; cancelling its token and [`Sandbox::join`] end it in
+/// order.
 #[derive(Debug)]
 pub struct Sandbox {
     addresses: Listen,

@@ -1,6 +1,7 @@
 //! Joins imap-next's server state to a connection: bounded input, output sent as it is made.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use imap_next::imap_types::core::{Text, Vec1};
@@ -19,6 +20,8 @@ const LONGEST_COMMAND: u32 = 64 << 10;
 /// Output is sent on when this much has come together, so that FETCH does not pile up.
 const SEND_FROM: usize = 32 << 10;
 const READ_AT_ONCE: usize = 8 << 10;
+/// A client that does not read its responses for so long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What comes from the client.
 pub(super) enum Input {
@@ -133,10 +136,13 @@ impl Line {
 
     /// Writes what is waiting. Safe to drop in the middle: what was written is forgotten at once.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        while self.output.has_remaining() {
-            self.wire.write_buf(&mut self.output).await?;
-        }
-        self.wire.flush().await
+        let sent = async {
+            while self.output.has_remaining() {
+                self.wire.write_buf(&mut self.output).await?;
+            }
+            self.wire.flush().await
+        };
+        tokio::time::timeout(SEND_TIMEOUT, sent).await?
     }
 
     pub(super) async fn close(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imap_next::imap_types::command::CommandBody;
 use imap_next::imap_types::core::{Charset, Vec1};
 use imap_next::imap_types::fetch::MacroOrMessageDataItemNames;
-use imap_next::imap_types::flag::{Flag, FlagPerm, StoreResponse, StoreType};
+use imap_next::imap_types::flag::{FlagPerm, StoreResponse, StoreType};
 use imap_next::imap_types::mailbox::Mailbox as Name;
 use imap_next::imap_types::response::{Code, Data};
 use imap_next::imap_types::sequence::SequenceSet;
@@ -76,7 +76,6 @@ impl Session {
                 self.fetch(&sequence_set, macro_or_item_names, uid).await
             }
             CommandBody::Store { sequence_set, kind, response, flags, uid } => {
-                let flags: Vec<Flag<'_>> = flags;
                 let wish =
                     StoreWish { kind, response, flags: view::from_names(&flags), by_uid: uid };
                 self.store(&sequence_set, wish).await

@@ -70,10 +70,8 @@ impl View {
     /// What the client must be told; EXPUNGE only where it may be.
     pub(super) fn catch_up(&mut self, expunges: bool) -> Vec<Data<'static>> {
         let stale = self.changes.has_changed().unwrap_or_default();
-        if !stale && !(expunges && self.owes_expunges) {
-            return Vec::new();
-        }
-        self.compare(expunges)
+        let owing = expunges && self.owes_expunges;
+        if stale || owing { self.compare(expunges) } else { Vec::new() }
     }
 
     pub(super) fn len(&self) -> u32 {

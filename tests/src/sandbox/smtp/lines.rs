@@ -1,6 +1,7 @@
 //! Lines in, replies out, and the bytes of DATA: everything bounded.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
@@ -12,6 +13,8 @@ const LONGEST_LINE: u64 = 12_288;
 const MOST_SKIPPED: usize = 1 << 20;
 /// DATA is read in pieces of at most this much; a longer text line is taken in several.
 const PIECE: u64 = 8_192;
+/// A client that does not read its replies for so long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What came from the client.
 pub(super) enum Line {
@@ -99,8 +102,11 @@ impl Lines {
 
     pub(super) async fn send(&mut self, text: &str) -> io::Result<()> {
         let wire = self.reader.get_mut();
-        wire.write_all(text.as_bytes()).await?;
-        wire.flush().await
+        let sent = async {
+            wire.write_all(text.as_bytes()).await?;
+            wire.flush().await
+        };
+        tokio::time::timeout(SEND_TIMEOUT, sent).await?
     }
 
     pub(super) async fn close(&mut self) -> io::Result<()> {
