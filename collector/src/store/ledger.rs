@@ -30,9 +30,10 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use marks::WINDOW;
 pub use record::{Entry, GapReason, Unreadable};
+pub use writer::Wanted;
 
 use marks::Marks;
-use writer::{Request, Wanted, Writer};
+use writer::{Request, Writer};
 
 /// Requests that may wait for the writer.
 const QUEUE: usize = 1_024;
@@ -181,10 +182,22 @@ impl Ledger {
     }
 
     async fn ask(&self, source: Source, wanted: Wanted) -> Result<Stored, LedgerError> {
+        self.offer(source, wanted).await?.await.ok().ok_or(LedgerError::Closed)?
+    }
+
+    /// Puts a wish in the writer's queue, in order; the answer comes when all of it is on disk.
+    ///
+    /// # Errors
+    /// When the writer is gone.
+    pub async fn offer(
+        &self,
+        source: Source,
+        wanted: Wanted,
+    ) -> Result<oneshot::Receiver<Result<Stored, LedgerError>>, LedgerError> {
         let (answer, answered) = oneshot::channel();
         let request = Request { source, wanted, answer };
         self.requests.send(request).await.ok().ok_or(LedgerError::Closed)?;
-        answered.await.ok().ok_or(LedgerError::Closed)?
+        Ok(answered)
     }
 
     /// Where readers find out what is committed.

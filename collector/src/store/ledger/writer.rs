@@ -20,13 +20,37 @@ const GROUP_REQUESTS: usize = 512;
 /// The quarantine keeps the last of what was refused, not all of it for ever.
 const QUARANTINE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What the writer is asked to do.
-pub(super) enum Wanted {
-    Batch { first: u64, observations: Vec<Bytes> },
+/// What the writer is asked to do. Cheap to clone: observations are shared.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Store observations; an empty one stands for one that was refused as malformed.
+    Batch {
+        /// The sequence of the first.
+        first: u64,
+        /// As the agent sent them.
+        observations: Vec<Bytes>,
+    },
+    /// Store that sequences will never come.
     Tombstone(Tombstone),
-    Malformed { sequence: u64, bytes: Bytes },
-    Greeting { oldest: u64 },
-    Retain { time: WallTime, read: u64 },
+    /// Keep what is no observation in quarantine.
+    Malformed {
+        /// Its sequence.
+        sequence: u64,
+        /// What it is.
+        bytes: Bytes,
+    },
+    /// Declare what is missing before an agent's oldest.
+    Greeting {
+        /// The oldest sequence that the agent still has.
+        oldest: u64,
+    },
+    /// Remove segments that ended before a time, as far as the pipeline has read.
+    Retain {
+        /// Records that came before this may go.
+        time: WallTime,
+        /// The pipeline's cursor.
+        read: u64,
+    },
 }
 
 impl Wanted {
