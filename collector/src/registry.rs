@@ -1,25 +1,28 @@
 //! Which agents there are, what each runs, and whether it is here.
 //!
-//! What is enrolled and what is defined comes from the control journal and goes there first; presence
+//! Who is enrolled and what is defined stands in the control journal, and goes there first; presence
 //! (connected, last heard of, spool) is of the moment and dies with the process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailsonde_proto::convert::{Heartbeat, Hello, RejectReason, SequenceRange};
+use mailsonde_proto::journal::JournalError;
 use mailsonde_proto::{AgentId, Check, WallTime};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{Control, ControlError, Enrolled, Event};
+use crate::control::{Control, ControlJournal, ControlNext, Enrolled};
 
-/// An enrolled agent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RegisteredAgent {
-    /// Unique among the agents.
-    pub name: String,
-    /// What checks and services select by.
-    pub labels: BTreeMap<String, String>,
+/// Why a definition could not be written down.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The control journal would not take it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The thread that waited for the disk is gone.
+    #[error("the collector is stopping")]
+    Stopping,
 }
 
 /// How an agent is at the moment.
@@ -46,18 +49,16 @@ pub struct Presence {
 /// Everything known of one agent.
 #[derive(Clone, Debug, Default)]
 pub struct AgentEntry {
-    /// As enrolled.
-    pub registered: RegisteredAgent,
     /// What it runs, as it said last.
     pub checks: Vec<Check>,
     /// How it is at the moment.
     pub presence: Presence,
 }
 
-/// The registry; shared by ingest, API and command line.
+/// The registry; shared by ingest and API.
 pub struct Registry {
+    control: Arc<ControlJournal>,
     agents: Mutex<HashMap<AgentId, Row>>,
-    control: Control,
 }
 
 #[derive(Default)]
@@ -68,12 +69,24 @@ struct Row {
 
 impl Registry {
     /// From what the control journal holds.
-    pub fn new(control: Control, events: impl IntoIterator<Item = Event>) -> Self {
-        let registry = Self { agents: Mutex::default(), control };
-        for event in events {
-            registry.apply(event);
+    ///
+    /// # Errors
+    /// When the journal cannot be read although it is there.
+    pub fn new(control: Arc<ControlJournal>) -> Result<Self, JournalError> {
+        let mut agents: HashMap<AgentId, Row> = HashMap::new();
+        let mut records = control.follow(1);
+        loop {
+            match records.read()? {
+                ControlNext::Record { record, .. } => {
+                    if let Control::Defined { agent, checks } = record.control {
+                        agents.entry(agent).or_default().entry.checks = checks;
+                    }
+                }
+                ControlNext::Gap { .. } => {}
+                ControlNext::CaughtUp => break,
+            }
         }
-        registry
+        Ok(Self { control, agents: Mutex::new(agents) })
     }
 
     /// The map is plain data that no panic leaves half-changed.
@@ -81,49 +94,23 @@ impl Registry {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn apply(&self, event: Event) {
-        let mut agents = self.lock();
-        match event {
-            Event::Enrolled(Enrolled { agent, name, labels, .. }) => {
-                agents.entry(agent).or_default().entry.registered = RegisteredAgent { name, labels };
-            }
-            Event::Defined { agent, checks } => agents.entry(agent).or_default().entry.checks = checks,
-            _ => {}
-        }
-    }
-
-    /// Enrols an agent: on disk first.
-    ///
-    /// # Errors
-    /// When the name is taken, or the control journal cannot be written.
-    pub async fn enrol(&self, enrolled: Enrolled, now: WallTime) -> Result<(), ControlError> {
-        if self.is_name_of_another(enrolled.agent, &enrolled.name) {
-            return Err(ControlError::NameTaken(enrolled.name));
-        }
-        let event = Event::Enrolled(enrolled);
-        self.control.append(now, event.clone()).await?;
-        self.apply(event);
-        Ok(())
-    }
-
     /// The enrolled agent of this identity.
-    pub fn agent(&self, agent: AgentId) -> Option<RegisteredAgent> {
-        let agents = self.lock();
-        let registered = &agents.get(&agent)?.entry.registered;
-        (!registered.name.is_empty()).then(|| registered.clone())
+    pub fn agent(&self, agent: AgentId) -> Option<Enrolled> {
+        self.control.agent(agent)
     }
 
     /// Whether a name belongs to another agent than this.
     pub fn is_name_of_another(&self, agent: AgentId, name: &str) -> bool {
-        self.lock().iter().any(|(id, row)| *id != agent && row.entry.registered.name == name)
+        self.control.agent_named(name).is_some_and(|named| named.agent != agent)
     }
 
-    /// Every agent.
-    pub fn agents(&self) -> Vec<(AgentId, AgentEntry)> {
-        let mut agents: Vec<_> =
-            self.lock().iter().map(|(id, row)| (*id, row.entry.clone())).collect();
-        agents.sort_by(|a, b| a.1.registered.name.cmp(&b.1.registered.name));
-        agents
+    /// Every enrolled agent, by name.
+    pub fn agents(&self) -> Vec<(Enrolled, AgentEntry)> {
+        let mut enrolled = self.control.agents();
+        enrolled.sort_by(|a, b| a.name.cmp(&b.name));
+        let agents = self.lock();
+        let entry = |agent| agents.get(&agent).map(|row| row.entry.clone()).unwrap_or_default();
+        enrolled.into_iter().map(|enrolled| (enrolled.clone(), entry(enrolled.agent))).collect()
     }
 
     /// Takes note of what an agent runs; on disk when it is not what it said last.
@@ -135,7 +122,7 @@ impl Registry {
         agent: AgentId,
         hello: &Hello,
         now: WallTime,
-    ) -> Result<(), ControlError> {
+    ) -> Result<(), RegistryError> {
         let known = {
             let mut agents = self.lock();
             let row = agents.entry(agent).or_default();
@@ -145,9 +132,11 @@ impl Registry {
         if known {
             return Ok(());
         }
-        let event = Event::Defined { agent, checks: hello.checks.clone() };
-        self.control.append(now, event.clone()).await?;
-        self.apply(event);
+        let (control, checks) = (self.control.clone(), hello.checks.clone());
+        let defined = Control::Defined { agent, checks: checks.clone() };
+        let written = tokio::task::spawn_blocking(move || control.append(now, defined)).await;
+        written.ok().ok_or(RegistryError::Stopping)??;
+        self.lock().entry(agent).or_default().entry.checks = checks;
         Ok(())
     }
 

@@ -12,11 +12,12 @@ use mailsonde_proto::convert::{
 };
 use mailsonde_proto::wire::{AgentMessage, CollectorMessage};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::error::Elapsed;
 use tonic::{Status, Streaming};
 use tracing::Instrument;
 
 use super::Ingest;
-use crate::registry::RegisteredAgent;
+use crate::control::Enrolled;
 use crate::store::ledger::{LedgerError, Source, Stored, WINDOW, Wanted};
 
 /// The first message must come within this.
@@ -33,7 +34,7 @@ type Answers = mpsc::Sender<Result<CollectorMessage, Status>>;
 pub(super) struct Session {
     ingest: Ingest,
     agent: AgentId,
-    registered: RegisteredAgent,
+    registered: Enrolled,
     answers: Answers,
     /// In order of their sequences.
     under_way: VecDeque<UnderWay>,
@@ -51,7 +52,7 @@ impl Session {
     pub(super) fn new(
         ingest: Ingest,
         agent: AgentId,
-        registered: RegisteredAgent,
+        registered: Enrolled,
         answers: Answers,
     ) -> Self {
         Self { ingest, agent, registered, answers, under_way: VecDeque::new() }
@@ -85,7 +86,7 @@ impl Session {
 
     async fn serve(&mut self, mut inbound: Streaming<AgentMessage>) -> Result<(), Status> {
         let first = tokio::time::timeout(HELLO_LIMIT, inbound.message()).await;
-        let first = first.map_err(|_| Status::deadline_exceeded("no hello came"))??;
+        let first = first.map_err(too_late("no hello came"))??;
         let Some(FromAgent::Hello(hello)) = first.map(judged).transpose()? else {
             return Err(Status::failed_precondition("the first message must be a hello"));
         };
@@ -96,8 +97,7 @@ impl Session {
                 biased;
                 stored = first_answer(&mut self.under_way) => self.answered(source, stored).await?,
                 message = tokio::time::timeout(SILENCE_LIMIT, inbound.message()), if room => {
-                    let silent = |_| Status::deadline_exceeded("nothing was heard for a minute");
-                    match message.map_err(silent)?? {
+                    match message.map_err(too_late("nothing was heard for a minute"))?? {
                         Some(message) => self.heard(source, judged(message)?).await?,
                         None => return self.drain(source).await,
                     }
@@ -179,7 +179,7 @@ impl Session {
         let bytes: usize = batch.observations.iter().map(Bytes::len).sum();
         let kib = u32::try_from(bytes / 1_024 + 1).unwrap_or(u32::MAX);
         let permit = self.ingest.in_flight.clone().acquire_many_owned(kib).await;
-        let permit = permit.map_err(|_| Status::unavailable("the collector is stopping"))?;
+        let permit = permit.ok().ok_or_else(|| Status::unavailable("the collector is stopping"))?;
         let Batch { first_sequence, mut observations } = batch;
         let mut rejected = Vec::new();
         for (sequence, observation) in (first_sequence..).zip(&mut observations) {
@@ -273,7 +273,11 @@ impl Session {
             return Ok(());
         }
         self.ingest.registry.rejected(self.agent, reason, &ranges);
-        tracing::warn!(reason = reason.as_str(), count = ranges.len(), "observations were rejected");
+        tracing::warn!(
+            reason = reason.as_str(),
+            count = ranges.len(),
+            "observations were rejected"
+        );
         self.say(FromCollector::Reject(Reject { ranges, reason, detail: detail.to_owned() })).await
     }
 
@@ -284,7 +288,12 @@ impl Session {
 }
 
 fn judged(message: AgentMessage) -> Result<FromAgent, Status> {
-    FromAgent::try_from(message).map_err(|malformed| Status::invalid_argument(malformed.to_string()))
+    FromAgent::try_from(message)
+        .map_err(|malformed| Status::invalid_argument(malformed.to_string()))
+}
+
+fn too_late(what: &'static str) -> impl FnOnce(Elapsed) -> Status {
+    move |_elapsed| Status::deadline_exceeded(what)
 }
 
 /// Waits for the oldest answer; for ever when nothing is under way.

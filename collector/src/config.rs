@@ -1,0 +1,189 @@
+//! `collector.toml`: what is written there, made into types that cannot be wrong.
+//!
+//! Every mistake of the file is told at once, with line and column. Absent on purpose: runtime state, and
+//! anything that an operator changes while the collector runs (that is in the control journal).
+
+mod read;
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::folder::{Folder, FolderError, PUBLIC, write_file};
+use crate::identity::HostName;
+
+/// How long single observations are kept when the file does not say.
+pub const DEFAULT_RAW_RETENTION: Duration = Duration::from_secs(35 * DAY_S);
+/// A segment of the journal of observations is full at this many bytes when the file does not say.
+pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
+
+const RAW_RETENTION_BOUNDS: (Duration, Duration) =
+    (Duration::from_secs(DAY_S), Duration::from_secs(3_660 * DAY_S));
+const SEGMENT_BOUNDS: (u64, u64) = (1 << 20, 1 << 30);
+const DAY_S: u64 = 86_400;
+
+/// Everything that `collector.toml` says, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where agents connect to.
+    pub listen: SocketAddr,
+    /// What agents call the collector; stands in its certificate.
+    pub name: HostName,
+    /// How long single observations are kept; rollups and the control journal stay longer.
+    pub raw_retention: Duration,
+    /// A segment of the journal of observations is full at this many bytes.
+    pub segment_bytes: u64,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is none.
+    #[error(
+        "{} is not there: make it with `mailsonde-collector --data {} init --listen ADDR --name HOST`",
+        .0.config().display(),
+        .0.path().display()
+    )]
+    Missing(Folder),
+    /// It cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FolderError),
+    /// Something in it is wrong: all of it.
+    #[error("{}", lines(.0))]
+    Mistakes(Vec<Mistake>),
+}
+
+/// Something wrong in the file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mistake {
+    /// As it was named to us.
+    pub file: PathBuf,
+    /// From 1; 0 when it is about the file as a whole.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+fn lines(mistakes: &[Mistake]) -> String {
+    let mut text = String::new();
+    for (at, Mistake { file, line, column, message }) in mistakes.iter().enumerate() {
+        let end = if at == 0 { "" } else { "\n" };
+        let place = if *line == 0 { String::new() } else { format!(":{line}:{column}") };
+        // Writing to a string cannot fail.
+        let _ignored = write!(text, "{end}{}{place}: {message}", file.display());
+    }
+    text
+}
+
+impl Config {
+    /// The configuration that `init` writes.
+    pub fn new(listen: SocketAddr, name: HostName) -> Self {
+        Self {
+            listen,
+            name,
+            raw_retention: DEFAULT_RAW_RETENTION,
+            segment_bytes: DEFAULT_SEGMENT_BYTES,
+        }
+    }
+
+    /// Reads the folder's configuration.
+    ///
+    /// # Errors
+    /// When there is none, or anything in it is wrong.
+    pub fn load(folder: &Folder) -> Result<Self, ConfigError> {
+        let file = folder.config();
+        match std::fs::read_to_string(&file) {
+            Ok(text) => Self::parse(&file, &text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(ConfigError::Missing(folder.clone()))
+            }
+            Err(error) => Err(FolderError::io("read", &file)(error).into()),
+        }
+    }
+
+    /// Reads a text; `file` is its name in mistakes.
+    ///
+    /// # Errors
+    /// When anything in it is wrong: all of it, in the order of the file.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        read::config(file, text).map_err(ConfigError::Mistakes)
+    }
+
+    /// Writes the folder's configuration, as `init` does.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, folder: &Folder) -> Result<(), ConfigError> {
+        let Self { listen, name, .. } = self;
+        let text = format!(
+            "# Mailsonde's collector. After a change: restart it.\n\
+             \n\
+             # Where agents connect to.\n\
+             listen = \"{listen}\"\n\
+             # What agents call this machine; stands in its certificate. Agents that were added before a\n\
+             # change of it keep calling it by the old name.\n\
+             name = \"{name}\"\n\
+             \n\
+             # How long single observations are kept. Figures per minute stay 8 days, per hour 13 months,\n\
+             # per day for ever.\n\
+             #raw_retention = \"35d\"\n\
+             # Observations are kept in files of this size.\n\
+             #segment_size = \"64MiB\"\n"
+        );
+        Ok(write_file(&folder.config(), text.as_bytes(), PUBLIC)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        Config::parse(Path::new("collector.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_init_writes_reads_back() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temporary.path());
+        assert!(matches!(Config::load(&folder), Err(ConfigError::Missing(_))));
+        let config = Config::new("[::]:7443".parse().unwrap(), "mail.example.org".parse().unwrap());
+        config.write(&folder).unwrap();
+        assert_eq!(Config::load(&folder).unwrap(), config);
+        // What stands there as a comment is the default.
+        let text = std::fs::read_to_string(folder.config()).unwrap().replace("\n#", "\n");
+        let text: String = text
+            .lines()
+            .filter(|line| line.contains('='))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert_eq!(Config::parse(Path::new("x"), &text).unwrap(), config);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_place() {
+        let text = "\nlisten = \"here\"\nnaem = \"x\"\nraw_retention = \"5\"\n\
+                    segment_size = 64\nviews = \"open\n";
+        insta::assert_snapshot!(mistakes(text));
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_out_of_bounds() {
+        insta::assert_snapshot!(mistakes(
+            "name = 'a b'\nraw_retention = '3h'\nsegment_size = '2TiB'"
+        ));
+        insta::assert_snapshot!(mistakes(""));
+    }
+
+    #[test]
+    fn values() {
+        let text = "listen = '127.0.0.1:0'\nname = '127.0.0.1'\nraw_retention = '90 days'\n\
+                    segment_size = '8 MiB'";
+        let config = Config::parse(Path::new("x"), text).unwrap();
+        assert_eq!(config.raw_retention, Duration::from_secs(90 * DAY_S));
+        assert_eq!(config.segment_bytes, 8 << 20);
+    }
+}

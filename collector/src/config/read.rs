@@ -1,0 +1,125 @@
+//! Reads `collector.toml` key by key, so that every mistake is found and has its place.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Config, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES, Mistake, RAW_RETENTION_BOUNDS,
+    SEGMENT_BOUNDS,
+};
+use crate::identity::HostName;
+
+const KEYS: [&str; 4] = ["listen", "name", "raw_retention", "segment_size"];
+
+/// Reads the whole text.
+pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { file, text, table: table.get_ref(), mistakes: Vec::new() };
+    for error in &errors {
+        reader.mistake(error.span().unwrap_or(0..0), error.message().replace('\n', ", "));
+    }
+    reader.refuse_unknown();
+    let listen = reader.value("listen", |text| {
+        text.parse()
+            .map_err(|_| "must be an IP address and a port, such as \"0.0.0.0:7443\"".into())
+    });
+    let name = reader.value("name", |text| text.parse::<HostName>().map_err(|e| e.to_string()));
+    let raw_retention = reader.value("raw_retention", raw_retention);
+    let segment_bytes = reader.value("segment_size", segment_bytes);
+    reader.require("listen");
+    reader.require("name");
+    match (listen, name, reader.mistakes.is_empty()) {
+        (Some(listen), Some(name), true) => Ok(Config {
+            listen,
+            name,
+            raw_retention: raw_retention.unwrap_or(DEFAULT_RAW_RETENTION),
+            segment_bytes: segment_bytes.unwrap_or(DEFAULT_SEGMENT_BYTES),
+        }),
+        _ => {
+            reader.mistakes.sort();
+            Err(reader.mistakes)
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    table: &'a DeTable<'a>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn mistake(&mut self, span: Range<usize>, message: String) {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        self.mistakes.push(Mistake { file: self.file.to_owned(), line, column, message });
+    }
+
+    fn refuse_unknown(&mut self) {
+        let unknown: Vec<_> = self
+            .table
+            .keys()
+            .filter(|key| !KEYS.contains(&key.get_ref().as_ref()))
+            .map(|key| (key.span(), key.get_ref().to_string()))
+            .collect();
+        for (span, key) in unknown {
+            let known = KEYS.join(", ");
+            self.mistake(span, format!("{key} is not known here: there is {known}"));
+        }
+    }
+
+    fn require(&mut self, key: &str) {
+        if !self.table.contains_key(key) {
+            let message = format!("{key} is missing");
+            let file = self.file.to_owned();
+            self.mistakes.push(Mistake { file, line: 0, column: 0, message });
+        }
+    }
+
+    fn value<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let entry: &Spanned<DeValue<'_>> = self.table.get(key)?;
+        let outcome = match entry.get_ref() {
+            DeValue::String(text) => read(text),
+            _ => Err("must be a text in quotes".into()),
+        };
+        let span = entry.span();
+        outcome.map_err(|message| self.mistake(span, format!("{key}: {message}"))).ok()
+    }
+}
+
+fn raw_retention(text: &str) -> Result<Duration, String> {
+    let form = "must be a number and a unit, such as \"35d\"";
+    let duration = humantime::parse_duration(text).map_err(|_| form.to_owned())?;
+    let (least, most) = RAW_RETENTION_BOUNDS;
+    if (least..=most).contains(&duration) {
+        return Ok(duration);
+    }
+    let days = |bound: Duration| bound.as_secs() / 86_400;
+    Err(format!("must be between \"{}d\" and \"{}d\"", days(least), days(most)))
+}
+
+fn segment_bytes(text: &str) -> Result<u64, String> {
+    let form = "must be a whole number and a unit, such as \"64MiB\"";
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
+    let shift = match unit.trim() {
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return Err(form.to_owned()),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    let (least, most) = SEGMENT_BOUNDS;
+    match bytes {
+        Some(bytes) if (least..=most).contains(&bytes) => Ok(bytes),
+        Some(_) => Err(format!("must be between \"{}MiB\" and \"{}MiB\"", least >> 20, most >> 20)),
+        None => Err(form.to_owned()),
+    }
+}

@@ -1,0 +1,229 @@
+//! The collector's folder: where everything in it stands, and the lock that lets one writer in.
+//!
+//! Invariant: a file is replaced in one step and on disk when [`write_file`] returns, so that no reader
+//! ever sees half of a key or of a configuration. Absent on purpose: what the files mean.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Where the collector's folder is when nobody says otherwise.
+pub const DEFAULT: &str = "/var/lib/mailsonde";
+
+/// For its owner alone: keys, and what holds them.
+pub const PRIVATE: u32 = 0o600;
+/// For everybody to read: certificates.
+pub const PUBLIC: u32 = 0o644;
+
+/// The system's limit of a unix socket's path, in bytes.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// The folder could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Somebody else holds the lock.
+    #[error(
+        "{} is in use by another mailsonde-collector: stop that one first, or give this one \
+         a folder of its own with --data",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// A unix socket cannot stand there.
+    #[error(
+        "the path {} is longer than the {SOCKET_PATH_MAX} bytes that a unix socket may have: \
+         choose a shorter folder with --data",
+        .0.display()
+    )]
+    SocketPath(PathBuf),
+}
+
+impl FolderError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// The collector's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder at `path`; nothing is looked at yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("collector.toml")
+    }
+
+    /// The certificate of the collector's own authority, PEM: what agents trust.
+    pub fn authority_certificate(&self) -> PathBuf {
+        self.0.join("ca.pem")
+    }
+
+    /// The authority's private key, PEM.
+    pub fn authority_key(&self) -> PathBuf {
+        self.0.join("ca.key")
+    }
+
+    /// The server's certificate and its private key, PEM, in one file so that they always match.
+    pub fn server(&self) -> PathBuf {
+        self.0.join("server.pem")
+    }
+
+    /// The journal of observations.
+    pub fn observations(&self) -> PathBuf {
+        self.0.join("observations")
+    }
+
+    /// The journal of everything else: enrolments, definitions, operators' actions, ticks.
+    pub fn control(&self) -> PathBuf {
+        self.0.join("control")
+    }
+
+    /// The views, which can be thrown away.
+    pub fn views(&self) -> PathBuf {
+        self.0.join("views")
+    }
+
+    /// The socket that operators' commands talk to.
+    ///
+    /// # Errors
+    /// When its path is longer than a unix socket's may be.
+    pub fn operators_socket(&self) -> Result<PathBuf, FolderError> {
+        let path = self.0.join("operators.sock");
+        if path.as_os_str().len() > SOCKET_PATH_MAX {
+            return Err(FolderError::SocketPath(path));
+        }
+        Ok(path)
+    }
+
+    /// Makes the folder, for its owner alone; no error when it is there.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create(&self) -> Result<(), FolderError> {
+        make_folder(&self.0)
+    }
+
+    /// Takes the folder for this process, until the lock is dropped or the process ends.
+    ///
+    /// # Errors
+    /// When another process has it, or the lock cannot be made.
+    pub fn lock(&self) -> Result<FolderLock, FolderError> {
+        let path = self.0.join("lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(PRIVATE)
+            .open(&path)
+            .map_err(FolderError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(FolderLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::InUse(self.0.clone())),
+            Err(TryLockError::Error(error)) => Err(FolderError::io("lock", &path)(error)),
+        }
+    }
+}
+
+/// As long as this lives, no other process writes to the folder.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: File,
+}
+
+/// Makes a folder and those above it; a new one is for its owner alone.
+///
+/// # Errors
+/// When the system refuses.
+pub fn make_folder(path: &Path) -> Result<(), FolderError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(path).map_err(FolderError::io("make the folder", path))
+}
+
+/// Writes a file in one step: it is there whole, on disk, and with these permissions, or not at all.
+///
+/// # Errors
+/// When the system refuses; a file that was there before is untouched then.
+pub fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), FolderError> {
+    let making = path.with_extension("making");
+    let written = write_whole(&making, content, mode).and_then(|()| fs::rename(&making, path));
+    if let Err(error) = written {
+        // Best effort: what matters is the error that is being told.
+        drop(fs::remove_file(&making));
+        return Err(FolderError::io("write", path)(error));
+    }
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(FolderError::io("flush the folder", folder))
+}
+
+fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // New, so that it never has anybody else's permissions, not even for a moment.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temporary.path());
+        let lock = folder.lock().unwrap();
+        assert!(matches!(folder.lock(), Err(FolderError::InUse(_))));
+        drop(lock);
+        folder.lock().unwrap();
+    }
+
+    #[test]
+    fn a_file_is_replaced_with_its_permissions() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("ca.key");
+        write_file(&path, b"old", PUBLIC).unwrap();
+        write_file(&path, b"new", PRIVATE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_socket_whose_path_is_too_long_is_refused_in_words() {
+        let error = Folder::at("/x".repeat(60)).operators_socket().unwrap_err();
+        assert!(error.to_string().contains("choose a shorter folder"), "{error}");
+    }
+}

@@ -1,0 +1,263 @@
+//! The collector's own certificate authority: P-256, one level, for this installation alone.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mailsonde_proto::{AgentId, WallTime};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber,
+    SubjectPublicKeyInfo,
+};
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::{HostName, IdentityError};
+use crate::folder::{Folder, FolderError, PRIVATE, PUBLIC, write_file};
+
+/// How long the authority itself is valid: longer than the installation lives.
+const AUTHORITY_VALIDITY: Duration = days(20 * 365);
+/// How long an agent's certificate is valid.
+pub const AGENT_VALIDITY: Duration = days(365);
+/// How long the server's certificate is valid.
+pub const SERVER_VALIDITY: Duration = days(365);
+/// Certificates are valid from so long ago: a branch whose clock is behind still connects.
+const BACKDATED: Duration = days(1);
+
+const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
+}
+
+/// A private key in PEM. It cannot be printed.
+pub struct PrivateKey {
+    pair: KeyPair,
+}
+
+impl PrivateKey {
+    /// A new key.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn generate() -> Result<Self, IdentityError> {
+        Ok(Self { pair: KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)? })
+    }
+
+    /// Its public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.pair.public_key_pem())
+    }
+
+    /// As PEM, to be written to a file of its owner's and nowhere else.
+    pub fn to_pem(&self) -> String {
+        self.pair.serialize_pem()
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKey(…)")
+    }
+}
+
+/// A public key in PEM (RFC 7468 section 13), as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct PublicKey(String);
+
+impl PublicKey {
+    fn parse(&self) -> Result<SubjectPublicKeyInfo, IdentityError> {
+        let key = SubjectPublicKeyInfo::from_pem(&self.0).ok().ok_or(IdentityError::PublicKey)?;
+        // 65 bytes: an uncompressed point (SEC 1 section 2.3.3).
+        let p256 = key.algorithm() == &PKCS_ECDSA_P256_SHA256 && key.der_bytes().len() == 65;
+        if p256 { Ok(key) } else { Err(IdentityError::PublicKey) }
+    }
+}
+
+/// A certificate that was just made.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// Itself, PEM.
+    pub pem: String,
+    /// SHA-256 of its DER form: what browsers and `openssl x509 -fingerprint` show.
+    pub digest: [u8; 32],
+    /// Until when it is valid.
+    pub not_after: WallTime,
+}
+
+/// The collector's own certificate authority.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    pem: String,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authority(…)")
+    }
+}
+
+impl Authority {
+    /// Makes a new authority for the collector called `name` and writes it into the folder.
+    ///
+    /// An authority that is there already is opened instead and never written over.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or what is there cannot be used.
+    pub fn create(folder: &Folder, name: &HostName, now: WallTime) -> Result<Self, IdentityError> {
+        // A lone ca.key is what an init that was cut short left: nothing was ever signed with it.
+        if folder.authority_certificate().exists() {
+            return Self::open(folder);
+        }
+        let key = PrivateKey::generate()?;
+        let subject = format!("Mailsonde authority of {name}");
+        let mut params = params(&subject, now, AUTHORITY_VALIDITY)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params.self_signed(&key.pair)?;
+        write_file(&folder.authority_key(), key.to_pem().as_bytes(), PRIVATE)?;
+        write_file(&folder.authority_certificate(), certificate.pem().as_bytes(), PUBLIC)?;
+        Self::open(folder)
+    }
+
+    /// Opens the folder's authority.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the key is not the certificate's.
+    pub fn open(folder: &Folder) -> Result<Self, IdentityError> {
+        let certificate_path = folder.authority_certificate();
+        let unusable =
+            |detail: String| IdentityError::Authority { path: certificate_path.clone(), detail };
+        let pem = read(&certificate_path)?;
+        let key = KeyPair::from_pem(&read(&folder.authority_key())?)
+            .map_err(|error| unusable(format!("ca.key: {error}")))?;
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
+            .map_err(|error| unusable(format!("ca.pem: {error}")))?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
+            .map_err(|error| unusable(format!("ca.pem: {error}")))?;
+        if parsed.public_key().raw != key.subject_public_key_info() {
+            return Err(unusable("ca.key is not the key of ca.pem".into()));
+        }
+        let issuer = Issuer::from_ca_cert_der(&certificate, key)
+            .map_err(|error| unusable(format!("ca.pem: {error}")))?;
+        Ok(Self { issuer, certificate, pem })
+    }
+
+    /// Its certificate, PEM: what an agent trusts.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Its certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// Signs an agent's public key: for TLS clients only, for [`AGENT_VALIDITY`], with the agent's
+    /// identity as its only name.
+    ///
+    /// # Errors
+    /// When the key is not of the curve P-256.
+    pub fn issue_agent(
+        &self,
+        agent: AgentId,
+        key: &PublicKey,
+        now: WallTime,
+    ) -> Result<Issued, IdentityError> {
+        let key = key.parse()?;
+        let mut params = params(&format!("mailsonde agent {agent}"), now, AGENT_VALIDITY)?;
+        params.subject_alt_names = vec![SanType::URI(agent.uri().try_into()?)];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(params, &key, now.plus(AGENT_VALIDITY))
+    }
+
+    /// Signs a key for the collector itself: for TLS servers only, for [`SERVER_VALIDITY`].
+    ///
+    /// A loopback name stands for all loopback names, so that a trial on one machine needs no care.
+    ///
+    /// # Errors
+    /// When the name cannot stand in a certificate.
+    pub fn issue_server(
+        &self,
+        name: &HostName,
+        key: &PrivateKey,
+        now: WallTime,
+    ) -> Result<Issued, IdentityError> {
+        let mut names = vec![name.clone()];
+        if name.is_loopback() {
+            for other in ["localhost", "127.0.0.1", "::1"] {
+                let other = other.parse()?;
+                if !names.contains(&other) {
+                    names.push(other);
+                }
+            }
+        }
+        let mut params = params(&format!("mailsonde collector {name}"), now, SERVER_VALIDITY)?;
+        params.subject_alt_names = names.iter().map(san).collect::<Result<_, _>>()?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(params, &key.pair, now.plus(SERVER_VALIDITY))
+    }
+
+    fn issue(
+        &self,
+        mut params: CertificateParams,
+        key: &impl PublicKeyData,
+        not_after: WallTime,
+    ) -> Result<Issued, IdentityError> {
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(key, &self.issuer)?;
+        let whole = ring::digest::digest(&ring::digest::SHA256, certificate.der());
+        let digest = whole.as_ref().try_into().unwrap_or_default();
+        Ok(Issued { pem: certificate.pem(), digest, not_after })
+    }
+}
+
+fn read(path: &Path) -> Result<String, FolderError> {
+    fs::read_to_string(path).map_err(FolderError::io("read", path))
+}
+
+fn san(name: &HostName) -> Result<SanType, rcgen::Error> {
+    Ok(match name {
+        HostName::Name(name) => SanType::DnsName(name.as_str().try_into()?),
+        HostName::Address(address) => SanType::IpAddress(*address),
+    })
+}
+
+/// What every certificate of ours has: a subject, a random serial number, a beginning and an end.
+fn params(
+    subject: &str,
+    now: WallTime,
+    validity: Duration,
+) -> Result<CertificateParams, IdentityError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, subject);
+    params.serial_number = Some(serial()?);
+    set_validity(&mut params, now, validity);
+    Ok(params)
+}
+
+/// 127 random bits: positive and unique (RFC 5280 section 4.1.2.2).
+fn serial() -> Result<SerialNumber, IdentityError> {
+    let mut bytes = [0_u8; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| IdentityError::Making(rcgen::Error::RingUnspecified))?;
+    if let Some(first) = bytes.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+/// Sets the validity, in the whole seconds that certificates have.
+fn set_validity(params: &mut CertificateParams, now: WallTime, validity: Duration) {
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let since_epoch = |at: WallTime| Duration::from_secs(at.since(WallTime::default()).as_secs());
+    params.not_before = epoch + since_epoch(now.minus(BACKDATED));
+    params.not_after = epoch + since_epoch(now.plus(validity));
+}
