@@ -33,6 +33,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// Its line in a file.
+    pub const fn line(&self) -> Option<usize> {
+        match self {
+            Self::Line { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+
     /// Whether it is on the command line rather than in a file.
     pub const fn is_command_line(&self) -> bool {
         matches!(self, Self::CommandLine | Self::Set { .. })
@@ -99,6 +107,11 @@ impl Report {
     /// Something works, and should be changed all the same.
     pub fn warning(&self, place: Place, message: impl Into<String>) {
         self.warnings.borrow_mut().push(Mistake { place, message: message.into() });
+    }
+
+    /// Takes a mistake back, because another one tells more.
+    pub fn withdraw(&self, mistake: &Mistake) {
+        self.mistakes.borrow_mut().retain(|told| told != mistake);
     }
 
     /// How many mistakes there are so far.

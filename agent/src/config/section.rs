@@ -9,16 +9,17 @@ mod compound;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mailsonde_proto::check::is_name;
 
-use super::mistake::{Place, Report};
-use super::spelling::{did_you_mean, listed};
+use super::mistake::{Mistake, Place, Report};
+use super::spelling::{did_you_mean, listed, nearest};
 use super::units;
 use super::value::{Entry, Table, Value};
+use crate::secret::Secret;
 
 pub use compound::Endpoint;
 
@@ -37,6 +38,7 @@ pub struct Section<'a> {
     asked: BTreeSet<String>,
     resolved: Rc<RefCell<BTreeMap<String, String>>>,
     mistakes_before: usize,
+    missing: BTreeMap<String, Mistake>,
 }
 
 impl<'a> Section<'a> {
@@ -52,12 +54,23 @@ impl<'a> Section<'a> {
             asked: BTreeSet::new(),
             resolved: Rc::default(),
             mistakes_before: report.mistakes_so_far(),
+            missing: BTreeMap::new(),
         }
     }
 
     /// Another label for the mistakes from here on, once the table's name is known.
     pub fn set_label(&mut self, label: String) {
         self.label = label;
+    }
+
+    /// Whether this comes from the command line rather than from a file.
+    pub const fn is_command_line(&self) -> bool {
+        self.table.head.is_command_line()
+    }
+
+    /// Whether a table stands at the key.
+    pub fn has_table(&self, key: &str) -> bool {
+        self.table.entries.get(key).is_some_and(|entry| matches!(entry.value, Value::Table(_)))
     }
 
     /// Whether the key is there.
@@ -84,6 +97,12 @@ impl<'a> Section<'a> {
         let text = self.text(key).unwrap_or_else(|| default.to_owned());
         self.record(key, &text);
         text
+    }
+
+    /// A secret written right here; it is not written down. `None` when the key is absent or wrong.
+    pub fn secret(&mut self, key: &str) -> Option<Secret> {
+        let entry = self.entry(key)?;
+        self.text_of(key, entry).map(Secret::new)
     }
 
     /// A name: 1 to 64 characters of `a-z A-Z 0-9 . _ -`; `None` when it is absent or wrong.
@@ -231,18 +250,6 @@ impl<'a> Section<'a> {
         default
     }
 
-    /// A path, absolute or relative to the configuration's folder; `None` when absent or wrong.
-    pub fn path(&mut self, key: &str) -> Option<PathBuf> {
-        let folder = self.folder;
-        self.text(key).map(|text| folder.join(text))
-    }
-
-    /// A path that must be there.
-    pub fn required_path(&mut self, key: &str) -> Option<PathBuf> {
-        self.require(key);
-        self.path(key)
-    }
-
     /// Reports a mistake at a key (or at the table's head when the key is absent).
     pub fn mistake(&mut self, key: &str, message: String) {
         let message = self.labelled(&message);
@@ -260,16 +267,20 @@ impl<'a> Section<'a> {
         self.report.mistakes_so_far() == self.mistakes_before
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that nobody asked for. One that looks like a missing key is told in its place.
     pub fn finish(self) {
         let asked: Vec<&str> = self.asked.iter().map(String::as_str).collect();
         for (key, entry) in &self.table.entries {
             if self.asked.contains(key) {
                 continue;
             }
-            let meant = match did_you_mean(key, asked.iter().copied()) {
-                meant if meant.is_empty() => format!(": use {}", listed(asked.iter().copied())),
-                meant => meant,
+            let near = nearest(key, asked.iter().copied());
+            if let Some(missing) = near.and_then(|near| self.missing.get(near)) {
+                self.report.withdraw(missing);
+            }
+            let meant = match near {
+                Some(near) => format!(", did you mean \"{near}\"?"),
+                None => format!(": use {}", listed(asked.iter().copied())),
             };
             let message = format!("{}{key} is not known here{meant}", self.path);
             self.report.mistake(entry.key.clone(), self.labelled(&message));
@@ -296,16 +307,25 @@ impl<'a> Section<'a> {
         self.table.entries.get(key)
     }
 
-    fn require(&mut self, key: &str) {
-        if self.entry(key).is_none() {
-            let whole = format!("{}{key}", self.path);
-            let message = if self.table.head.is_command_line() {
-                format!("{whole} is missing: add --set {whole}=…")
-            } else {
-                format!("{whole} is missing")
-            };
-            self.mistake(key, message);
+    /// Reports a mistake when the key is absent.
+    pub fn require(&mut self, key: &str) {
+        self.require_as(key, &format!("{}{key}", self.path));
+    }
+
+    fn require_as(&mut self, key: &str, shown: &str) {
+        if self.entry(key).is_some() {
+            return;
         }
+        let message = if self.is_command_line() {
+            format!("{shown} is missing: add --set {shown}=…")
+        } else {
+            format!("{shown} is missing")
+        };
+        let message = self.labelled(&message);
+        let place = self.table.head.clone();
+        self.missing
+            .insert(key.to_owned(), Mistake { place: place.clone(), message: message.clone() });
+        self.report.mistake(place, message);
     }
 
     fn text_of(&mut self, key: &str, entry: &Entry) -> Option<String> {
@@ -344,7 +364,7 @@ impl<'a> Section<'a> {
 
     /// Reports a mistake whose message follows the key's name.
     fn wrong(&mut self, key: &str, rest: &str) {
-        if self.table.head.is_command_line() {
+        if self.is_command_line() {
             self.report.mistake(self.place(key), rest);
         } else {
             self.mistake(key, format!("{}{key} {rest}", self.path));
@@ -358,7 +378,7 @@ impl<'a> Section<'a> {
     fn labelled(&self, message: &str) -> String {
         match self.label.as_str() {
             "" => message.to_owned(),
-            _ if self.table.head.is_command_line() => message.to_owned(),
+            _ if self.is_command_line() => message.to_owned(),
             label => format!("{label}: {message}"),
         }
     }

@@ -1,7 +1,8 @@
 //! Values of a section that have parts: tables, arrays, maps, one of several named things, addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::Section;
@@ -42,25 +43,25 @@ impl<'a> Section<'a> {
 
     /// A table that must be there.
     pub fn required_table(&mut self, key: &str) -> Option<Section<'a>> {
-        self.require(key);
+        let head = format!("{}{key}", self.path);
+        let shown =
+            if self.is_command_line() { format!("{head}.…") } else { format!("[{head}]") };
+        self.require_as(key, &shown);
         self.table(key)
     }
 
-    /// The tables of `[[key]]`, in the order of the file. Each writes down what it resolves for itself.
-    pub fn tables(&mut self, key: &str) -> Vec<(&'a Table, Section<'a>)> {
+    /// The tables of `[[key]]`, in the order of the file; each to be read by [`Section::of`].
+    pub fn tables(&mut self, key: &str) -> Vec<&'a Table> {
         let Some(entry) = self.entry(key) else { return Vec::new() };
         let Value::Array(items) = &entry.value else {
             let form = entry.value.form();
             self.wrong(key, &format!("must be tables [[{}{key}]], not {form}", self.path));
             return Vec::new();
         };
-        let mut sections = Vec::new();
+        let mut tables = Vec::new();
         for item in items {
             match &item.value {
-                Value::Table(table) => {
-                    let section = Section::new(table, self.report, self.folder, &self.label);
-                    sections.push((table, section));
-                }
+                Value::Table(table) => tables.push(table),
                 other => {
                     let form = other.form();
                     let message =
@@ -69,7 +70,12 @@ impl<'a> Section<'a> {
                 }
             }
         }
-        sections
+        tables
+    }
+
+    /// One of these tables, which writes down for itself what it resolves.
+    pub fn of(&self, table: &'a Table) -> Section<'a> {
+        Section::new(table, self.report, self.folder, &self.label)
     }
 
     /// Keys of the writer's own choice, each with a text; empty when the key is absent or wrong.
@@ -144,6 +150,33 @@ impl<'a> Section<'a> {
         let example = "such as \"collector.example.org:7443\" or \"[2001:db8::1]:7443\"";
         self.wrong(key, &format!("must be a host and a port, {example}, not \"{text}\""));
         None
+    }
+
+    /// An endpoint that must be there.
+    pub fn required_endpoint(&mut self, key: &str, default_port: Option<u16>) -> Option<Endpoint> {
+        self.require(key);
+        self.endpoint(key, default_port)
+    }
+
+    /// A path, absolute or relative to the configuration's folder; `None` when absent or wrong.
+    pub fn path(&mut self, key: &str) -> Option<PathBuf> {
+        let folder = self.folder;
+        self.text(key).map(|text| folder.join(text))
+    }
+
+    /// A path that must be there.
+    pub fn required_path(&mut self, key: &str) -> Option<PathBuf> {
+        self.require(key);
+        self.path(key)
+    }
+
+    /// What keys of this name, here or in tables of this one, were resolved to.
+    pub fn resolved_values(&self, key: &str) -> Vec<String> {
+        let resolved = self.resolved.borrow();
+        let is_it = |path: &str| path.rsplit('.').next() == Some(key);
+        let values =
+            resolved.iter().filter(|(path, _)| is_it(path)).map(|(_, value)| value.clone());
+        values.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn child(&self, table: &'a Table, path: String) -> Section<'a> {

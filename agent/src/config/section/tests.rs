@@ -32,7 +32,7 @@ fn read_table(table: &Table) -> (String, String) {
     let canonical = section.canonical();
     section.finish();
     let mistakes = report.into_result().err().map(|(mistakes, _)| mistakes.to_string());
-    assert!(!clean || !mistakes.as_ref().is_some_and(|text| !text.contains("not known")));
+    assert!(!clean || mistakes.as_ref().is_none_or(|text| text.contains("not known")));
     (mistakes.unwrap_or_default(), canonical)
 }
 
@@ -53,7 +53,6 @@ fn all_mistakes_at_once_in_the_order_of_the_file() {
     a.toml:5:10: check "mail": strict must be true or false, without quotes
     a.toml:6:6: check "mail": ca must be a text in quotes, not a number
     a.toml:7:1: check "mail": prot is not known here, did you mean "port"?
-    a.toml:8:1: check "mail": smtp.host is missing
     a.toml:9:1: check "mail": smtp.hots is not known here, did you mean "host"?
     a.toml:10:2: check "mail": colours is not known here, did you mean "colour"?
     "#);
