@@ -1,2 +1,3 @@
-//! x
-fn main() {}
+//! The end-to-end tests: scenarios against real servers. The list below is their contents page.
+
+mod lab;
