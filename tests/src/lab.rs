@@ -20,10 +20,12 @@ mod supervisor;
 mod users;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::layout::{BAD_ENDPOINTS, MAIL, NAME_SERVER, RESOLVER, SPARE, branch_address};
@@ -78,8 +80,9 @@ impl Host {
     }
 }
 
-/// Why there is no lab, or why it did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+/// Why there is no lab, or why it did not do what it was asked. `Debug` says it in words too, because
+/// tests show it by `expect`.
+#[derive(thiserror::Error)]
 pub enum LabError {
     /// Network namespaces need root.
     #[error(
@@ -128,6 +131,18 @@ pub enum LabError {
     Certificate(#[from] CertificateError),
 }
 
+impl fmt::Debug for LabError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(reason) = source {
+            write!(f, ": {reason}")?;
+            source = reason.source();
+        }
+        Ok(())
+    }
+}
+
 impl LabError {
     fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
@@ -142,7 +157,19 @@ pub struct Lab {
     supervisor: Supervisor,
     authority: Authority,
     users: Vec<User>,
+    claimed: AtomicUsize,
     folder: Folder,
+}
+
+/// One lab for all tests of this process that only send and read, each with a user that it claims.
+/// Nobody drops it: it goes when the process ends, like every lab.
+///
+/// # Errors
+/// Why it could not be started; the same for every caller.
+pub fn shared() -> Result<&'static Lab, &'static LabError> {
+    static SHARED: LazyLock<Result<Lab, LabError>> =
+        LazyLock::new(|| Lab::start(LabOptions { probe_users: 250, ..LabOptions::default() }));
+    SHARED.as_ref()
 }
 
 impl Lab {
@@ -166,7 +193,8 @@ impl Lab {
         let authority = Authority::new()?;
         let users = users::everybody(options.probe_users);
         let running = Mutex::default();
-        let lab = Self { running, supervisor, authority, users, folder };
+        let claimed = AtomicUsize::new(0);
+        let lab = Self { running, supervisor, authority, users, claimed, folder };
         lab.start_servers(&options)?;
         Ok(lab)
     }
@@ -251,6 +279,15 @@ impl Lab {
         let address = format!("{name}@good.test");
         let user = self.users.iter().find(|user| user.address == address).cloned();
         user.ok_or_else(|| LabError::Program { what: "the lab", output: format!("no user {name}") })
+    }
+
+    /// A probe user that nobody else has claimed, so that tests can share a lab.
+    ///
+    /// # Errors
+    /// All are taken: start the lab with more.
+    pub fn claim_user(&self) -> Result<User, LabError> {
+        let next = self.claimed.fetch_add(1, Ordering::Relaxed) + 1;
+        self.user(&format!("p{next:03}"))
     }
 
     /// The logs of Postfix and Dovecot as they are now.

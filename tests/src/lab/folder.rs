@@ -37,7 +37,7 @@ impl Folder {
             "net",
             "tls",
             "log",
-            "mail",
+            "mail/good.test",
             "rawlog",
             "postfix",
             "spool",
@@ -50,7 +50,7 @@ impl Folder {
             fs::create_dir_all(&path).map_err(LabError::io(format!("make {}", path.display())))?;
         }
         folder.permit("", 0o755)?; // the servers' own users walk through it
-        folder.permit("mail", 0o1777)?;
+        folder.permit("mail/good.test", 0o1777)?;
         folder.permit("rawlog", 0o755)?;
         Ok(folder)
     }

@@ -61,7 +61,8 @@ impl MailLog {
 
     /// Every time the message was stored in a mailbox.
     pub fn deliveries_of(&self, message_id: &str) -> Vec<Delivery> {
-        let wanted = format!("msgid=<{}>: stored mail into mailbox", bare(message_id));
+        // for INBOX "stored mail into …", for others "fileinto action: stored mail into …"
+        let wanted = format!("msgid=<{}>: ", bare(message_id));
         self.with(&wanted).filter_map(delivery).collect()
     }
 
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn a_delivery_is_read_from_dovecots_line() {
         let line = "1764000000.000123 lmtp(alice@good.test)<812><q w>: Info: sieve: \
-                    msgid=<a@b>: stored mail into mailbox 'Junk'";
+                    msgid=<a@b>: fileinto action: stored mail into mailbox 'Junk'";
         let log = MailLog { entries: vec![entry(line).expect("a line with its time")] };
         let expected = Delivery {
             at: WallTime::from_ns(1_764_000_000_000_123_000),

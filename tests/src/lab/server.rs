@@ -17,6 +17,7 @@ use super::{LabError, process, within};
 use crate::network::Network;
 
 const LISTENS_WITHIN: Duration = Duration::from_secs(20);
+const GONE_WITHIN: Duration = Duration::from_secs(10);
 const LINE_MAX_BYTES: u64 = 64 * 1024;
 
 /// A server of the lab.
@@ -154,7 +155,20 @@ impl Running {
 
     /// SIGKILL to all of the server's processes at once.
     pub(super) fn kill(mut self) -> io::Result<()> {
-        process::signal(&process::family(self.child.id()), Signal::KILL);
+        self.stop(); // so that none is born while we look for them
+        let mut family = process::family(self.child.id());
+        // nsenter stays, to reap the server: a dead one that is not reaped still has its pid, and
+        // servers look at their old pid before they start again
+        family.retain(|id| *id != self.child.id());
+        process::signal(&family, Signal::KILL);
+        let ended = within(GONE_WITHIN, || {
+            // nsenter stops itself when it sees its child stopped, perhaps only now
+            process::signal(&[self.child.id()], Signal::CONT);
+            !matches!(self.child.try_wait(), Ok(None))
+        });
+        if !ended {
+            process::signal(&[self.child.id()], Signal::KILL);
+        }
         self.finish()
     }
 
