@@ -16,7 +16,6 @@ const SMALL: LabOptions =
 
 /// The inodes of a lab's network namespaces: they say which processes belong to it.
 fn namespaces(lab: &Lab) -> Vec<u64> {
-    // the first process of a lab's mail host is enough to ask, but a namespace may also have none
     [Host::Router, Host::Mail, Host::Branch(1)]
         .map(|host| {
             let mut command = lab.command(host, "stat");
@@ -80,11 +79,12 @@ fn a_lab_starts_and_ends_quickly_and_leaves_nothing() {
 #[ignore = "runs until it is killed; other tests start it"]
 fn hold_a_lab() {
     let lab = Lab::start(SMALL).expect("a lab");
-    let _agent = lab.command(Host::Branch(1), "sleep").arg("600").spawn().expect("an agent");
+    let mut agent = lab.command(Host::Branch(1), "sleep").arg("600").spawn().expect("an agent");
     println!("\nheld {} {:?}", lab.folder().display(), namespaces(&lab));
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).expect("a word");
-    panic!("as we were told");
+    std::io::stdin().read_line(&mut line).expect("a word, or the end");
+    assert!(!line.is_empty(), "the panic that we were asked for by the end of the input");
+    agent.wait().expect("the agent ends");
 }
 
 /// Starts a process with a lab, and ends it in some way.
