@@ -1,4 +1,13 @@
-//! The lab of mail servers, the sandbox of the demo, and what the end-to-end tests and benchmarks
-//! share.
+//! What the tests, the demo and the benchmarks stand on: real mail servers, servers that misbehave on
+//! purpose, and the demo's sandbox servers.
+//!
+//! Nothing here is shipped. Everything that is started here ends when its handle is dropped.
 
+pub mod lab;
+
+pub mod hostile;
+pub mod proxy;
 pub mod sandbox;
+
+pub mod certificates;
+pub mod network;
