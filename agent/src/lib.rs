@@ -4,9 +4,12 @@
 //! Imports run downwards only: `cli, app -> schedule, runner, uplink -> probe, outbox -> mail -> net`.
 //! Absent on purpose: any listening port, and any judgement beyond a single run.
 
+pub mod app;
 pub mod cli;
 
 pub mod config;
+
+pub mod schedule;
 
 pub mod probe;
 

@@ -283,7 +283,7 @@ impl Journal {
 
     /// A reader that starts with the record `from`.
     pub fn follow(&self, from: u64) -> Follower {
-        Follower::new(self.disk.clone(), self.index.clone(), from)
+        Follower::over(self.disk.clone(), self.index.clone(), from)
     }
 
     /// Removes the oldest segments as long as all their records come before `sequence`; returns how many

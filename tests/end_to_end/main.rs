@@ -1,2 +1,15 @@
-//! x
-fn main() {}
+//! The end-to-end tests: scenarios against real servers. The list below is their contents page.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a test says by ending what is wrong; clippy's own exception leaves out their helpers"
+)]
+
+mod dialogue;
+mod lab;
+mod lab_ends;

@@ -1,1 +1,13 @@
-//! x
+//! What the tests, the demo and the benchmarks stand on: real mail servers, servers that misbehave on
+//! purpose, and the demo's sandbox servers.
+//!
+//! Nothing here is shipped. Everything that is started here ends when its handle is dropped.
+
+pub mod lab;
+
+pub mod hostile;
+pub mod proxy;
+pub mod sandbox;
+
+pub mod certificates;
+pub mod network;

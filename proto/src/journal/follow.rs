@@ -50,7 +50,8 @@ pub enum Next {
 }
 
 impl Follower {
-    pub(super) fn new(disk: Arc<dyn Disk>, index: Arc<Index>, from: u64) -> Self {
+    /// A reader from the record `from` on, over what a journal's index says is committed.
+    pub fn over(disk: Arc<dyn Disk>, index: Arc<Index>, from: u64) -> Self {
         Self { disk, index, want: from, source: None, held: None }
     }
 

@@ -1,0 +1,105 @@
+//! `serve`: everything that runs while a collector runs, and how it starts and ends.
+//!
+//! Start: the folder's lock, the journals (mended), then agents are accepted; views catch up behind that.
+//! End: no new streams, streams ended, what was received written, views committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use mailsonde_proto::Clock;
+use mailsonde_proto::journal::Damage;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::control::{Control, ControlJournal};
+use crate::folder::Folder;
+use crate::identity::{Authority, ServerTls};
+use crate::ingest::Ingest;
+use crate::registry::Registry;
+use crate::store::ledger::{Ledger, LedgerOptions};
+
+/// The control journal gets the time so often: what `judge` knows of 'now' where nothing else happens.
+const TICK: Duration = Duration::from_secs(60);
+
+/// Serves agents and operators until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the folder is in use, not made yet, or cannot be used; when the address cannot be listened on.
+pub async fn serve(folder: Folder) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let serving = serve_until(folder, shutdown.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return ended,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    shutdown.cancel();
+    serving.await
+}
+
+/// Serves until `shutdown` is cancelled.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let config = Config::load(&folder)?;
+    let _lock = folder.lock()?;
+    let authority = Arc::new(Authority::open(&folder)?);
+    let tls = ServerTls::open(&folder, authority, &config.name, clock)?;
+    let (control, damage) = ControlJournal::open(&folder.control())?;
+    tell("control journal", &damage);
+    let control = Arc::new(control);
+    let options = LedgerOptions { segment_bytes: config.segment_bytes };
+    let opened = Ledger::open(folder.path(), options, clock)?;
+    tell("ledger", &opened.damage);
+    let registry = Arc::new(Registry::new(control.clone())?);
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}: is another collector running there?", config.listen)
+    })?;
+    tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
+    let ingest = Ingest::new(opened.ledger.clone(), registry, clock, shutdown.clone());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(tick(control, clock, shutdown.clone()));
+    let served = ingest.serve(listener, TlsAcceptor::from(tls.config())).await;
+    shutdown.cancel();
+    while tasks.join_next().await.is_some() {}
+    drop(opened.ledger);
+    let writer = tokio::task::spawn_blocking(move || opened.writer.join());
+    writer.await?.ok().context("the ledger's writer ended by a panic")?;
+    served.context("agents cannot be served any more")
+}
+
+fn tell(what: &'static str, damage: &[Damage]) {
+    for damage in damage {
+        if damage.loses_records() {
+            tracing::error!(what, %damage, "damage was found; what is missing is shown as a gap");
+        } else {
+            tracing::info!(what, %damage, "mended");
+        }
+    }
+}
+
+async fn tick(control: Arc<ControlJournal>, clock: Clock, shutdown: CancellationToken) {
+    let mut due = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = due.tick() => {}
+        }
+        let (control, now) = (control.clone(), clock.wall());
+        let written = tokio::task::spawn_blocking(move || control.append(now, Control::Tick)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "the control journal cannot be written");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What is true on the collector's disk.
+
+pub mod ledger;

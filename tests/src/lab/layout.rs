@@ -1,0 +1,65 @@
+//! The lab's network on paper: who has which address, and the commands that lay the cables.
+//!
+//! A router stands in the middle. The mail host hangs on its bridge, where more hosts can be added;
+//! each branch has a cable and a subnet of its own, which can be taken down alone. IPv4 only so far.
+
+use std::net::Ipv4Addr;
+
+use super::folder::Folder;
+use super::{Host, LabError};
+
+/// Postfix and Dovecot; `mail.good.test`, `mx1.good.test`.
+pub const MAIL: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 10);
+/// The authoritative DNS server; `ns1.lab.test`.
+pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 53);
+/// The validating resolver; `resolver.lab.test`.
+pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 54);
+/// Endpoints with something wrong; `mail.badcert.test`. 465 and 993: expired certificate, 466:
+/// self-signed, 467: for another host, 587: no STARTTLS.
+pub const BAD_ENDPOINTS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 66);
+/// Free for servers that tests start themselves on the mail host; `spare.lab.test`.
+pub const SPARE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 67);
+
+/// The address of a branch; `b1.lab.test` and so on.
+pub const fn branch_address(branch: u8) -> Ipv4Addr {
+    Ipv4Addr::new(198, 18, branch, 2)
+}
+
+/// Writes what `ip -batch` does on each host.
+pub(super) fn write_batches(folder: &Folder, branches: u8) -> Result<(), LabError> {
+    let base = folder.path().display();
+    let mut router = format!(
+        "link set lo up\nlink add br0 type bridge\nlink set br0 up\naddr add 198.18.0.1/24 dev br0\n\
+         link add w-mail type veth peer name eth0 netns {base}/ns/mail\n\
+         link set w-mail master br0\nlink set w-mail up\n"
+    );
+    for branch in 1..=branches {
+        let host = Host::Branch(branch).name();
+        let cable = cable(branch);
+        let lines = format!(
+            "link add {cable} type veth peer name eth0 netns {base}/ns/{host}\n\
+             addr add 198.18.{branch}.1/24 dev {cable}\nlink set {cable} up\n"
+        );
+        router.push_str(&lines);
+        folder.write(
+            &format!("net/{host}.batch"),
+            &format!(
+                "link set lo up\naddr add {}/24 dev eth0\nlink set eth0 up\n\
+                 route add default via 198.18.{branch}.1\n",
+                branch_address(branch)
+            ),
+        )?;
+    }
+    folder.write("net/router.batch", &router)?;
+    let mut mail = String::from("link set lo up\n");
+    for address in [MAIL, NAME_SERVER, RESOLVER, BAD_ENDPOINTS, SPARE] {
+        mail.push_str(&format!("addr add {address}/24 dev eth0\n"));
+    }
+    mail.push_str("link set eth0 up\nroute add default via 198.18.0.1\n");
+    folder.write("net/mail.batch", &mail)
+}
+
+/// The router's end of a branch's cable.
+pub(super) fn cable(branch: u8) -> String {
+    format!("w-b{branch}")
+}
