@@ -178,8 +178,13 @@ const CLASSES: [FaultClass; 7] = [
 impl FaultCode {
     /// What kind of failure it was.
     pub fn fault_class(self) -> FaultClass {
-        CLASSES.get(usize::from(self.class)).copied().unwrap_or(FaultClass::Unknown)
+        class_of(self.class)
     }
+}
+
+/// The class of a number on disk.
+pub(crate) fn class_of(code: u8) -> FaultClass {
+    CLASSES.get(usize::from(code)).copied().unwrap_or(FaultClass::Unknown)
 }
 
 /// The number of a class on disk.
