@@ -2,15 +2,24 @@
 //!
 //! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, store, judge`.
 
+pub mod cli;
+
 pub mod app;
 pub mod config;
+
+pub mod api;
+pub mod enrolment;
+pub mod query;
 
 pub mod ingest;
 pub mod registry;
 
 pub mod control;
+pub mod judge;
 pub mod store;
 
 pub mod identity;
 
 pub mod folder;
+pub mod period;
+pub mod series;
