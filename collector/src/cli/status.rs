@@ -19,6 +19,8 @@ pub(super) use sentence::{in_words, void_in_words};
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Rows that `--watch` shows at most, the worst first: what does not fit a screen cannot be redrawn.
 const WATCH_ROWS: usize = 40;
+/// Checks that `--watch` gives the reason for.
+const WATCH_REASONS: usize = 5;
 /// Figures that lag so many records are said to.
 const BEHIND: u64 = 1_000;
 
@@ -40,7 +42,7 @@ pub(super) async fn run(setting: &Setting, arguments: &StatusArguments) -> anyho
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {
-        shown(&answer.value, &setting.terminal, usize::MAX)
+        shown(&answer.value, &setting.terminal, ALL)
     };
     say(&text)?;
     let works = answer.value.state == State::Up;
@@ -50,6 +52,7 @@ pub(super) async fn run(setting: &Setting, arguments: &StatusArguments) -> anyho
 /// Redraws until Ctrl-C. A collector that is being restarted is waited for.
 async fn watch(setting: &Setting) -> anyhow::Result<Ending> {
     let mut due = tokio::time::interval(WATCH_EVERY);
+    let most = Most { rows: WATCH_ROWS, reasons: WATCH_REASONS };
     let mut screen = Screen { is_terminal: setting.terminal.is_terminal, is_begun: false };
     loop {
         tokio::select! {
@@ -63,7 +66,7 @@ async fn watch(setting: &Setting) -> anyhow::Result<Ending> {
         let text = match answer {
             Ok(answer) if setting.json => format!("{}\n", answer.raw),
             // A width that changes is followed.
-            Ok(answer) => shown(&answer.value, &Terminal::standard(), WATCH_ROWS),
+            Ok(answer) => shown(&answer.value, &Terminal::standard(), most),
             Err(error) if setting.json || !setting.terminal.is_terminal => bail!(error),
             Err(error) => format!("{error:#}\n"),
         };
@@ -89,8 +92,17 @@ impl Screen {
     }
 }
 
-/// The answer for people; of more than `rows` checks the best are left out.
-fn shown(answer: &StatusAnswer, terminal: &Terminal, rows: usize) -> String {
+/// How much is shown.
+#[derive(Clone, Copy)]
+struct Most {
+    rows: usize,
+    reasons: usize,
+}
+
+const ALL: Most = Most { rows: usize::MAX, reasons: usize::MAX };
+
+/// The answer for people; where there is more, the best is left out.
+fn shown(answer: &StatusAnswer, terminal: &Terminal, most: Most) -> String {
     let tone = match answer.state {
         State::Up => Tone::Good,
         State::Failing => Tone::Bad,
@@ -108,14 +120,14 @@ fn shown(answer: &StatusAnswer, terminal: &Terminal, rows: usize) -> String {
         return text;
     }
     let mut checks = rows_of(answer);
-    let left_out = checks.len().saturating_sub(rows);
-    checks.truncate(rows);
+    let left_out = checks.len().saturating_sub(most.rows);
+    checks.truncate(most.rows);
     text.push('\n');
     text.push_str(&table(answer, &checks, terminal));
     if left_out > 0 {
         text.push_str(&format!("and {left_out} more, none of them worse\n"));
     }
-    text.push_str(&faults(answer, &checks, terminal));
+    text.push_str(&reasons(answer, &checks, terminal, most.reasons));
     text
 }
 
@@ -137,39 +149,53 @@ fn rows_of(answer: &StatusAnswer) -> Vec<CheckRow<'_>> {
     rows
 }
 
+/// Below this width figures stand closer, and what can be asked for elsewhere is left out.
+const WIDE: u16 = 124;
+
+const WIDE_HEADS: [&str; 9] = [
+    "vantage point",
+    "check",
+    "state",
+    "since",
+    "last",
+    "p50 of 15 min",
+    "p95 of 15 min",
+    "works, of 24 h",
+    "known",
+];
+const NARROW_HEADS: [&str; 7] =
+    ["vantage point", "check", "state", "since", "p50 (usual)", "p95 (usual)", "works, 24 h"];
+
 fn table(answer: &StatusAnswer, rows: &[CheckRow<'_>], terminal: &Terminal) -> String {
-    let heads = [
-        "vantage point",
-        "check",
-        "state",
-        "since",
-        "last",
-        "p50 of 15 min",
-        "p95 of 15 min",
-        "works, of 24 h",
-        "known",
-    ];
-    let mut table = terminal.table(heads);
+    let is_wide = terminal.width >= WIDE;
+    let heads: &[&str] = if is_wide { &WIDE_HEADS } else { &NARROW_HEADS };
+    let mut table = terminal.table(heads.iter().copied());
     for (vantage, check) in rows {
         let Some(check) = check else {
             table.add_row([words(&vantage.name), words(UNKNOWN), state(vantage.state)]);
             continue;
         };
-        let since = check.since.map(|at| figures::since(at, answer.now, &terminal.zone));
+        let (now, zone) = (answer.now, &terminal.zone);
+        let since = check.since.map(|at| match is_wide {
+            true => figures::since(at, now, zone),
+            false => figures::time(at, now, zone),
+        });
         let last_us = check.last_round_trip_us.map(|us| i64::try_from(us).unwrap_or(i64::MAX));
         let (works, known) = availability(check.availability_24h);
-        let (now, usual) = (check.round_trip, check.usual_round_trip);
-        table.add_row([
+        let (recent, usual) = (check.round_trip, check.usual_round_trip);
+        let pace = |now_us, usual_us| pace((now_us, usual_us), recent, is_wide);
+        let mut row = vec![
             words(&vantage.name),
             words(&check.check),
             state(check.state),
             words(since.unwrap_or_else(|| UNKNOWN.into())),
-            figure(maybe(last_us)),
-            pace(now.p50_us, usual.p50_us, now),
-            pace(now.p95_us, usual.p95_us, now),
-            words(works),
-            figure(known),
-        ]);
+        ];
+        row.extend(is_wide.then(|| figure(maybe(last_us))));
+        row.push(pace(recent.p50_us, usual.p50_us));
+        row.push(pace(recent.p95_us, usual.p95_us));
+        row.push(words(works));
+        row.extend(is_wide.then(|| figure(known)));
+        table.add_row(row);
     }
     lines(&table)
 }
@@ -184,14 +210,17 @@ fn state(state: State) -> comfy_table::Cell {
 }
 
 /// Now beside usual; twice as slow as usual stands out.
-fn pace(now_us: Option<i64>, usual_us: Option<i64>, of: Spread) -> comfy_table::Cell {
-    let text = match (now_us, usual_us) {
-        (None, None) => UNKNOWN.to_owned(),
-        (Some(now), None) => duration(now),
-        (None, Some(usual)) => format!("{UNKNOWN}, usual {}", duration(usual)),
-        (Some(now), Some(usual)) => format!("{}, usual {}", duration(now), duration(usual)),
+fn pace(
+    (now_us, usual_us): (Option<i64>, Option<i64>),
+    recent: Spread,
+    is_wide: bool,
+) -> comfy_table::Cell {
+    let text = match (usual_us.map(duration), is_wide) {
+        (None, _) => maybe(now_us),
+        (Some(usual), true) => format!("{}, usual {usual}", maybe(now_us)),
+        (Some(usual), false) => format!("{} ({usual})", maybe(now_us)),
     };
-    let is_slow = of.runs >= 3
+    let is_slow = recent.runs >= 3
         && now_us.zip(usual_us).is_some_and(|(now, usual)| now > usual.saturating_mul(2));
     cell(if is_slow { Tone::Doubtful } else { Tone::Plain }, text)
 }
@@ -206,28 +235,34 @@ fn availability(answer: Option<AvailabilityAnswer>) -> (String, String) {
     (works, percent(coverage))
 }
 
-/// The last fault of everything that is not up, in words.
-fn faults(answer: &StatusAnswer, rows: &[CheckRow<'_>], terminal: &Terminal) -> String {
-    let mut text = String::new();
-    for (vantage, check) in rows {
-        let Some(check) = check.filter(|check| check.state != State::Up) else { continue };
-        let place = format!("{} {}", vantage.name, check.check);
-        let time = |at| figures::time(at, answer.now, &terminal.zone);
-        if let Some(fault) = check.last_fault.as_ref() {
+/// Why everything that is not up is not, of at most `most` checks, the worst first.
+fn reasons(
+    answer: &StatusAnswer,
+    rows: &[CheckRow<'_>],
+    terminal: &Terminal,
+    most: usize,
+) -> String {
+    let time = |at| figures::time(at, answer.now, &terminal.zone);
+    let reason = |(vantage, check): &CheckRow<'_>| {
+        let check = check.filter(|check| check.state != State::Up)?;
+        let place = format!("\n{} {}", vantage.name, check.check);
+        let mut text = String::new();
+        if let Some(fault) = check.last_fault.as_ref().filter(|_| check.failures_in_a_row > 0) {
             let said = match printable(&fault.reply) {
                 reply if reply.is_empty() => String::new(),
-                reply => format!("\n  the server said: {reply}"),
+                reply => format!("  the server said: {reply}\n"),
             };
             let words = printable(&in_words(fault));
-            text.push_str(&format!("\n{place}, last fault {}: {words}{said}\n", time(fault.at)));
+            text = format!("{place}, last fault {}: {words}\n{said}", time(fault.at));
         }
         let void = check.last_void.as_ref();
         if let Some(void) = void.filter(|void| Some(void.at) == check.last_run_at) {
             let words = printable(&void_in_words(void));
-            text.push_str(&format!("\n{place}, not judged {}: {words}\n", time(void.at)));
+            text.push_str(&format!("{place}, not judged {}: {words}\n", time(void.at)));
         }
-    }
-    text
+        Some(text).filter(|text| !text.is_empty())
+    };
+    rows.iter().filter_map(reason).take(most).collect()
 }
 
 #[cfg(test)]

@@ -73,8 +73,9 @@ impl Terminal {
             table.force_no_tty()
         };
         table.set_header(Row::from(heads.into_iter().map(Cell::new).collect::<Vec<_>>()));
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
+        let last = table.column_count().saturating_sub(1);
+        for (at, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, if at == last { 0 } else { 2 }));
         }
         table
     }

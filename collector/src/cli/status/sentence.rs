@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::figures;
-use crate::query::{CheckStatus, FaultAnswer, State, StatusAnswer, VantageStatus, VoidAnswer};
+use crate::query::{FaultAnswer, State, StatusAnswer, VantageStatus, VoidAnswer};
 
 /// Vantage points that are named one by one.
 const NAMED: usize = 3;
@@ -75,37 +75,41 @@ impl Told<'_> {
         if !late.is_empty() {
             parts.push(format!("late: {}", listed(&late, |vantage| self.silent(vantage))));
         }
-        let (mut never, mut without, mut silent) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut never, mut without, mut silent, mut away) = (vec![], vec![], vec![], vec![]);
         for vantage in self.in_state(State::Unknown) {
             match (vantage.last_heard_at, vantage.checks.is_empty()) {
-                (None, _) if vantage.since.is_none() => never.push(vantage),
-                (_, true) => without.push(vantage),
-                _ => silent.push(vantage),
+                (None, _) => never.push(vantage),
+                (Some(_), true) => without.push(vantage),
+                (Some(_), false) if is_away(vantage) => away.push(vantage),
+                (Some(_), false) => silent.push(vantage),
             }
         }
-        if !silent.is_empty() {
-            let silent = listed(&silent, |vantage| self.silent(vantage));
-            parts.push(format!("nothing judged from {silent}"));
-        }
-        if !never.is_empty() {
-            parts.push(format!("nothing heard yet from {}", listed(&never, name)));
-        }
-        if !without.is_empty() {
-            parts.push(format!("no check is configured at {}", listed(&without, name)));
+        let groups: [(&str, Vec<_>, &dyn Fn(&VantageStatus) -> String); 4] = [
+            ("nothing heard from", away, &|vantage| self.away(vantage)),
+            ("nothing judged from", silent, &|vantage| self.silent(vantage)),
+            ("nothing heard yet from", never, &|vantage| vantage.name.clone()),
+            ("no check is configured at", without, &|vantage| vantage.name.clone()),
+        ];
+        for (words, vantages, show) in groups {
+            if !vantages.is_empty() {
+                parts.push(format!("{words} {}", listed(&vantages, show)));
+            }
         }
         parts
     }
 
+    fn away(&self, vantage: &VantageStatus) -> String {
+        let since = vantage.last_heard_at.map(|at| format!(" since {}", self.since(at)));
+        format!("{}{}", vantage.name, since.unwrap_or_default())
+    }
+
+    /// It runs, and yet nothing is judged.
     fn silent(&self, vantage: &VantageStatus) -> String {
         let since = match vantage.since {
             Some(at) => format!("{} since {}", vantage.name, self.since(at)),
             None => format!("{} yet", vantage.name),
         };
-        let not_up = |check: &&CheckStatus| check.state == vantage.state;
-        let void = vantage.checks.iter().find(not_up).and_then(|check| {
-            check.last_void.as_ref().filter(|void| Some(void.at) == check.last_run_at)
-        });
-        match (void, vantage.connected) {
+        match (last_void(vantage), vantage.connected) {
             (Some(void), _) => format!("{since} ({})", void_in_words(void)),
             (None, true) => format!("{since}, although its agent is connected"),
             (None, false) => since,
@@ -113,8 +117,14 @@ impl Told<'_> {
     }
 }
 
-fn name(vantage: &VantageStatus) -> String {
-    vantage.name.clone()
+fn is_away(vantage: &VantageStatus) -> bool {
+    !vantage.connected && last_void(vantage).is_none()
+}
+
+/// Why its last run could not be judged, when that is the reason for its state.
+fn last_void(vantage: &VantageStatus) -> Option<&VoidAnswer> {
+    let check = vantage.checks.iter().find(|check| check.state == vantage.state)?;
+    check.last_void.as_ref().filter(|void| Some(void.at) == check.last_run_at)
 }
 
 /// The first few one by one, the rest counted.

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use mailsonde_proto::Verdict;
 
-use super::{Screen, sentence, shown};
+use super::{ALL, Most, Screen, sentence, shown};
 use crate::cli::terminal::{Terminal, plain};
 use crate::query::status::samples::{failing, series, silent, status, up, vantage, void};
 use crate::query::{SeriesReading, StatusAnswer};
@@ -16,6 +16,12 @@ fn three(coast: SeriesReading, north: SeriesReading) -> StatusAnswer {
     ])
 }
 
+/// With the agent of branch-north not connected.
+fn away(mut answer: StatusAnswer) -> StatusAnswer {
+    answer.vantage_points[1].connected = false;
+    answer
+}
+
 #[test]
 fn the_first_line() {
     let answers = [
@@ -23,6 +29,7 @@ fn the_first_line() {
         three(failing(), up()),
         three(failing(), failing()),
         three(up(), silent()),
+        away(three(up(), silent())),
         three(failing(), silent()),
         three(up(), series([(3, Verdict::Pass)])),
         three(up(), series([(9, Verdict::Pass), (0, void())])),
@@ -38,21 +45,21 @@ fn the_first_line() {
 
 #[test]
 fn all_is_well() {
-    insta::assert_snapshot!(shown(&three(up(), up()), &plain(150), usize::MAX));
+    insta::assert_snapshot!(shown(&three(up(), up()), &plain(150), ALL));
 }
 
 #[test]
 fn the_worst_stands_first_and_says_why() {
     let answer = three(failing(), silent());
-    insta::assert_snapshot!(shown(&answer, &plain(150), usize::MAX));
-    insta::assert_snapshot!(shown(&answer, &plain(90), 1));
+    insta::assert_snapshot!(shown(&answer, &plain(150), ALL));
+    insta::assert_snapshot!(shown(&answer, &plain(80), Most { rows: 2, reasons: 1 }));
 }
 
 #[test]
 fn a_vantage_point_without_a_check_is_there_too() {
     let mut answer = status(vec![vantage("hq", Some(up())), vantage("new", None)]);
     answer.collector.records_behind = 120_000;
-    insta::assert_snapshot!(shown(&answer, &plain(150), usize::MAX));
+    insta::assert_snapshot!(shown(&answer, &plain(150), ALL));
 }
 
 #[test]
@@ -67,9 +74,9 @@ fn as_json() {
 #[test]
 fn no_server_steers_the_terminal_and_colours_only_where_wanted() {
     let answer = three(failing(), silent());
-    assert!(!shown(&answer, &plain(150), usize::MAX).contains('\x1b'));
+    assert!(!shown(&answer, &plain(150), ALL).contains('\x1b'));
     let coloured = Terminal { colours: true, is_terminal: true, ..plain(150) };
-    let text = shown(&answer, &coloured, usize::MAX);
+    let text = shown(&answer, &coloured, ALL);
     assert!(text.starts_with("\x1b[1;31mmail FAILS"), "{text}");
     assert!(text.contains("·[31mbad password"), "{text}");
 }
