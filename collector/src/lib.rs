@@ -5,7 +5,7 @@
 // pub mod rollups;
 
 pub mod judge;
-// pub mod store;
+pub mod store;
 
 pub mod period;
 pub mod series;
