@@ -1,6 +1,7 @@
 //! The collector: takes in what agents saw, keeps it, and tells how e-mail is doing.
 //!
-//! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, store, judge`.
+//! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, rollups -> judge,
+//! store`. `judge` and `store` do not know each other: `rollups` joins them.
 
 pub mod app;
 pub mod config;
@@ -8,9 +9,15 @@ pub mod config;
 pub mod ingest;
 pub mod registry;
 
+pub mod pipeline;
+pub mod rollups;
+
 pub mod control;
+pub mod judge;
 pub mod store;
 
 pub mod identity;
 
 pub mod folder;
+pub mod period;
+pub mod series;
