@@ -1,0 +1,161 @@
+//! `[[check]]`: what is done, how often, for how long at most; and the settings of its kind.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailsonde_proto::time::as_us;
+use mailsonde_proto::{Check, SettingsDigest};
+
+use super::mistake::{Mistakes, Report};
+use super::section::Section;
+use super::spelling::{did_you_mean, listed};
+use super::units::duration_text;
+use super::value::Table;
+use crate::probe::{Kind, Kinds, Probe, Surroundings};
+
+/// How often a check runs when its table does not say.
+pub const DEFAULT_CADENCE: Duration = Duration::from_secs(60);
+/// The shortest and the longest cadence.
+pub const CADENCE_BOUNDS: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(86_400));
+/// How long a run may take when its table does not say: this, or the cadence when that is shorter.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// The shortest and the longest timeout.
+pub const TIMEOUT_BOUNDS: (Duration, Duration) =
+    (Duration::from_millis(100), Duration::from_secs(3600));
+
+/// One check as resolved, and its table as written, for the kind to read.
+#[derive(Clone, Debug)]
+pub struct CheckConfig {
+    /// As both ends know it.
+    pub check: Check,
+    pub(super) table: Table,
+    pub(super) folder: PathBuf,
+}
+
+impl CheckConfig {
+    /// Makes the check ready to run.
+    ///
+    /// # Errors
+    /// The mistakes in its settings; none when the configuration was loaded with the same kinds and
+    /// mailboxes.
+    pub fn probe(
+        &self,
+        kinds: &Kinds,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<dyn Probe>, Mistakes> {
+        let report = Report::default();
+        let mut section =
+            Section::new(&self.table, &report, &self.folder, &label(&self.check.name));
+        let head = head(&mut section, None);
+        let probe =
+            kinds.get(&head.kind).and_then(|kind| kind.configure(&mut section, surroundings));
+        match (report.into_result(), probe) {
+            (Ok(_), Some(probe)) => Ok(probe),
+            (Err((mistakes, _)), _) => Err(mistakes),
+            (Ok(_), None) => Err(Mistakes(vec![unready(&self.table, &head.kind)])),
+        }
+    }
+}
+
+/// The keys that every check has.
+pub struct Head {
+    /// Empty when it is missing.
+    pub kind: String,
+    /// From one slot to the next.
+    pub cadence: Duration,
+    /// A run at most.
+    pub timeout: Duration,
+}
+
+/// Reads the keys that every check has, but for its name; `kind` is known already on the command line.
+pub fn head(section: &mut Section<'_>, kind: Option<&str>) -> Head {
+    let kind = match kind {
+        Some(kind) => kind.to_owned(),
+        None => {
+            section.text("name");
+            section.text("kind").unwrap_or_default()
+        }
+    };
+    let (least, most) = CADENCE_BOUNDS;
+    let cadence = section.duration_within("every", DEFAULT_CADENCE, least..=most);
+    let (least, most) = TIMEOUT_BOUNDS;
+    let default = cadence.clamp(Duration::from_secs(1), DEFAULT_TIMEOUT);
+    let timeout = section.duration_within("timeout", default, least..=most);
+    Head { kind, cadence, timeout }
+}
+
+/// The kind of this name; what is wrong with it is reported.
+pub fn kind_named<'k>(
+    section: &mut Section<'_>,
+    kinds: &'k Kinds,
+    name: &str,
+) -> Option<&'k dyn Kind> {
+    let found = kinds.get(name);
+    if found.is_none() {
+        let names = || kinds.iter().map(|kind| kind.name());
+        let hint = match did_you_mean(name, names()) {
+            hint if hint.is_empty() => format!(": there is {}", listed(names())),
+            hint => hint,
+        };
+        section.mistake("kind", format!("kind \"{name}\" is not known{hint}"));
+    }
+    found.map(AsRef::as_ref)
+}
+
+/// Where in its cadence a check's slots lie: the same after every start, and spread over vantage
+/// points, so that a thousand branches do not all write at the full minute.
+pub fn slot_offset(vantage_point: &str, check: &str, cadence: Duration) -> Duration {
+    let digest = SettingsDigest::of(&format!("{vantage_point}\n{check}")).0;
+    let spread = digest.iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    Duration::from_micros(spread % as_us(cadence).max(1))
+}
+
+/// Warns of a cadence that a run may outlast.
+pub fn warn_of_overruns(section: &mut Section<'_>, head: &Head) {
+    if head.timeout > head.cadence {
+        let (timeout, cadence) = (duration_text(head.timeout), duration_text(head.cadence));
+        let message = format!(
+            "a run may take {timeout} and the next is due after {cadence}: a slot that comes due \
+             meanwhile is void"
+        );
+        section.warning("timeout", &message);
+    }
+}
+
+/// What mistakes of a check begin with.
+pub fn label(name: &str) -> String {
+    format!("check \"{name}\"")
+}
+
+/// A kind that refuses settings must say why; this one did not.
+pub fn unready(table: &Table, kind: &str) -> super::mistake::Mistake {
+    super::mistake::Mistake {
+        place: table.head.clone(),
+        message: format!("the kind \"{kind}\" refused these settings and did not say why"),
+    }
+}
+
+/// The canonical text of a check: its own settings, and those of the mailboxes it names.
+pub fn canonical<'m>(
+    section: &Section<'_>,
+    kind: &str,
+    mailbox: impl Fn(&str) -> Option<&'m str>,
+) -> String {
+    section.record("kind", kind);
+    let mut text = section.canonical();
+    for name in section.resolved_values("mailbox") {
+        if let Some(settings) = mailbox(&name) {
+            for line in settings.lines() {
+                text.push_str(&format!("mailbox.{name}.{line}\n"));
+            }
+        }
+    }
+    text
+}
+
+/// The folder that relative paths of a file are relative to.
+pub fn folder_of(file: &Path) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).to_owned()
+}

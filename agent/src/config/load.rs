@@ -1,0 +1,260 @@
+//! Reads a whole `agent.toml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mailsonde_proto::{Check, Clock, SettingsDigest, VantagePoint};
+
+use super::check::{self, CheckConfig};
+use super::mistake::{Mistake, Mistakes, Place, Report};
+use super::section::Section;
+use super::value::Table;
+use super::{AgentConfig, CollectorConfig, Limits, mailbox};
+use crate::net::Net;
+use crate::probe::{Kinds, Surroundings};
+
+/// The port that a collector listens on when the address does not say.
+const DEFAULT_COLLECTOR_PORT: u16 = 7443;
+/// Where the outbox is when the file does not say.
+const DEFAULT_DATA: &str = "/var/lib/mailsonde-agent";
+/// The outbox at most, in bytes.
+const DEFAULT_OUTBOX_BYTES: u64 = 256 << 20;
+/// The oldest observation in the outbox.
+const DEFAULT_OUTBOX_AGE: Duration = Duration::from_secs(7 * DAY_S);
+/// Runs under way at once.
+const DEFAULT_CONCURRENT_RUNS: usize = 16;
+
+const DAY_S: u64 = 86_400;
+const MOST_CHECKS: usize = 1_000;
+
+/// A configuration without a mistake, and what is worth a warning.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// To be used.
+    pub config: AgentConfig,
+    /// In the order of the file.
+    pub warnings: Vec<Mistake>,
+}
+
+/// A configuration that cannot be used: every mistake, and the warnings beside them.
+#[derive(Debug, thiserror::Error)]
+#[error("{mistakes}")]
+pub struct NotLoaded {
+    /// In the order of the file, at least one.
+    pub mistakes: Mistakes,
+    /// In the order of the file.
+    pub warnings: Vec<Mistake>,
+}
+
+impl AgentConfig {
+    /// Reads a file. Checks are tried with their kinds, so that mistakes in their settings are told too.
+    ///
+    /// # Errors
+    /// When the file cannot be read or anything in it is wrong: all of it, with line and column.
+    pub fn load(file: &Path, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(file, &text, kinds),
+            Err(error) => {
+                let place = Place::File { file: file.display().to_string().into() };
+                let message = match error.kind() {
+                    std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                    _ => format!("cannot be read: {error}"),
+                };
+                let mistakes = Mistakes(vec![Mistake { place, message }]);
+                Err(NotLoaded { mistakes, warnings: Vec::new() })
+            }
+        }
+    }
+
+    /// Reads the text of a file; `file` gives its name, and its folder for relative paths.
+    ///
+    /// # Errors
+    /// When anything in it is wrong: all of it, with line and column.
+    pub fn parse(file: &Path, text: &str, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
+        let (table, unreadable) = Table::parse(&file.display().to_string(), text);
+        let report = Report::default();
+        let folder = check::folder_of(file);
+        let config = read(Section::new(&table, &report, &folder, ""), file, kinds);
+        let spoilt: BTreeSet<_> = unreadable.iter().filter_map(|m| m.place.line()).collect();
+        match (report.into_result(), unreadable.is_empty(), config) {
+            (Ok(warnings), true, Some(config)) => Ok(Loaded { config, warnings }),
+            (outcome, _, _) => {
+                let (read, warnings) = match outcome {
+                    Ok(warnings) => (Vec::new(), warnings),
+                    Err((mistakes, warnings)) => (mistakes.0, warnings),
+                };
+                // A line that is no TOML is told as such, not also for what it seems to lack.
+                let read = read.into_iter().filter(|mistake| {
+                    mistake.place.line().is_none_or(|line| !spoilt.contains(&line))
+                });
+                let mut mistakes: Vec<_> = unreadable.into_iter().chain(read).collect();
+                mistakes.sort();
+                Err(NotLoaded { mistakes: Mistakes(mistakes), warnings })
+            }
+        }
+    }
+}
+
+fn read(mut root: Section<'_>, file: &Path, kinds: &Kinds) -> Option<AgentConfig> {
+    let data = PathBuf::from(root.text_or("data", DEFAULT_DATA));
+    let data = check::folder_of(file).join(data);
+    let collector = root.required_table("collector").and_then(collector);
+    let vantage_point = root.required_table("vantage_point").and_then(vantage_point);
+    let limits = limits(root.table("limits"));
+    let mailboxes = mailboxes(&mut root);
+    let mut config = AgentConfig {
+        file: file.to_owned(),
+        data,
+        collector: collector.unwrap_or_else(CollectorConfig::nowhere),
+        vantage_point: vantage_point.unwrap_or_default(),
+        mailboxes,
+        checks: Vec::new(),
+        limits,
+    };
+    // Only to try the settings with: nothing is opened before a probe runs.
+    let surroundings = config.surroundings(Net::new(), Clock::system());
+    config.checks = checks(&mut root, &config, kinds, &surroundings);
+    let clean = root.is_clean();
+    root.finish();
+    clean.then_some(config)
+}
+
+impl CollectorConfig {
+    /// Stands in while the rest of a file with mistakes is read.
+    fn nowhere() -> Self {
+        Self {
+            address: super::Endpoint { host: String::new(), port: DEFAULT_COLLECTOR_PORT },
+            server_name: String::new(),
+            ca: PathBuf::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+        }
+    }
+}
+
+fn collector(mut section: Section<'_>) -> Option<CollectorConfig> {
+    let address = section.required_endpoint("address", Some(DEFAULT_COLLECTOR_PORT));
+    let server_name = section.text("server_name");
+    let mut file = |key| {
+        let path = section.required_path(key)?;
+        if let Err(error) = std::fs::metadata(&path) {
+            section.mistake(key, format!("{key}: cannot read {}: {error}", path.display()));
+        }
+        Some(path)
+    };
+    let (ca, certificate, key) = (file("ca"), file("certificate"), file("key"));
+    if let Some(key) = &key {
+        super::password::warn_of_permissions(&mut section, "key", key);
+    }
+    section.finish();
+    let address = address?;
+    let server_name = server_name.unwrap_or_else(|| address.host.clone());
+    Some(CollectorConfig { address, server_name, ca: ca?, certificate: certificate?, key: key? })
+}
+
+fn vantage_point(mut section: Section<'_>) -> Option<VantagePoint> {
+    let name = section.required_name("name");
+    let labels = section.text_map("labels");
+    section.finish();
+    name.map(|name| VantagePoint { name, labels })
+}
+
+fn limits(section: Option<Section<'_>>) -> Limits {
+    let mut limits = Limits {
+        outbox_bytes: DEFAULT_OUTBOX_BYTES,
+        outbox_age: DEFAULT_OUTBOX_AGE,
+        concurrent_runs: DEFAULT_CONCURRENT_RUNS,
+    };
+    let Some(mut section) = section else { return limits };
+    limits.outbox_bytes = section.size_within("outbox", limits.outbox_bytes, 1 << 20..=1 << 40);
+    let ages = Duration::from_secs(3600)..=Duration::from_secs(365 * DAY_S);
+    limits.outbox_age = section.duration_within("outbox_age", limits.outbox_age, ages);
+    limits.concurrent_runs = section.number("concurrent_runs", limits.concurrent_runs, 1..=1_000);
+    section.finish();
+    limits
+}
+
+fn mailboxes(root: &mut Section<'_>) -> BTreeMap<String, mailbox::MailboxConfig> {
+    let mut mailboxes = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for table in root.tables("mailbox") {
+        let mut section = root.of(table);
+        let name = own_name(&mut section, "mailbox", &mut names);
+        let config = mailbox::read(&mut section, name.as_deref().unwrap_or_default());
+        section.finish();
+        if let Some(name) = name {
+            // With mistakes in it, it stands in, so that no check is told that it does not exist.
+            let config = config.unwrap_or_else(|| mailbox::MailboxConfig::stand_in(&name));
+            mailboxes.insert(name, config);
+        }
+    }
+    mailboxes
+}
+
+fn checks(
+    root: &mut Section<'_>,
+    config: &AgentConfig,
+    kinds: &Kinds,
+    surroundings: &Surroundings,
+) -> Vec<CheckConfig> {
+    let mut checks = Vec::new();
+    let mut names = BTreeSet::new();
+    let tables = root.tables("check");
+    if tables.len() > MOST_CHECKS {
+        root.mistake("check", format!("there are more than {MOST_CHECKS} checks"));
+    }
+    if tables.is_empty() {
+        root.warning("check", "there is no [[check]]: this agent will have nothing to do");
+    }
+    for table in tables {
+        let mut section = root.of(table);
+        let name = own_name(&mut section, "check", &mut names);
+        section.require("kind");
+        let head = check::head(&mut section, None);
+        check::warn_of_overruns(&mut section, &head);
+        let kind = (!head.kind.is_empty()).then_some(head.kind.as_str());
+        let Some(kind) = kind.and_then(|kind| check::kind_named(&mut section, kinds, kind)) else {
+            // Which keys are right nobody can say without the kind.
+            continue;
+        };
+        let ready = kind.configure(&mut section, surroundings).is_some();
+        let told = !section.is_clean();
+        let mailbox = |name: &str| config.mailboxes.get(name).map(|m| m.canonical.as_str());
+        let settings_digest = SettingsDigest::of(&check::canonical(&section, &head.kind, mailbox));
+        section.finish();
+        match name {
+            Some(name) if ready => {
+                let vantage_point = &config.vantage_point.name;
+                let check = Check {
+                    slot_offset: check::slot_offset(vantage_point, &name, head.cadence),
+                    name,
+                    kind: head.kind,
+                    cadence: head.cadence,
+                    timeout: head.timeout,
+                    settings_digest,
+                };
+                let folder = check::folder_of(&config.file);
+                checks.push(CheckConfig { check, table: table.clone(), folder });
+            }
+            _ if ready || told => {}
+            _ => root.mistake("check", check::unready(table, &head.kind).message),
+        }
+    }
+    checks
+}
+
+/// The name of a `[[mailbox]]` or `[[check]]`, which no other has; the label is set to it.
+fn own_name(section: &mut Section<'_>, what: &str, names: &mut BTreeSet<String>) -> Option<String> {
+    section.set_label(what.to_owned());
+    let name = section.required_name("name")?;
+    section.set_label(format!("{what} \"{name}\""));
+    if names.insert(name.clone()) {
+        return Some(name);
+    }
+    section.mistake("name", format!("there is another {what} of this name: give each its own"));
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,282 @@
+use std::fmt::Write;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::*;
+use crate::probe::{Kind, Outcome, Probe, Run, Setting};
+
+/// Stands in for the round trip: reads a mailbox and a duration.
+struct Stand;
+
+impl Kind for Stand {
+    fn name(&self) -> &'static str {
+        "round-trip"
+    }
+
+    fn summary(&self) -> &'static str {
+        "stands in"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[]
+    }
+
+    fn configure(
+        &self,
+        section: &mut Section<'_>,
+        surroundings: &Surroundings,
+    ) -> Option<Arc<dyn Probe>> {
+        section.one_of("mailbox", "mailbox", &surroundings.mailboxes);
+        section.duration("late", Duration::from_secs(5));
+        let ready: Arc<dyn Probe> = Arc::new(Ready);
+        section.is_clean().then_some(ready)
+    }
+}
+
+struct Ready;
+
+impl Probe for Ready {
+    fn run(&self, _run: Run) -> BoxFuture<'_, Outcome> {
+        unreachable!("nothing is run here")
+    }
+}
+
+fn kinds() -> Kinds {
+    Kinds::default().with(Arc::new(Stand))
+}
+
+const HEAD: &str = r#"
+[collector]
+address = "collector.example.org"
+ca = "ca.pem"
+certificate = "agent.pem"
+key = "agent.key"
+
+[vantage_point]
+name = "branch-north"
+labels = { site = "north" }
+"#;
+
+const REST: &str = r#"
+[[mailbox]]
+name = "main"
+address = "probe@good.test"
+password = { file = "password" }
+[mailbox.smtp]
+host = "mx.good.test"
+[mailbox.imap]
+host = "mx.good.test"
+
+[[check]]
+name = "mail"
+kind = "round-trip"
+"#;
+
+/// A folder with the files that `HEAD` and `REST` name.
+fn folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in
+        [("ca.pem", ""), ("agent.pem", ""), ("agent.key", ""), ("password", "hunter2\n")]
+    {
+        let path = folder.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder
+}
+
+/// What is told about a file, without its folder.
+fn told(folder: &tempfile::TempDir, text: &str) -> String {
+    let file = folder.path().join("agent.toml");
+    let (mistakes, warnings) = match AgentConfig::parse(&file, text, &kinds()) {
+        Ok(loaded) => (String::new(), loaded.warnings),
+        Err(not_loaded) => (not_loaded.mistakes.to_string(), not_loaded.warnings),
+    };
+    let mut told = mistakes;
+    for warning in warnings {
+        write!(told, "\nwarning: {warning}").unwrap();
+    }
+    told.trim_start().replace(&format!("{}/", folder.path().display()), "")
+}
+
+fn loaded(folder: &tempfile::TempDir, text: &str) -> AgentConfig {
+    AgentConfig::parse(&folder.path().join("agent.toml"), text, &kinds()).unwrap().config
+}
+
+#[test]
+fn a_short_file_has_sane_defaults() {
+    let folder = folder();
+    let text = format!("{HEAD}{REST}");
+    assert_eq!(told(&folder, &text), "");
+    let config = loaded(&folder, &text);
+    assert_eq!(config.collector.address.to_string(), "collector.example.org:7443");
+    assert_eq!(config.collector.server_name, "collector.example.org");
+    assert_eq!(config.collector.ca, folder.path().join("ca.pem"));
+    assert_eq!(config.data, Path::new(DEFAULT_DATA));
+    assert_eq!(config.limits.outbox_bytes, 256 << 20);
+    let mailbox = &config.mailboxes["main"];
+    assert_eq!((mailbox.smtp.port, mailbox.imap.port), (587, 993));
+    let login = mailbox.imap.login.as_ref().unwrap();
+    assert_eq!((login.user.as_str(), login.password.expose()), ("probe@good.test", "hunter2"));
+    let check = &config.checks[0].check;
+    assert_eq!((check.cadence.as_secs(), check.timeout.as_secs()), (60, 60));
+    assert!(check.slot_offset < check.cadence);
+    let surroundings = config.surroundings(Net::new(), Clock::system());
+    assert!(config.checks[0].probe(&kinds(), &surroundings).is_ok());
+}
+
+#[test]
+fn five_mistakes_are_five_lines() {
+    let text = format!("{HEAD}{REST}")
+        .replace("name = \"branch-north\"", "name = \"branch north\"")
+        .replace("[mailbox.smtp]\n", "[mailbox.smtp]\ntls = \"ssl\"\n")
+        .replace("[mailbox.imap]\nhost", "[mailbox.imap]\nhots")
+        .replace("kind = \"round-trip\"", "kind = \"round-trip\"\nevery = 60\nlate = \"5\"");
+    insta::assert_snapshot!(told(&folder(), &text), @r#"
+    agent.toml:9:8: vantage_point.name must be 1 to 64 letters, digits, dots, dashes or underscores, not "branch north"
+    agent.toml:17:7: mailbox "main": smtp.tls must be one of "starttls", "implicit", "none", "opportunistic", not "ssl"
+    agent.toml:20:1: mailbox "main": imap.hots is not known here, did you mean "host"?
+    agent.toml:25:9: check "mail": every needs a unit: write "60s" for seconds, "60m" for minutes
+    agent.toml:26:8: check "mail": late needs a unit: write "5s" for seconds, "5m" for minutes
+    "#);
+}
+
+#[test]
+fn an_empty_file_says_what_is_missing() {
+    insta::assert_snapshot!(told(&folder(), ""), @r"
+    agent.toml: [collector] is missing
+    agent.toml: [vantage_point] is missing
+    warning: agent.toml: there is no [[check]]: this agent will have nothing to do
+    ");
+}
+
+#[test]
+fn mistakes_of_names_and_kinds() {
+    let check = "[[check]]\nname = \"mail\"\nkind = \"roundtrip\"\nwhatever = 1\n";
+    let mailbox = "[[mailbox]]\naddress = \"x\"\n";
+    let text = format!("{HEAD}{REST}{check}{mailbox}colour = 1\n[[chekc]]\n");
+    insta::assert_snapshot!(told(&folder(), &text), @r#"
+    agent.toml:25:8: check "mail": there is another check of this name: give each its own
+    agent.toml:26:8: check "mail": kind "roundtrip" is not known, did you mean "round-trip"?
+    agent.toml:28:1: mailbox: [imap] is missing
+    agent.toml:28:1: mailbox: [smtp] is missing
+    agent.toml:28:1: mailbox: name is missing
+    agent.toml:29:11: mailbox: address must be like probe@example.org, not "x"
+    agent.toml:30:1: mailbox: colour is not known here: use "address", "imap", "login", "name", "password", "smtp"
+    agent.toml:31:3: chekc is not known here, did you mean "check"?
+    "#);
+}
+
+#[test]
+fn what_is_no_toml_is_told_beside_the_rest() {
+    let text = format!("{HEAD}{REST}every = \ntimeout = 5\n");
+    insta::assert_snapshot!(told(&folder(), &text), @r#"
+    agent.toml:24:9: string values must be quoted, expected literal string
+    agent.toml:25:11: check "mail": timeout needs a unit: write "5s" for seconds, "5m" for minutes
+    "#);
+}
+
+#[test]
+fn passwords_come_from_where_they_should() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let with = |password: &str| {
+        told(&folder, &format!("{HEAD}{REST}").replace("{ file = \"password\" }", password))
+    };
+    let secret = with("\"hunter2\"");
+    let told: Vec<_> = [
+        with("{ file = \"nowhere\" }"),
+        with("{ env = \"MAILSONDE_NO_SUCH_VARIABLE\" }"),
+        with("{ credential = \"mail\" }"),
+        with("{ file = \"password\", env = \"X\" }"),
+        with("{ fiel = \"password\" }"),
+        with("7"),
+        secret.clone(),
+    ]
+    .into();
+    assert!(!secret.contains("hunter2"));
+    insta::assert_snapshot!(told.join("\n--\n"), @r#"
+    agent.toml:15:21: mailbox "main": cannot read the password in nowhere: No such file or directory (os error 2)
+    --
+    agent.toml:15:20: mailbox "main": the environment has no MAILSONDE_NO_SUCH_VARIABLE: set it for the agent
+    --
+    agent.toml:15:27: mailbox "main": there are no credentials here: start the agent by systemd with LoadCredential=mail:…
+    --
+    agent.toml:15:12: mailbox "main": password must be one of { file = "…" }, { env = "…" } or { credential = "…" }
+    --
+    agent.toml:15:12: mailbox "main": password must be one of { file = "…" }, { env = "…" } or { credential = "…" }
+    agent.toml:15:14: mailbox "main": password.fiel is not known here, did you mean "file"?
+    --
+    agent.toml:15:12: mailbox "main": password must be a text in quotes, not a number
+    --
+
+    warning: agent.toml:15:12: mailbox "main": the password stands in this file: put it into one of its own with mode 0600 and write password = { file = "…" }
+    "#);
+    let path = folder.path().join("password");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    insta::assert_snapshot!(with("{ file = \"password\" }"), @r#"warning: agent.toml:15:21: mailbox "main": others can read password: chmod 600 password"#);
+}
+
+#[test]
+fn nothing_shows_the_password() {
+    let folder = folder();
+    let config = loaded(&folder, &format!("{HEAD}{REST}"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(!config.mailboxes["main"].canonical.contains("hunter2"));
+}
+
+#[test]
+fn the_digest_follows_the_settings_and_not_the_password() {
+    let folder = folder();
+    let text = format!("{HEAD}{REST}");
+    let digest = |text: &str| loaded(&folder, text).checks[0].check.settings_digest;
+    let of_text = digest(&text);
+    assert_eq!(digest(&format!("{text}late = \"5s\"")), of_text, "a default written out");
+    assert_ne!(digest(&format!("{text}late = \"6s\"")), of_text);
+    let other_port = text.replace("[mailbox.imap]\n", "[mailbox.imap]\nport = 1993\n");
+    assert_ne!(digest(&other_port), of_text);
+    std::fs::write(folder.path().join("password"), "other").unwrap();
+    assert_eq!(digest(&text), of_text);
+}
+
+#[test]
+fn slots_of_many_vantage_points_spread_over_the_cadence() {
+    let cadence = Duration::from_secs(60);
+    let mut tenths = [0; 10];
+    for number in 0..1_000 {
+        let offset = check::slot_offset(&format!("branch-{number}"), "mail", cadence);
+        tenths[usize::try_from(offset.as_secs() / 6).unwrap()] += 1;
+    }
+    assert!(tenths.iter().all(|slots| (60..=140).contains(slots)), "{tenths:?}");
+}
+
+#[test]
+fn every_example_loads() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&examples).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if !(name.contains("agent") && name.ends_with(".toml")) {
+            continue;
+        }
+        seen += 1;
+        // The files that an example names are made beside a copy of it.
+        let folder = folder();
+        let text = std::fs::read_to_string(&path).unwrap().replace("/etc/mailsonde-agent/", "");
+        assert_eq!(told(&folder, &text), "", "{name}");
+        assert!(!loaded(&folder, &text).checks.is_empty(), "{name}");
+    }
+    assert!(seen > 0, "there are examples");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_it_panic(cut in 0..HEAD.len() + REST.len(), junk in "[\\PC\n]{0,20}") {
+        let text = format!("{HEAD}{REST}");
+        let (before, after) = text.split_at(cut);
+        told(&folder(), &format!("{before}{junk}{after}"));
+    }
+}

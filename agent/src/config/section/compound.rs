@@ -1,0 +1,241 @@
+//! Values of a section that have parts: tables, arrays, maps, one of several named things, addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::Section;
+use crate::config::spelling::{did_you_mean, listed};
+use crate::config::value::{Table, Value};
+
+/// A host and a port to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    /// Never 0.
+    pub port: u16,
+}
+
+/// `mail.example.org:587` or `[2001:db8::1]:587`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl<'a> Section<'a> {
+    /// A table in this one; `None` when the key is absent or wrong. Finish it like any section.
+    pub fn table(&mut self, key: &str) -> Option<Section<'a>> {
+        let entry = self.entry(key)?;
+        let Value::Table(table) = &entry.value else {
+            let form = entry.value.form();
+            self.wrong(key, &format!("must be a table [{}{key}], not {form}", self.path));
+            return None;
+        };
+        Some(self.child(table, format!("{}{key}.", self.path)))
+    }
+
+    /// A table that must be there.
+    pub fn required_table(&mut self, key: &str) -> Option<Section<'a>> {
+        let head = format!("{}{key}", self.path);
+        let shown =
+            if self.is_command_line() { format!("{head}.…") } else { format!("[{head}]") };
+        self.require_as(key, &shown);
+        self.table(key)
+    }
+
+    /// The tables of `[[key]]`, in the order of the file; each to be read by [`Section::of`].
+    pub fn tables(&mut self, key: &str) -> Vec<&'a Table> {
+        let Some(entry) = self.entry(key) else { return Vec::new() };
+        let Value::Array(items) = &entry.value else {
+            let form = entry.value.form();
+            self.wrong(key, &format!("must be tables [[{}{key}]], not {form}", self.path));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in items {
+            match &item.value {
+                Value::Table(table) => tables.push(table),
+                other => {
+                    let form = other.form();
+                    let message =
+                        format!("{}{key} must be tables [[{key}]], not {form}", self.path);
+                    self.report.mistake(item.place.clone(), self.labelled(&message));
+                }
+            }
+        }
+        tables
+    }
+
+    /// One of these tables, which writes down for itself what it resolves.
+    pub fn of(&self, table: &'a Table) -> Section<'a> {
+        Section::new(table, self.report, self.folder, &self.label)
+    }
+
+    /// Keys of the writer's own choice, each with a text; empty when the key is absent or wrong.
+    pub fn text_map(&mut self, key: &str) -> BTreeMap<String, String> {
+        let Some(mut table) = self.table(key) else { return BTreeMap::new() };
+        let keys: Vec<String> = table.table.entries.keys().cloned().collect();
+        keys.into_iter().filter_map(|key| table.text(&key).map(|text| (key, text))).collect()
+    }
+
+    /// Several texts, or one for short; empty when the key is absent or wrong.
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some(entry) = self.entry(key) else { return Vec::new() };
+        let texts: Vec<String> = match &entry.value {
+            Value::Array(items) => {
+                items.iter().filter_map(|item| self.text_of(key, item)).collect()
+            }
+            Value::Word(word) => word.split(',').map(|text| text.trim().to_owned()).collect(),
+            _ => self.text_of(key, entry).into_iter().collect(),
+        };
+        self.record(key, &listed(texts.iter().map(String::as_str)));
+        texts
+    }
+
+    /// The one of `known` that the key names. Without the key, the only one there is; `what` is the
+    /// word for them in mistakes, such as `mailbox`.
+    pub fn one_of<'k, T>(
+        &mut self,
+        key: &str,
+        what: &str,
+        known: &'k BTreeMap<String, T>,
+    ) -> Option<(&'k str, &'k T)> {
+        let names = || known.keys().map(String::as_str);
+        if self.entry(key).is_none() {
+            return match (known.iter().next(), known.len()) {
+                (Some((name, only)), 1) => {
+                    self.record(key, name);
+                    Some((name, only))
+                }
+                (None, _) => {
+                    self.mistake(
+                        key,
+                        format!("{key} is missing, and there is no [[{what}]] to name"),
+                    );
+                    None
+                }
+                _ => {
+                    self.mistake(key, format!("{key} is missing: name one of {}", listed(names())));
+                    None
+                }
+            };
+        }
+        let name = self.text(key)?;
+        if let Some((name, found)) = known.get_key_value(&name) {
+            return Some((name, found));
+        }
+        let hint = match did_you_mean(&name, names()) {
+            hint if !hint.is_empty() => hint,
+            _ if known.is_empty() => format!(": there is no [[{what}]]"),
+            _ => format!(": there is {}", listed(names())),
+        };
+        self.wrong(key, &format!("names \"{name}\", which is no {what}{hint}"));
+        None
+    }
+
+    /// `host:port`, or a host alone where there is a default port; `None` when absent or wrong.
+    pub fn endpoint(&mut self, key: &str, default_port: Option<u16>) -> Option<Endpoint> {
+        let text = self.text(key)?;
+        if let Some(endpoint) = endpoint_of(&text, default_port) {
+            self.record(key, &endpoint.to_string());
+            return Some(endpoint);
+        }
+        let example = "such as \"collector.example.org:7443\" or \"[2001:db8::1]:7443\"";
+        self.wrong(key, &format!("must be a host and a port, {example}, not \"{text}\""));
+        None
+    }
+
+    /// An endpoint that must be there.
+    pub fn required_endpoint(&mut self, key: &str, default_port: Option<u16>) -> Option<Endpoint> {
+        self.require(key);
+        self.endpoint(key, default_port)
+    }
+
+    /// A path, absolute or relative to the configuration's folder; `None` when absent or wrong.
+    pub fn path(&mut self, key: &str) -> Option<PathBuf> {
+        let folder = self.folder;
+        self.text(key).map(|text| folder.join(text))
+    }
+
+    /// A path that must be there.
+    pub fn required_path(&mut self, key: &str) -> Option<PathBuf> {
+        self.require(key);
+        self.path(key)
+    }
+
+    /// What keys of this name, here or in tables of this one, were resolved to.
+    pub fn resolved_values(&self, key: &str) -> Vec<String> {
+        let resolved = self.resolved.borrow();
+        let is_it = |path: &str| path.rsplit('.').next() == Some(key);
+        let values =
+            resolved.iter().filter(|(path, _)| is_it(path)).map(|(_, value)| value.clone());
+        values.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn child(&self, table: &'a Table, path: String) -> Section<'a> {
+        let mut child = Section::new(table, self.report, self.folder, &self.label);
+        child.path = path;
+        child.resolved = Rc::clone(&self.resolved);
+        child
+    }
+}
+
+fn endpoint_of(text: &str, default_port: Option<u16>) -> Option<Endpoint> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest.split_once(']')?;
+            host.parse::<std::net::Ipv6Addr>().ok()?;
+            (host, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
+        }
+        None => match text.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let is_ipv6 = text.starts_with('[');
+    let sound =
+        |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_') || (is_ipv6 && c == ':');
+    if host.is_empty() || !host.chars().all(sound) {
+        return None;
+    }
+    let port = match port {
+        Some(port) => port.parse().ok(),
+        None => default_port,
+    };
+    port.filter(|port| *port > 0).map(|port| Endpoint { host: host.to_owned(), port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        for (text, expected) in [
+            ("mx.test:25", Some("mx.test:25")),
+            ("mx.test", Some("mx.test:7443")),
+            ("127.0.0.1:80", Some("127.0.0.1:80")),
+            ("[::1]:25", Some("[::1]:25")),
+            ("[::1]", Some("[::1]:7443")),
+            ("::1:25", None),
+            ("[mx]:25", None),
+            ("mx.test:0", None),
+            ("mx.test:65536", None),
+            ("mx.test:", None),
+            (":25", None),
+            ("https://mx.test", None),
+            ("a b", None),
+            ("[::1]25", None),
+        ] {
+            let endpoint = endpoint_of(text, Some(7443)).map(|endpoint| endpoint.to_string());
+            assert_eq!(endpoint.as_deref(), expected, "{text}");
+        }
+    }
+}
