@@ -1,0 +1,191 @@
+//! Opens a wire to a mail server, phase by phase, under a deadline.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mailsonde_proto::time::Instant;
+use mailsonde_proto::{Clock, Fact, WallTime};
+use tokio::time::timeout;
+
+use super::endpoint::{Endpoint, Tls};
+use super::failure::Failure;
+use super::wire::{Record, Wire, WireError};
+use crate::net::{Net, NetError, TlsFacts, TlsTrust};
+use crate::stopwatch::Stopwatch;
+use crate::transcript::{Direction, Transcript};
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// Names of the phases before a protocol starts.
+#[derive(Clone, Copy, Debug)]
+pub struct PhaseNames {
+    /// Look-up.
+    pub resolve: &'static str,
+    /// TCP connection.
+    pub connect: &'static str,
+    /// TLS handshake.
+    pub tls: &'static str,
+}
+
+/// How long things may take: each step by itself, and all of them together.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// What time it is.
+    pub clock: Clock,
+    /// For one step, such as one answer.
+    pub step: Duration,
+    /// For everything.
+    pub deadline: Instant,
+}
+
+impl Patience {
+    /// How long the next step may take.
+    pub fn next(&self) -> Duration {
+        self.step.min(self.deadline.saturating_duration_since(self.clock.monotonic()))
+    }
+
+    /// Waits for one step.
+    ///
+    /// # Errors
+    /// What went wrong, in the words of `phase` and of what was `awaited`.
+    pub async fn wait<T>(
+        &self,
+        phase: &str,
+        awaited: &str,
+        step: impl Future<Output = Result<T, WireError>>,
+    ) -> Result<T, Failure> {
+        let within = self.next();
+        match timeout(within, step).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(Failure::wire(phase, awaited, &error)),
+            Err(_) => Err(Failure::timeout(phase, awaited, within)),
+        }
+    }
+}
+
+/// What it takes to open a wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Dial<'a> {
+    /// Opens the socket.
+    pub net: &'a Net,
+    /// How long it may take.
+    pub patience: Patience,
+    /// What its phases are called.
+    pub names: PhaseNames,
+}
+
+impl Dial<'_> {
+    /// A record for the conversation with `endpoint`, in which its password does not appear.
+    pub fn record(&self, endpoint: &Endpoint) -> Record {
+        let secrets = endpoint.login.iter().map(|login| login.password.clone()).collect();
+        Record::new(Transcript::start(self.patience.clock, secrets))
+    }
+
+    /// Looks up, connects, and handshakes where TLS begins at once.
+    ///
+    /// # Errors
+    /// The phase that failed, and why.
+    pub async fn open(
+        &self,
+        endpoint: &Endpoint,
+        record: Record,
+        watch: &mut Stopwatch,
+    ) -> Result<(Wire, Option<TlsFacts>), Failure> {
+        let looked_up = self.in_time(self.names.resolve, self.net.resolve(&endpoint.host)).await;
+        let addresses = looked_up.inspect_err(|failure| note(&record, failure))?;
+        watch.lap(self.names.resolve);
+        let wire = self.connect(endpoint, &addresses, record, watch).await?;
+        if endpoint.tls == Tls::Implicit {
+            let (wire, facts) = self.secure(wire, endpoint).await?;
+            watch.lap(self.names.tls);
+            return Ok((wire, Some(facts)));
+        }
+        Ok((wire, None))
+    }
+
+    /// Connects to one of the addresses.
+    ///
+    /// # Errors
+    /// Why none of them could be connected.
+    pub async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        addresses: &[IpAddr],
+        record: Record,
+        watch: &mut Stopwatch,
+    ) -> Result<Wire, Failure> {
+        let listed: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
+        let Endpoint { host, port, .. } = endpoint;
+        record.say(Direction::Note, &format!("{host} port {port} at {}", listed.join(", ")));
+        let within = self.patience.next();
+        let opened = self.net.connect(host, addresses, *port, within);
+        let opened = opened.await.map_err(|error| Failure::net(self.names.connect, &error));
+        let stream = opened.inspect_err(|failure| note(&record, failure))?;
+        watch.lap(self.names.connect);
+        Ok(Wire::new(stream, record))
+    }
+
+    /// Begins TLS on an open wire.
+    ///
+    /// # Errors
+    /// When bytes came before it, or the handshake fails.
+    pub async fn secure(
+        &self,
+        wire: Wire,
+        endpoint: &Endpoint,
+    ) -> Result<(Wire, TlsFacts), Failure> {
+        let record = wire.record().clone();
+        let phase = self.names.tls;
+        let secured = async {
+            let (stream, record) = wire
+                .into_stream()
+                .map_err(|error| Failure::wire(phase, "the TLS handshake", &error))?;
+            let anybody = TlsTrust::anybody();
+            let trust = if endpoint.tls == Tls::Opportunistic { &anybody } else { &endpoint.trust };
+            let handshake = self.net.tls(stream, &endpoint.host, trust);
+            let stream = self.in_time(phase, handshake).await?;
+            let facts = TlsFacts::of(&stream);
+            record.say(Direction::Note, &format!("{} {}", facts.version, facts.cipher));
+            Ok((Wire::new(stream, record), facts))
+        };
+        secured.await.inspect_err(|failure| note(&record, failure))
+    }
+
+    /// Waits for a step of the network's.
+    ///
+    /// # Errors
+    /// What went wrong, or that it took too long.
+    pub async fn in_time<T>(
+        &self,
+        phase: &str,
+        step: impl Future<Output = Result<T, NetError>>,
+    ) -> Result<T, Failure> {
+        let within = self.patience.next();
+        match timeout(within, step).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(Failure::net(phase, &error)),
+            Err(_) if phase == self.names.resolve => {
+                Err(Failure::timeout(phase, "its address (by way of DNS)", within))
+            }
+            Err(_) => Err(Failure::timeout(phase, "its part of the TLS handshake", within)),
+        }
+    }
+}
+
+/// The facts of a handshake, under a prefix such as `smtp`.
+pub fn tls_facts(prefix: &str, facts: &TlsFacts, now: WallTime) -> Vec<Fact> {
+    let mut told = vec![Fact {
+        name: format!("{prefix}.tls"),
+        value: format!("{} {}", facts.version, facts.cipher),
+    }];
+    if let Some(expires) = facts.expires {
+        let days = expires.since(now).as_secs() / SECONDS_PER_DAY;
+        told.push(Fact { name: format!("{prefix}.certificate_days"), value: days.to_string() });
+    }
+    told
+}
+
+fn note(record: &Record, failure: &Failure) {
+    record.say(Direction::Note, &failure.fault.explanation);
+}

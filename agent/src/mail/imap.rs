@@ -1,0 +1,386 @@
+//! IMAP as a client (RFC 3501, RFC 9051), as far as a watcher needs it.
+//!
+//! The session is opened and signed in line by line; from then on imap-next's state machine reads and
+//! writes, fed through a guard that bounds every line, literal and response before a byte is kept.
+//! Messages are only peeked at. Absent on purpose: anything that changes a message of somebody else.
+
+mod driver;
+mod guard;
+mod sign_in;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use imap_next::imap_types::command::CommandBody;
+use imap_next::imap_types::core::{AString, Vec1};
+use imap_next::imap_types::fetch::{MessageDataItem, MessageDataItemName, Section};
+use imap_next::imap_types::flag::{Flag, FlagNameAttribute, StoreResponse, StoreType};
+use imap_next::imap_types::mailbox::Mailbox as Folder;
+use imap_next::imap_types::response::{Code, Data};
+use imap_next::imap_types::search::SearchKey;
+use imap_next::imap_types::sequence::SequenceSet;
+use mailsonde_proto::time::Instant;
+use mailsonde_proto::{Fact, FaultClass, WallTime};
+
+use super::dial::{Dial, Patience, PhaseNames, tls_facts};
+use super::endpoint::Endpoint;
+use super::failure::Failure;
+use super::wire::Record;
+use crate::net::Net;
+use crate::stopwatch::Stopwatch;
+use driver::{Answer, Driver};
+
+/// Phases of an IMAP connection that had to be made for a run.
+pub mod name {
+    /// Look-up.
+    pub const RESOLVE: &str = "imap.resolve";
+    /// TCP connection.
+    pub const CONNECT: &str = "imap.connect";
+    /// TLS handshake, with STARTTLS before it where there is one.
+    pub const TLS: &str = "imap.tls";
+    /// The server's greeting and what it can do.
+    pub const GREETING: &str = "imap.greeting";
+    /// Sign-in.
+    pub const AUTH: &str = "imap.auth";
+    /// Selection of the folder, and the search for strays.
+    pub const SELECT: &str = "imap.select";
+    /// Watching, fetching and cleaning up.
+    pub const WATCH: &str = "imap.watch";
+}
+
+const PHASES: PhaseNames =
+    PhaseNames { resolve: name::RESOLVE, connect: name::CONNECT, tls: name::TLS };
+
+/// Headers that are asked for: those that make a message ours, or a bounce of ours.
+const HEADERS: [&str; 4] =
+    [super::message::TOKEN_HEADER, "Message-ID", "Content-Type", "Auto-Submitted"];
+/// The most messages whose headers are asked for at once.
+pub const MOST_MESSAGES: usize = 200;
+/// Names of a junk folder where the server marks none (RFC 6154 is not everywhere).
+const JUNK_NAMES: [&str; 6] =
+    ["Junk", "Spam", "Junk Email", "Junk E-mail", "[Gmail]/Spam", "INBOX.Junk"];
+
+/// Dials for IMAP.
+pub fn dial(net: &Net, patience: Patience) -> Dial<'_> {
+    Dial { net, patience, names: PHASES }
+}
+
+/// What a selected folder says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// UIDs of another validity are other messages.
+    pub uid_validity: u32,
+    /// The UID that the next message gets.
+    pub uid_next: u32,
+}
+
+/// A message as its folder describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its number in the folder just now.
+    pub sequence: u32,
+    /// Its UID.
+    pub uid: u32,
+    /// When it was stored, by the server's clock, in whole seconds.
+    pub stored: Option<WallTime>,
+    /// In bytes.
+    pub size: u32,
+    /// The headers that were asked for.
+    pub headers: Vec<u8>,
+}
+
+/// One signed-in session.
+pub struct Session {
+    driver: Driver,
+    capabilities: Vec<String>,
+    facts: Vec<Fact>,
+    step: Duration,
+    patience: Patience,
+}
+
+impl Session {
+    /// Opens a session up to and with the sign-in.
+    ///
+    /// # Errors
+    /// The phase that failed, and why.
+    pub async fn open(
+        dial: Dial<'_>,
+        endpoint: &Endpoint,
+        record: Record,
+        watch: &mut Stopwatch,
+    ) -> Result<Self, Failure> {
+        let (wire, tls) = dial.open(endpoint, record, watch).await?;
+        let entered = sign_in::enter(dial, endpoint, wire, watch).await?;
+        let mut facts = Vec::new();
+        if let Some(tls) = tls.or(entered.tls) {
+            facts.extend(tls_facts("imap", &tls, dial.patience.clock.wall()));
+        }
+        Ok(Self {
+            driver: Driver::new(entered.wire, dial.patience.clock),
+            capabilities: entered.capabilities,
+            facts,
+            step: dial.patience.step,
+            patience: dial.patience,
+        })
+    }
+
+    /// What was learnt on the way.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// Where the conversation is written down.
+    pub fn record(&self) -> &Record {
+        self.driver.record()
+    }
+
+    /// Whether the server has a capability, such as `IDLE`.
+    pub fn has(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|c| c == capability)
+    }
+
+    /// Messages in the selected folder, and when that number came in.
+    pub fn exists(&self) -> (u32, Instant) {
+        self.driver.exists()
+    }
+
+    /// Selects a folder.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn select(&mut self, folder: &str) -> Result<Selected, Failure> {
+        let mailbox = Folder::try_from(folder.to_owned());
+        let mailbox = mailbox.map_err(|_| not_a_name("folder"))?;
+        let body = CommandBody::Select { mailbox };
+        let answer = self.command(name::SELECT, body, &format!("selection of {folder}")).await?;
+        let mut selected = Selected { uid_validity: 0, uid_next: 0 };
+        for code in &answer.codes {
+            match code {
+                Code::UidValidity(validity) => selected.uid_validity = validity.get(),
+                Code::UidNext(next) => selected.uid_next = next.get(),
+                _ => {}
+            }
+        }
+        Ok(selected)
+    }
+
+    /// The folder that the server marks as `\Junk` (RFC 6154), or one that is named like it.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn junk_folder(&mut self) -> Result<Option<String>, Failure> {
+        let body = CommandBody::list("", "*").map_err(|_| not_a_name("pattern"))?;
+        let answer = self.command(name::SELECT, body, "list of folders").await?;
+        let mut by_name = None;
+        for data in answer.data {
+            let Data::List { items, mailbox: Folder::Other(folder), .. } = data else { continue };
+            let folder = String::from_utf8_lossy(folder.as_ref()).into_owned();
+            if items.iter().any(is_junk) {
+                return Ok(Some(folder));
+            }
+            if JUNK_NAMES.iter().any(|name| folder.eq_ignore_ascii_case(name)) {
+                by_name = by_name.or(Some(folder));
+            }
+        }
+        Ok(by_name)
+    }
+
+    /// UIDs of messages that carry our header, whoever's token is in it.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn search_tokens(&mut self) -> Result<Vec<u32>, Failure> {
+        let header = text(super::message::TOKEN_HEADER)?;
+        self.search(SearchKey::Header(header, text("")?), "search for test messages").await
+    }
+
+    /// Looks whether anything has changed.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn noop(&mut self) -> Result<(), Failure> {
+        self.command(name::WATCH, CommandBody::Noop, "answer to NOOP").await.map(drop)
+    }
+
+    /// Descriptions of the messages of `set`, such as `17:*`.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn describe(&mut self, set: &str) -> Result<Vec<Described>, Failure> {
+        let headers = HEADERS.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        let headers = Vec1::try_from(headers).map_err(|_| not_a_name("header"))?;
+        let items = vec![
+            MessageDataItemName::Uid,
+            MessageDataItemName::InternalDate,
+            MessageDataItemName::Rfc822Size,
+            MessageDataItemName::BodyExt {
+                section: Some(Section::HeaderFields(None, headers)),
+                partial: None,
+                peek: true,
+            },
+        ];
+        let body = fetch(set, items)?;
+        let answer = self.command(name::WATCH, body, "description of messages").await?;
+        Ok(answer.data.into_iter().filter_map(described).collect())
+    }
+
+    /// The first `most` bytes of each message of `set`, by UID.
+    ///
+    /// # Errors
+    /// When the server refuses, does not answer, or sends more than was asked for.
+    pub async fn read(&mut self, set: &str, most: usize) -> Result<Vec<(u32, Vec<u8>)>, Failure> {
+        let bytes = u32::try_from(most).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        let items = vec![
+            MessageDataItemName::Uid,
+            MessageDataItemName::BodyExt { section: None, partial: Some((0, bytes)), peek: true },
+        ];
+        let body = fetch(set, items)?;
+        self.driver.accept_literals_of(most);
+        let answer = self.command(name::WATCH, body, "messages").await;
+        self.driver.accept_literals_of(guard::LONGEST_LITERAL);
+        Ok(answer?.data.into_iter().filter_map(read).collect())
+    }
+
+    /// Removes these messages and no other. Without UIDPLUS (RFC 4315) a plain EXPUNGE would also remove
+    /// what somebody else marked, so it is only spoken when nobody did; the messages stay marked else.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn remove(&mut self, uids: &[u32]) -> Result<(), Failure> {
+        let Some(set) = uid_set(uids) else { return Ok(()) };
+        let flags = vec![Flag::Deleted];
+        let store =
+            CommandBody::store(sequence(&set)?, StoreType::Add, StoreResponse::Silent, flags, true);
+        let store = store.map_err(|_| not_a_name("set"))?;
+        self.command(name::WATCH, store, "removal of test messages").await?;
+        let expunge = if self.has("UIDPLUS") {
+            CommandBody::ExpungeUid { sequence_set: sequence(&set)? }
+        } else {
+            let marked = self.search(SearchKey::Deleted, "search for marked messages").await?;
+            if marked.iter().any(|uid| !uids.contains(uid)) {
+                return Ok(());
+            }
+            CommandBody::Expunge
+        };
+        self.command(name::WATCH, expunge, "removal of test messages").await.map(drop)
+    }
+
+    /// Waits in IDLE (RFC 2177) until something changes, `wake` is ready, or `most` is over. It is
+    /// cancel-safe as a whole only in so far as the session must be dropped when it is dropped.
+    ///
+    /// # Errors
+    /// When the server refuses, hangs up, or does not end it when it should.
+    pub async fn idle(
+        &mut self,
+        most: Duration,
+        wake: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
+        let patience = self.patience();
+        self.driver.idle(patience, most, wake).await
+    }
+
+    /// Takes leave.
+    pub async fn logout(mut self) {
+        if self.command(name::WATCH, CommandBody::Logout, "farewell").await.is_err() {
+            tracing::debug!("no farewell");
+        }
+    }
+
+    async fn search(&mut self, key: SearchKey<'static>, what: &str) -> Result<Vec<u32>, Failure> {
+        let body = CommandBody::search(None, Vec1::from(key), true);
+        self.driver.accept_long_lines(true);
+        let answer = self.command(name::WATCH, body, what).await;
+        self.driver.accept_long_lines(false);
+        let uids = answer?.data.into_iter().filter_map(|data| match data {
+            Data::Search(uids) => Some(uids),
+            _ => None,
+        });
+        Ok(uids.flatten().map(NonZeroU32::get).collect())
+    }
+
+    async fn command(
+        &mut self,
+        phase: &str,
+        body: CommandBody<'static>,
+        what: &str,
+    ) -> Result<Answer, Failure> {
+        let patience = self.patience();
+        self.driver.command(patience, phase, body, what).await
+    }
+
+    /// A kept session outlives the run that opened it: each step has its own deadline.
+    fn patience(&self) -> Patience {
+        Patience { deadline: self.patience.clock.monotonic() + self.step, ..self.patience }
+    }
+}
+
+/// UIDs as a set, in order; `None` when there are none.
+pub fn uid_set(uids: &[u32]) -> Option<String> {
+    let mut sorted = uids.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let texts: Vec<_> = sorted.iter().map(u32::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
+}
+
+fn is_junk(attribute: &FlagNameAttribute<'_>) -> bool {
+    attribute.to_string().eq_ignore_ascii_case("\\Junk")
+}
+
+fn fetch(
+    set: &str,
+    items: Vec<MessageDataItemName<'static>>,
+) -> Result<CommandBody<'static>, Failure> {
+    CommandBody::fetch(sequence(set)?, items, true).map_err(|_| not_a_name("set"))
+}
+
+fn sequence(set: &str) -> Result<SequenceSet, Failure> {
+    SequenceSet::try_from(set).map_err(|_| not_a_name("set"))
+}
+
+fn text(text: &str) -> Result<AString<'static>, Failure> {
+    AString::try_from(text.to_owned()).map_err(|_| not_a_name("text"))
+}
+
+fn not_a_name(what: &str) -> Failure {
+    let words = format!("the {what} cannot be written in IMAP");
+    Failure::new(name::SELECT, FaultClass::Protocol, words)
+}
+
+fn described(data: Data<'static>) -> Option<Described> {
+    let Data::Fetch { seq, items } = data else { return None };
+    let mut found =
+        Described { sequence: seq.get(), uid: 0, stored: None, size: 0, headers: Vec::new() };
+    for item in items.into_iter() {
+        match item {
+            MessageDataItem::Uid(uid) => found.uid = uid.get(),
+            MessageDataItem::Rfc822Size(size) => found.size = size,
+            MessageDataItem::InternalDate(date) => {
+                found.stored = Some(WallTime::from_s(date.as_ref().timestamp()));
+            }
+            MessageDataItem::BodyExt { data, .. } => found.headers = bytes(&data),
+            _ => {}
+        }
+    }
+    (found.uid != 0).then_some(found)
+}
+
+fn read(data: Data<'static>) -> Option<(u32, Vec<u8>)> {
+    let Data::Fetch { items, .. } = data else { return None };
+    let (mut uid, mut body) = (None, None);
+    for item in items.into_iter() {
+        match item {
+            MessageDataItem::Uid(found) => uid = Some(found.get()),
+            MessageDataItem::BodyExt { section: None, data, .. } => body = Some(bytes(&data)),
+            _ => {}
+        }
+    }
+    uid.zip(body)
+}
+
+fn bytes(data: &imap_next::imap_types::core::NString<'_>) -> Vec<u8> {
+    data.0.as_ref().map(|text| text.as_ref().to_vec()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,362 @@
+//! SMTP as a client (RFC 5321), one step at a time, so that each can be timed.
+//!
+//! AUTH is never spoken without TLS unless the configuration says `tls = "none"`. Bytes that come between
+//! STARTTLS and TLS end the session. lettre writes the commands and reads the replies; the conversation
+//! itself is ours, because lettre's connection bundles the steps that are to be told apart. Absent on
+//! purpose: pipelining, which would hide one phase in another.
+
+mod explain;
+mod reply;
+
+use std::fmt::Display;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lettre::Address;
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Starttls};
+use lettre::transport::smtp::extension::ClientId;
+use mailsonde_proto::phase::name;
+use mailsonde_proto::{Fact, FaultClass};
+
+use super::dial::{Dial, Patience, PhaseNames, tls_facts};
+use super::endpoint::{Endpoint, Login, Tls};
+use super::failure::Failure;
+use super::sasl::{Exchange, SaslError};
+use super::wire::{Record, Wire, WireError};
+use crate::net::Net;
+use crate::stopwatch::Stopwatch;
+
+pub use reply::Reply;
+
+/// The port between mail exchangers.
+pub const MX_PORT: u16 = 25;
+/// How many mail exchangers of one domain are tried at most.
+const MOST_EXCHANGERS: usize = 5;
+/// The most challenges of one authentication.
+const MOST_CHALLENGES: usize = 8;
+
+/// The phases before SMTP starts.
+pub const PHASES: PhaseNames =
+    PhaseNames { resolve: name::RESOLVE, connect: name::CONNECT, tls: name::TLS };
+
+/// One session, signed in where a login is configured.
+pub struct Session {
+    wire: Wire,
+    patience: Patience,
+    hello: ClientId,
+    offers: Vec<String>,
+    facts: Vec<Fact>,
+}
+
+impl Session {
+    /// Opens a session up to and with the sign-in: resolve, connect, tls, greeting, auth.
+    ///
+    /// # Errors
+    /// The phase that failed, and why.
+    pub async fn open(
+        dial: Dial<'_>,
+        endpoint: &Endpoint,
+        hello: ClientId,
+        record: Record,
+        watch: &mut Stopwatch,
+    ) -> Result<Self, Failure> {
+        let (wire, tls) = dial.open(endpoint, record, watch).await?;
+        let mut session =
+            Self { wire, patience: dial.patience, hello, offers: Vec::new(), facts: Vec::new() };
+        if let Some(tls) = &tls {
+            session.facts.extend(tls_facts("smtp", tls, dial.patience.clock.wall()));
+        }
+        let session = session.greet(dial, endpoint, watch).await?;
+        match &endpoint.login {
+            Some(login) => session.sign_in(login, watch).await,
+            None => Ok(session),
+        }
+    }
+
+    /// Opens a session to the best mail exchanger of a domain that can be connected, on port 25, with TLS
+    /// where it is offered and without a sign-in.
+    ///
+    /// # Errors
+    /// The phase that failed, and why.
+    pub async fn open_exchanger(
+        dial: Dial<'_>,
+        (domain, port): (&str, u16),
+        hello: ClientId,
+        record: Record,
+        watch: &mut Stopwatch,
+    ) -> Result<Self, Failure> {
+        let listed = dial.in_time(dial.names.resolve, dial.net.mail_exchangers(domain)).await?;
+        let mut last = None;
+        for exchanger in listed.into_iter().take(MOST_EXCHANGERS) {
+            let endpoint = Endpoint::exchanger(exchanger.host, port);
+            let found = dial.in_time(dial.names.resolve, dial.net.resolve(&endpoint.host)).await;
+            let addresses = match found {
+                Ok(addresses) => addresses,
+                Err(failure) => {
+                    last = Some(failure);
+                    continue;
+                }
+            };
+            if watch.laps().is_empty() {
+                watch.lap(dial.names.resolve);
+            }
+            match dial.connect(&endpoint, &addresses, record.clone(), watch).await {
+                Ok(wire) => {
+                    let (offers, mut facts) = (Vec::new(), Vec::new());
+                    facts.push(fact("smtp.exchanger", &endpoint.host));
+                    let session = Self { wire, patience: dial.patience, hello, offers, facts };
+                    return session.greet(dial, &endpoint, watch).await;
+                }
+                Err(failure) => last = Some(failure),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            let words = format!("the domain {domain} has no mail exchanger");
+            Failure::new(dial.names.resolve, FaultClass::Refused, words)
+        }))
+    }
+
+    /// MAIL FROM and RCPT TO.
+    ///
+    /// # Errors
+    /// When either is refused.
+    pub async fn envelope(
+        &mut self,
+        from: &Address,
+        to: &Address,
+        watch: &mut Stopwatch,
+    ) -> Result<(), Failure> {
+        let mail = Mail::new(Some(from.clone()), Vec::new());
+        self.ask(name::ENVELOPE, "the answer to MAIL FROM", mail).await?.expect_2xx("sender")?;
+        let rcpt = Rcpt::new(to.clone(), Vec::new());
+        let reply = self.ask(name::ENVELOPE, "the answer to RCPT TO", rcpt).await?;
+        reply.expect_2xx("recipient")?;
+        watch.lap(name::ENVELOPE);
+        Ok(())
+    }
+
+    /// DATA, and the message up to the server's acceptance. `sent` is called when the last byte has left:
+    /// from then on the message may arrive.
+    ///
+    /// # Errors
+    /// When the message is not accepted.
+    pub async fn data(
+        &mut self,
+        message: &[u8],
+        watch: &mut Stopwatch,
+        sent: impl FnOnce(),
+    ) -> Result<Reply, Failure> {
+        let ready = self.ask(name::DATA, "the answer to DATA", Data).await?;
+        if ready.code() != 354 {
+            return Err(ready.fault("message"));
+        }
+        let stuffed = dot_stuffed(message);
+        let awaited = "its acceptance of the message";
+        self.patience.wait(name::DATA, awaited, self.wire.write_bulk(&stuffed)).await?;
+        sent();
+        let reply = self.reply(name::DATA, awaited).await?;
+        watch.lap(name::DATA);
+        if let Some(queued) = reply.lines().first() {
+            self.facts.push(fact("smtp.queued", queued));
+        }
+        reply.expect_2xx("message")
+    }
+
+    /// Takes leave; whatever the server answers, or not.
+    pub async fn quit(mut self) {
+        let patience = Patience { step: self.patience.step.min(QUIT_WITHIN), ..self.patience };
+        let said = async {
+            self.wire.write(Quit.to_string().as_bytes()).await?;
+            self.wire.line().await
+        };
+        if patience.wait("quit", "its farewell", said).await.is_err() {
+            tracing::debug!("no farewell");
+        }
+    }
+
+    /// What was learnt on the way.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    async fn greet(
+        mut self,
+        dial: Dial<'_>,
+        endpoint: &Endpoint,
+        watch: &mut Stopwatch,
+    ) -> Result<Self, Failure> {
+        let greeting = self.reply(name::GREETING, "its greeting").await?;
+        self.facts.push(fact("smtp.greeting", &greeting.text()));
+        greeting.expect_2xx("session")?;
+        self.ehlo(name::GREETING).await?;
+        watch.lap(name::GREETING);
+        let offered = self.offers.iter().any(|offer| offer.eq_ignore_ascii_case("STARTTLS"));
+        match endpoint.tls {
+            Tls::StartTls if !offered => Err(Failure::new(
+                name::TLS,
+                FaultClass::Protocol,
+                "the server does not offer STARTTLS, and without TLS nothing goes on: tls = \
+                 \"starttls\" is configured",
+            )),
+            Tls::StartTls | Tls::Opportunistic if offered => {
+                self.starttls(dial, endpoint, watch).await
+            }
+            _ => Ok(self),
+        }
+    }
+
+    async fn starttls(
+        mut self,
+        dial: Dial<'_>,
+        endpoint: &Endpoint,
+        watch: &mut Stopwatch,
+    ) -> Result<Self, Failure> {
+        let ready = self.ask(name::TLS, "the answer to STARTTLS", Starttls).await?;
+        ready.expect_2xx("start of TLS")?;
+        let (wire, tls) = dial.secure(self.wire, endpoint).await?;
+        self.wire = wire;
+        self.facts.extend(tls_facts("smtp", &tls, self.patience.clock.wall()));
+        // What was offered before TLS counts no longer (RFC 3207 section 4.2).
+        self.ehlo(name::TLS).await?;
+        watch.lap(name::TLS);
+        Ok(self)
+    }
+
+    async fn ehlo(&mut self, phase: &'static str) -> Result<(), Failure> {
+        let hello = Ehlo::new(self.hello.clone());
+        let reply = self.ask(phase, "the answer to EHLO", hello).await?.expect_2xx("EHLO")?;
+        self.offers = reply.lines().iter().skip(1).cloned().collect();
+        Ok(())
+    }
+
+    async fn sign_in(mut self, login: &Login, watch: &mut Stopwatch) -> Result<Self, Failure> {
+        self.wire.set_secret(true);
+        let signed_in = self.authenticate(login).await;
+        self.wire.set_secret(false);
+        self.facts.push(fact("smtp.auth", signed_in?));
+        watch.lap(name::AUTH);
+        Ok(self)
+    }
+
+    /// RFC 4954 section 4.
+    async fn authenticate(&mut self, login: &Login) -> Result<&'static str, Failure> {
+        let mechanisms = offered_mechanisms(&self.offers);
+        let mut exchange = Exchange::begin(mechanisms, login).map_err(|e| ours(&e))?;
+        let mechanism = exchange.mechanism();
+        let command = match exchange.first().map_err(|e| ours(&e))? {
+            Some(first) if first.is_empty() => format!("AUTH {mechanism} =\r\n"),
+            Some(first) => format!("AUTH {mechanism} {}\r\n", STANDARD.encode(first)),
+            None => format!("AUTH {mechanism}\r\n"),
+        };
+        let mut reply = self.ask(name::AUTH, "the answer to AUTH", command).await?;
+        for _ in 0..MOST_CHALLENGES {
+            if reply.code() != 334 {
+                break;
+            }
+            let challenge = STANDARD.decode(reply.text().trim()).unwrap_or_default();
+            let answer = exchange.answer(&challenge).map_err(|e| ours(&e))?;
+            let line = format!("{}\r\n", STANDARD.encode(answer));
+            reply = self.ask(name::AUTH, "the answer to AUTH", line).await?;
+        }
+        reply.expect_2xx("sign-in")?;
+        if !exchange.is_finished() {
+            return Err(Failure::new(
+                name::AUTH,
+                FaultClass::Protocol,
+                "the server accepted the sign-in without proving that it knows the password",
+            ));
+        }
+        Ok(mechanism)
+    }
+
+    async fn ask(
+        &mut self,
+        phase: &'static str,
+        awaited: &str,
+        command: impl Display,
+    ) -> Result<Reply, Failure> {
+        let command = command.to_string();
+        let sent = self.wire.write(command.as_bytes());
+        match self.patience.wait(phase, awaited, sent).await {
+            Ok(()) => {}
+            // A server that hangs up often says why just before: its last words are worth reading.
+            Err(broken) => {
+                let last_words = self.reply(phase, awaited).await.ok();
+                return Err(last_words.map_or(broken, |reply| reply.fault("command")));
+            }
+        }
+        self.reply(phase, awaited).await
+    }
+
+    async fn reply(&mut self, phase: &'static str, awaited: &str) -> Result<Reply, Failure> {
+        let record = self.wire.record().clone();
+        let reply = self.patience.wait(phase, awaited, read_reply(&mut self.wire)).await;
+        match reply {
+            Ok((code, lines)) => {
+                let lines = lines.iter().map(|line| record.redact(line)).collect();
+                Ok(Reply::new(phase, code, lines))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+const QUIT_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Endpoint {
+    fn exchanger(host: String, port: u16) -> Self {
+        let trust = crate::net::TlsTrust::anybody();
+        Self { host, port, tls: Tls::Opportunistic, trust, login: None }
+    }
+}
+
+/// Dials for SMTP.
+pub fn dial(net: &Net, patience: Patience) -> Dial<'_> {
+    Dial { net, patience, names: PHASES }
+}
+
+async fn read_reply(wire: &mut Wire) -> Result<(u16, Vec<String>), WireError> {
+    reply::read(wire).await
+}
+
+fn offered_mechanisms(offers: &[String]) -> Vec<&str> {
+    // `AUTH=` is how servers older than RFC 4954 said it.
+    offers
+        .iter()
+        .filter_map(|offer| offer.split_at_checked(5))
+        .filter(|(word, _)| {
+            word.eq_ignore_ascii_case("AUTH ") || word.eq_ignore_ascii_case("AUTH=")
+        })
+        .flat_map(|(_, mechanisms)| mechanisms.split_whitespace())
+        .collect()
+}
+
+fn ours(error: &SaslError) -> Failure {
+    Failure::new(name::AUTH, FaultClass::Protocol, error.to_string())
+}
+
+fn fact(name: &str, value: &str) -> Fact {
+    Fact { name: name.to_owned(), value: value.to_owned() }
+}
+
+/// A message as DATA wants it: dots at line starts doubled, and a line with a dot at the end
+/// (RFC 5321 section 4.5.2).
+fn dot_stuffed(message: &[u8]) -> Vec<u8> {
+    let mut stuffed = Vec::with_capacity(message.len() + 64);
+    let mut at_line_start = true;
+    for &byte in message {
+        if at_line_start && byte == b'.' {
+            stuffed.push(b'.');
+        }
+        stuffed.push(byte);
+        at_line_start = byte == b'\n';
+    }
+    if !at_line_start {
+        stuffed.extend(b"\r\n");
+    }
+    stuffed.extend(b".\r\n");
+    stuffed
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Every socket, TLS handshake and look-up of the agent opens here.
+//!
+//! There is one gate, [`Net::may_open`], through which each of them goes: the agent's policy is asked
+//! there. Absent on purpose: any protocol above TLS, any cache of look-ups (a probe measures them), and
+//! any listening socket.
+
+mod fault;
+mod resolve;
+mod tls;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+pub use fault::NetError;
+pub use resolve::MailExchanger;
+pub use tls::{TlsFacts, TlsTrust, TrustError};
+
+/// How many addresses of one host are tried at most.
+const MOST_ADDRESSES: usize = 8;
+
+/// Opens sockets, handshakes TLS, looks up names. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Net {
+    _policy: (),
+}
+
+impl Net {
+    /// With the host's own network and resolver configuration, and no policy.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The one gate: whatever is opened, by name or by address, is asked for here first.
+    ///
+    /// # Errors
+    /// [`NetError::Forbidden`] once a policy is there to say so.
+    fn may_open(&self, _target: &str) -> Result<(), NetError> {
+        Ok(())
+    }
+
+    /// The host's addresses, in the order in which to try them. An address literal is itself;
+    /// `localhost` needs no DNS (RFC 6761 section 6.3); the hosts file is honoured, because it is how
+    /// an operator points a branch at a server.
+    ///
+    /// # Errors
+    /// When there is no such host, or nobody to ask.
+    pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, NetError> {
+        self.may_open(host)?;
+        let mut addresses = resolve::addresses(host).await?;
+        addresses.truncate(MOST_ADDRESSES);
+        Ok(addresses)
+    }
+
+    /// The domain's mail exchangers, best first; the domain itself where it has none
+    /// (RFC 5321 section 5.1).
+    ///
+    /// # Errors
+    /// When the domain takes no mail (null MX, RFC 7505), does not exist, or nobody can be asked.
+    pub async fn mail_exchangers(&self, domain: &str) -> Result<Vec<MailExchanger>, NetError> {
+        self.may_open(domain)?;
+        resolve::mail_exchangers(domain).await
+    }
+
+    /// Connects to the first address that answers, IPv4 or IPv6, in order; each gets a fair part of
+    /// the time that is left. `TCP_NODELAY` is set: a phase must not show Nagle's 40 ms.
+    ///
+    /// # Errors
+    /// The error of the last address that was tried.
+    pub async fn connect(
+        &self,
+        host: &str,
+        addresses: &[IpAddr],
+        port: u16,
+        within: Duration,
+    ) -> Result<TcpStream, NetError> {
+        self.may_open(host)?;
+        let mut left = within;
+        let mut tries = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        let mut last = NetError::NoAddress { host: host.to_owned() };
+        for address in addresses {
+            let share = left / tries.max(1);
+            let target = SocketAddr::new(*address, port);
+            match timeout(share, TcpStream::connect(target)).await {
+                Ok(Ok(stream)) => {
+                    stream.set_nodelay(true).map_err(|e| NetError::connect(host, target, e))?;
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = NetError::connect(host, target, error),
+                Err(_) => {
+                    last =
+                        NetError::ConnectTimeout { host: host.to_owned(), target, within: share };
+                    left = left.saturating_sub(share);
+                }
+            }
+            tries = tries.saturating_sub(1);
+        }
+        if last.is_unreachable() && no_route(addresses, port).await {
+            return Err(NetError::NoRoute { host: host.to_owned() });
+        }
+        Err(last)
+    }
+
+    /// Handshakes TLS 1.2 or 1.3 as a client and checks the certificate against `trust`.
+    ///
+    /// # Errors
+    /// What is wrong with the certificate, in words, or with the handshake.
+    pub async fn tls<S>(
+        &self,
+        stream: S,
+        server_name: &str,
+        trust: &TlsTrust,
+    ) -> Result<TlsStream<S>, NetError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.handshake(stream, server_name, trust.client_config()?).await
+    }
+
+    /// Looks up, connects and handshakes with a TLS configuration of the caller's own, such as the
+    /// uplink's with its client certificate.
+    ///
+    /// # Errors
+    /// The first of the three steps that failed, also when `within` is over.
+    pub async fn connect_tls(
+        &self,
+        host: &str,
+        port: u16,
+        config: Arc<ClientConfig>,
+        within: Duration,
+    ) -> Result<TlsStream<TcpStream>, NetError> {
+        let opened = async {
+            let addresses = self.resolve(host).await?;
+            let stream = self.connect(host, &addresses, port, within).await?;
+            self.handshake(stream, host, config).await
+        };
+        timeout(within, opened)
+            .await
+            .unwrap_or_else(|_| Err(NetError::Slow { host: host.to_owned(), within }))
+    }
+
+    async fn handshake<S>(
+        &self,
+        stream: S,
+        server_name: &str,
+        config: Arc<ClientConfig>,
+    ) -> Result<TlsStream<S>, NetError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = ServerName::try_from(server_name.to_owned()).map_err(|source| {
+            NetError::NotAServerName { server_name: server_name.to_owned(), source }
+        })?;
+        TlsConnector::from(config)
+            .connect(name, stream)
+            .await
+            .map_err(|error| NetError::tls(server_name, error))
+    }
+}
+
+/// Whether this machine's own routing table has no way to any of the addresses. Connecting a UDP
+/// socket sends nothing: it only asks the table, so a router's ICMP cannot be mistaken for it.
+async fn no_route(addresses: &[IpAddr], port: u16) -> bool {
+    for address in addresses {
+        let any: IpAddr = match address {
+            IpAddr::V4(_) => IpAddr::from([0, 0, 0, 0]),
+            IpAddr::V6(_) => IpAddr::from([0; 16]),
+        };
+        let routed = match UdpSocket::bind((any, 0)).await {
+            Ok(socket) => socket.connect((*address, port)).await,
+            Err(error) => Err(error),
+        };
+        match routed {
+            Err(error) if is_unreachable(&error) => {}
+            _ => return false,
+        }
+    }
+    !addresses.is_empty()
+}
+
+fn is_unreachable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(2);
+
+    #[tokio::test]
+    async fn localhost_and_literals_need_no_dns() {
+        let net = Net::new();
+        for (host, first) in [
+            ("localhost", "127.0.0.1"),
+            ("LocalHost.", "127.0.0.1"),
+            ("::1", "::1"),
+            ("192.0.2.7", "192.0.2.7"),
+        ] {
+            assert_eq!(net.resolve(host).await.unwrap()[0].to_string(), first, "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_second_address_is_tried_when_the_first_refuses() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let addresses = ["127.0.0.2".parse().unwrap(), "127.0.0.1".parse().unwrap()];
+        let stream = Net::new().connect("localhost", &addresses, port, SOON).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
+        assert!(stream.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_has_its_own_words() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let addresses = ["127.0.0.1".parse().unwrap()];
+        let error = Net::new().connect("localhost", &addresses, port, SOON).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "localhost (127.0.0.1:{port}) refused the connection: nothing listens on that port"
+            )
+        );
+        assert!(!error.is_local());
+    }
+}
