@@ -4,10 +4,18 @@
 //! Imports run downwards only: `cli, app -> schedule, runner, uplink -> probe, outbox -> mail -> net`.
 //! Absent on purpose: any listening port, and any judgement beyond a single run.
 
+pub mod app;
 pub mod cli;
 
 pub mod config;
 
+pub mod runner;
+pub mod schedule;
+
+pub mod backoff;
+pub mod uplink;
+
+pub mod outbox;
 pub mod probe;
 
 pub mod mail;
