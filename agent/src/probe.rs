@@ -21,7 +21,7 @@ use crate::mail::mailbox::Mailbox;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
 
-pub use round_trip::RoundTrip;
+pub use round_trip::{Expect, RoundTrip, RoundTripSettings};
 
 /// One kind of probe: its name, its settings, and how a check of it is made ready.
 pub trait Kind: Send + Sync {

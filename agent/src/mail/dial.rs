@@ -123,7 +123,8 @@ impl Dial<'_> {
         let opened = opened.await.map_err(|error| Failure::net(self.names.connect, &error));
         let stream = opened.inspect_err(|failure| note(&record, failure))?;
         watch.lap(self.names.connect);
-        Ok(Wire::new(stream, record))
+        let local = stream.local_addr().ok().map(|address| address.ip());
+        Ok(Wire::new(stream, record).at(local))
     }
 
     /// Begins TLS on an open wire.
@@ -135,7 +136,7 @@ impl Dial<'_> {
         wire: Wire,
         endpoint: &Endpoint,
     ) -> Result<(Wire, TlsFacts), Failure> {
-        let record = wire.record().clone();
+        let (record, local) = (wire.record().clone(), wire.local());
         let phase = self.names.tls;
         let secured = async {
             let (stream, record) = wire
@@ -147,7 +148,7 @@ impl Dial<'_> {
             let stream = self.in_time(phase, handshake).await?;
             let facts = TlsFacts::of(&stream);
             record.say(Direction::Note, &format!("{} {}", facts.version, facts.cipher));
-            Ok((Wire::new(stream, record), facts))
+            Ok((Wire::new(stream, record).at(local), facts))
         };
         secured.await.inspect_err(|failure| note(&record, failure))
     }

@@ -139,9 +139,20 @@ impl Session {
         self.capabilities.iter().any(|c| c == capability)
     }
 
-    /// Messages in the selected folder, and when that number came in.
-    pub fn exists(&self) -> (u32, Instant) {
-        self.driver.exists()
+    /// Whether the folder has grown since [`Session::take_news`].
+    pub fn has_news(&self) -> bool {
+        self.driver.news().is_some()
+    }
+
+    /// How many messages the folder has, and when that was first seen, if it has grown since the last
+    /// call.
+    pub fn take_news(&mut self) -> Option<(u32, Instant)> {
+        self.driver.take_news()
+    }
+
+    /// Commands spoken so far.
+    pub fn commands(&self) -> u64 {
+        self.driver.commands()
     }
 
     /// Selects a folder.
@@ -161,6 +172,8 @@ impl Session {
                 _ => {}
             }
         }
+        // What the folder holds already is no news.
+        self.driver.take_news();
         Ok(selected)
     }
 

@@ -9,6 +9,7 @@ mod explain;
 mod reply;
 
 use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -43,7 +44,7 @@ pub const PHASES: PhaseNames =
 pub struct Session {
     wire: Wire,
     patience: Patience,
-    hello: ClientId,
+    hello: Option<ClientId>,
     offers: Vec<String>,
     facts: Vec<Fact>,
 }
@@ -56,7 +57,7 @@ impl Session {
     pub async fn open(
         dial: Dial<'_>,
         endpoint: &Endpoint,
-        hello: ClientId,
+        hello: Option<ClientId>,
         record: Record,
         watch: &mut Stopwatch,
     ) -> Result<Self, Failure> {
@@ -81,7 +82,7 @@ impl Session {
     pub async fn open_exchanger(
         dial: Dial<'_>,
         (domain, port): (&str, u16),
-        hello: ClientId,
+        hello: Option<ClientId>,
         record: Record,
         watch: &mut Stopwatch,
     ) -> Result<Self, Failure> {
@@ -174,9 +175,9 @@ impl Session {
         }
     }
 
-    /// What was learnt on the way.
-    pub fn facts(&self) -> &[Fact] {
-        &self.facts
+    /// What was learnt since the last call, to be taken.
+    pub fn facts(&mut self) -> &mut Vec<Fact> {
+        &mut self.facts
     }
 
     async fn greet(
@@ -223,7 +224,13 @@ impl Session {
     }
 
     async fn ehlo(&mut self, phase: &'static str) -> Result<(), Failure> {
-        let hello = Ehlo::new(self.hello.clone());
+        // Who has no name says its address (RFC 5321 section 4.1.4).
+        let hello = self.hello.clone().unwrap_or_else(|| match self.wire.local() {
+            Some(IpAddr::V4(address)) => ClientId::Ipv4(address),
+            Some(IpAddr::V6(address)) => ClientId::Ipv6(address),
+            None => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
+        });
+        let hello = Ehlo::new(hello);
         let reply = self.ask(phase, "the answer to EHLO", hello).await?.expect_2xx("EHLO")?;
         self.offers = reply.lines().iter().skip(1).cloned().collect();
         Ok(())

@@ -5,6 +5,7 @@
 //! cancel-safe: bytes that came stay here when a waiting future is dropped.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, BytesMut};
@@ -62,6 +63,7 @@ pub struct Wire {
     outgoing: BytesMut,
     record: Record,
     is_secret: bool,
+    local: Option<IpAddr>,
 }
 
 impl Wire {
@@ -73,7 +75,19 @@ impl Wire {
             outgoing: BytesMut::new(),
             record,
             is_secret: false,
+            local: None,
         }
+    }
+
+    /// With the address of our end.
+    #[must_use]
+    pub fn at(self, local: Option<IpAddr>) -> Self {
+        Self { local, ..self }
+    }
+
+    /// The address of our end, where it is known.
+    pub fn local(&self) -> Option<IpAddr> {
+        self.local
     }
 
     /// Where what is said is written down.

@@ -37,7 +37,8 @@ pub(super) struct Driver {
     clock: Clock,
     last_tag: u64,
     unreadable: u32,
-    exists: (u32, Instant),
+    exists: u32,
+    news: Option<(u32, Instant)>,
 }
 
 impl Driver {
@@ -53,7 +54,8 @@ impl Driver {
             clock,
             last_tag: 0,
             unreadable: 0,
-            exists: (0, clock.monotonic()),
+            exists: 0,
+            news: None,
         }
     }
 
@@ -61,8 +63,17 @@ impl Driver {
         self.wire.record()
     }
 
-    pub(super) fn exists(&self) -> (u32, Instant) {
-        self.exists
+    /// Commands spoken so far.
+    pub(super) fn commands(&self) -> u64 {
+        self.last_tag
+    }
+
+    pub(super) fn news(&self) -> Option<(u32, Instant)> {
+        self.news
+    }
+
+    pub(super) fn take_news(&mut self) -> Option<(u32, Instant)> {
+        self.news.take()
     }
 
     pub(super) fn accept_literals_of(&mut self, bytes: usize) {
@@ -193,8 +204,14 @@ impl Driver {
 
     fn learn(&mut self, data: &Data<'_>) {
         match data {
-            Data::Exists(count) => self.exists = (*count, self.clock.monotonic()),
-            Data::Expunge(_) => self.exists.0 = self.exists.0.saturating_sub(1),
+            Data::Exists(count) => {
+                if *count > self.exists {
+                    let seen = self.news.map_or_else(|| self.clock.monotonic(), |(_, seen)| seen);
+                    self.news = Some((*count, seen));
+                }
+                self.exists = *count;
+            }
+            Data::Expunge(_) => self.exists = self.exists.saturating_sub(1),
             _ => {}
         }
     }

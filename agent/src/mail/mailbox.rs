@@ -1,0 +1,299 @@
+//! A watched mailbox: INBOX and the junk folder, each on a connection that is kept between runs.
+//!
+//! Runs register the token of their message, wait until both folders are seen to be watched, submit, and
+//! wait. The watchers (one task a folder) poll densely by NOOP just after a submission and go over to
+//! IDLE, because a server may hold an IDLE notice back (Dovecot does for half a second); all runs on one
+//! mailbox share the polling. Nothing is removed but messages with a valid token of ours, and those only
+//! after whoever waits for them has been told.
+
+mod board;
+mod ledger;
+mod pace;
+mod sort;
+mod watcher;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailsonde_proto::time::Instant;
+use mailsonde_proto::{Clock, Fact, FaultClass, RunId};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
+
+use super::endpoint::Endpoint;
+use super::failure::Failure;
+use super::imap;
+use super::token::{Token, TokenKey};
+use crate::net::Net;
+use crate::probe::Amendment;
+use crate::stopwatch::Lap;
+use board::Board;
+use watcher::{FolderState, Watcher};
+
+pub use board::{Arrival, Event, Place};
+
+/// How long one step of a conversation may take, unless a run's deadline comes first.
+pub const STEP: Duration = Duration::from_secs(10);
+/// How long the clean-up may take at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// One mailbox, as configured.
+#[derive(Clone, Debug)]
+pub struct MailboxSettings {
+    /// By which checks name it.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Where mail is submitted.
+    pub smtp: Endpoint,
+    /// Where it is read.
+    pub imap: Endpoint,
+    /// The junk folder's name; `None` asks the server (RFC 6154).
+    pub junk_folder: Option<String>,
+    /// The name for EHLO; `None` says the address of the connection.
+    pub hello: Option<String>,
+}
+
+/// What a run wants watched.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Of its message.
+    pub token: Token,
+    /// Verifies tokens.
+    pub key: Arc<TokenKey>,
+    /// By then it must be answered.
+    pub deadline: Instant,
+    /// How many bytes its message has.
+    pub bytes: usize,
+    /// Where to tell what comes up after the run.
+    pub amendments: mpsc::Sender<Amendment>,
+}
+
+/// A mailbox and its watchers.
+pub struct Mailbox {
+    settings: Arc<MailboxSettings>,
+    net: Net,
+    clock: Clock,
+    board: Arc<Board>,
+    watchers: Mutex<Option<Watchers>>,
+    shutdown: CancellationToken,
+}
+
+struct Watchers {
+    tasks: JoinSet<()>,
+    inbox: tokio::sync::watch::Receiver<FolderState>,
+    junk: tokio::sync::watch::Receiver<FolderState>,
+}
+
+impl Mailbox {
+    /// Of these settings. It connects when the first run wants it.
+    pub fn new(settings: MailboxSettings, net: Net, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            settings: Arc::new(settings),
+            net,
+            clock,
+            board: Arc::new(Board::new(clock)),
+            watchers: Mutex::new(None),
+            shutdown: CancellationToken::new(),
+        })
+    }
+
+    /// As configured.
+    pub fn settings(&self) -> &MailboxSettings {
+        &self.settings
+    }
+
+    /// IMAP commands spoken so far, on all its connections.
+    pub fn commands(&self) -> u64 {
+        self.board.commands()
+    }
+
+    /// Registers a run, and waits until INBOX is seen to be watched. The junk folder is waited for as
+    /// well, but where it cannot be watched the run goes on without it, and a fact says so.
+    ///
+    /// # Errors
+    /// Why INBOX cannot be watched.
+    pub async fn watch(&self, order: Order) -> Result<Watch, Refusal> {
+        let deadline = order.deadline;
+        let run = order.token.run;
+        let (mut inbox, mut junk) = self.watchers().await;
+        let registered = self.board.open(order);
+        let mut watch = Watch {
+            board: Arc::clone(&self.board),
+            run,
+            laps: Vec::new(),
+            facts: Vec::new(),
+            inbox: inbox.clone(),
+        };
+        let seen = async {
+            tokio::join!(
+                until_watched(&mut inbox, registered),
+                until_watched(&mut junk, registered)
+            )
+        };
+        let Ok((seen, junk_seen)) = timeout_at(deadline, seen).await else {
+            let words = "the mailbox was not ready to be watched before the run had to end";
+            let failure = Failure::new(imap::name::SELECT, FaultClass::Timeout, words);
+            return Err(Refusal { failure, laps: Vec::new(), transcript: watch.transcript() });
+        };
+        match seen {
+            FolderState::Failed { failure, laps, transcript, .. } => {
+                return Err(Refusal { failure, laps, transcript });
+            }
+            FolderState::Ready { laps, facts, .. } => {
+                let fresh = laps.first().is_some_and(|lap| lap.from >= registered);
+                watch.laps = if fresh { laps.to_vec() } else { Vec::new() };
+                watch.facts.extend(facts.iter().cloned());
+            }
+            FolderState::Starting | FolderState::Absent => {}
+        }
+        let junk = match junk_seen {
+            FolderState::Ready { folder, .. } => folder.to_string(),
+            FolderState::Failed { failure, .. } => format!("not watched: {}", failure.fault),
+            FolderState::Starting | FolderState::Absent => "none".to_owned(),
+        };
+        watch.facts.push(Fact { name: "imap.junk_folder".to_owned(), value: junk });
+        Ok(watch)
+    }
+
+    /// Removes what is still to be removed, signs out, and ends the watchers. Bounded in time.
+    pub async fn shutdown(&self) {
+        self.shutdown.cancel();
+        let Some(mut watchers) = self.watchers.lock().await.take() else { return };
+        let all = async { while watchers.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+            tracing::warn!(mailbox = %self.settings.name, "watchers did not end in time");
+        }
+    }
+
+    /// The watchers' states; watchers that are missing are started (again).
+    async fn watchers(
+        &self,
+    ) -> (tokio::sync::watch::Receiver<FolderState>, tokio::sync::watch::Receiver<FolderState>)
+    {
+        let mut watchers = self.watchers.lock().await;
+        if watchers.as_mut().is_some_and(|w| w.tasks.try_join_next().is_some()) {
+            tracing::error!(mailbox = %self.settings.name, "a watcher ended, both are restarted");
+            *watchers = None;
+        }
+        let watchers = watchers.get_or_insert_with(|| {
+            let mut tasks = JoinSet::new();
+            let mut start = |place| {
+                let (watcher, state) = Watcher::new(
+                    place,
+                    (Arc::clone(&self.settings), self.net.clone(), self.clock),
+                    Arc::clone(&self.board),
+                    self.shutdown.clone(),
+                );
+                tasks.spawn(watcher.run());
+                state
+            };
+            let (inbox, junk) = (start(Place::Inbox), start(Place::Junk));
+            Watchers { tasks, inbox, junk }
+        });
+        (watchers.inbox.clone(), watchers.junk.clone())
+    }
+}
+
+/// Until the folder was seen to be watched after `registered`, or an attempt after it failed.
+async fn until_watched(
+    state: &mut tokio::sync::watch::Receiver<FolderState>,
+    registered: Instant,
+) -> FolderState {
+    let settled = state.wait_for(|state| match state {
+        FolderState::Ready { verified, .. } => *verified >= registered,
+        FolderState::Failed { attempted, .. } => *attempted >= registered,
+        FolderState::Absent => true,
+        FolderState::Starting => false,
+    });
+    // An error means that the watcher is gone, which its last state explains as well as anything.
+    match settled.await {
+        Ok(state) => state.clone(),
+        Err(_) => FolderState::Starting,
+    }
+}
+
+/// Why a mailbox cannot be watched.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// As it is reported.
+    pub failure: Failure,
+    /// What was timed until then.
+    pub laps: Vec<Lap>,
+    /// What was said.
+    pub transcript: String,
+}
+
+/// One run's hold on a mailbox; dropping it closes the run.
+pub struct Watch {
+    board: Arc<Board>,
+    run: RunId,
+    laps: Vec<Lap>,
+    facts: Vec<Fact>,
+    inbox: tokio::sync::watch::Receiver<FolderState>,
+}
+
+impl Watch {
+    /// How the connection to INBOX was made, when it was made for this run.
+    pub fn laps(&self) -> &[Lap] {
+        &self.laps
+    }
+
+    /// What was learnt when the connections were made.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// The message has left: from now on it may arrive.
+    pub fn sent(&self) {
+        self.board.sent(self.run);
+    }
+
+    /// The server has accepted the message.
+    pub fn accepted(&self, at: Instant) {
+        self.board.accepted(self.run, at);
+    }
+
+    /// Waits for what happens next to the message.
+    pub async fn next(&self) -> Event {
+        self.board.next(self.run).await
+    }
+
+    /// Forged tokens that turned up meanwhile.
+    pub fn forged(&self) -> u32 {
+        self.board.forged(self.run)
+    }
+
+    /// The run's share of the IMAP commands that were spoken while it was open, rounded up.
+    pub fn commands(&self) -> u64 {
+        self.board.share(self.run)
+    }
+
+    /// What keeps INBOX from being watched just now, if anything does.
+    pub fn trouble(&self) -> Option<Failure> {
+        match &*self.inbox.borrow() {
+            FolderState::Failed { failure, .. } => Some(failure.clone()),
+            _ => None,
+        }
+    }
+
+    /// What was said on the connection to INBOX.
+    pub fn transcript(&self) -> String {
+        match &*self.inbox.borrow() {
+            FolderState::Ready { record, .. } => record.text(),
+            FolderState::Failed { transcript, .. } => transcript.clone(),
+            _ => String::new(),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.board.close(self.run);
+    }
+}
+
+#[cfg(test)]
+mod tests;

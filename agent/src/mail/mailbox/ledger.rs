@@ -1,0 +1,92 @@
+//! The memory of closed runs, and what becomes of messages that turn up after them.
+
+use std::collections::VecDeque;
+
+use mailsonde_proto::phase::name;
+use mailsonde_proto::time::Instant;
+use mailsonde_proto::{Fact, Fault, FaultClass};
+
+use super::board::{Arrival, Place};
+use crate::mail::failure::{Failure, seconds};
+use crate::mail::token::Token;
+use crate::probe::Amendment;
+use crate::stopwatch::Lap;
+
+/// How many closed runs are remembered; for those before them, less is known of a late message.
+const MOST_CLOSED: usize = 4_096;
+
+/// A run that is over.
+pub(super) struct Closed {
+    pub(super) token: Token,
+    pub(super) accepted: Option<Instant>,
+    pub(super) was_seen: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Ledger(VecDeque<Closed>);
+
+impl Ledger {
+    pub(super) fn remember(&mut self, closed: Closed) {
+        if self.0.len() == MOST_CLOSED {
+            self.0.pop_front();
+        }
+        self.0.push_back(closed);
+    }
+
+    /// The amendment that a message makes of its closed run; `None` when the run is not known here.
+    pub(super) fn saw(&mut self, token: &Token, arrival: &Arrival) -> Option<Amendment> {
+        let closed = self.0.iter_mut().rev().find(|closed| closed.token == *token)?;
+        let folder = &arrival.folder;
+        let late_by = closed
+            .accepted
+            .map(|accepted| seconds(arrival.first_seen.saturating_duration_since(accepted)));
+        let words = match (closed.was_seen, &late_by) {
+            (true, _) => format!("the message arrived twice: another copy came to {folder}"),
+            (false, Some(late_by)) => format!(
+                "the message arrived late: it came to {folder} {late_by} after it had been accepted, \
+                 when its run was over"
+            ),
+            (false, None) => format!(
+                "the message arrived in {folder} although its acceptance was never seen, when its run \
+                 was over"
+            ),
+        };
+        closed.was_seen = true;
+        let arrived = closed
+            .accepted
+            .map(|from| Lap { name: name::ARRIVAL, from, to: arrival.first_seen }.phase_from(from));
+        let mut amendment =
+            amendment(token, Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
+        amendment.phases.extend(arrived);
+        amendment.facts.push(fact("imap.folder", folder));
+        let place = if arrival.place == Place::Junk { "junk" } else { "inbox" };
+        amendment.facts.push(fact("arrival.place", place));
+        Some(amendment)
+    }
+
+    /// The amendment that a bounce makes of its closed run.
+    pub(super) fn bounced(&mut self, token: &Token, failure: Failure) -> Option<Amendment> {
+        self.0.iter().rev().find(|closed| closed.token == *token)?;
+        Some(amendment(token, failure.fault))
+    }
+}
+
+/// About a run that this process does not remember, but that is of its outbox.
+pub(super) fn amendment_of_forgotten(token: &Token, arrival: &Arrival) -> Amendment {
+    let words = format!(
+        "the message arrived in {}, when its run was long over or the agent had been restarted",
+        arrival.folder
+    );
+    let mut amendment = amendment(token, Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
+    amendment.facts.push(fact("imap.folder", &arrival.folder));
+    amendment
+}
+
+/// About a run of this outbox, with nothing but its fault.
+pub(super) fn amendment(token: &Token, fault: Fault) -> Amendment {
+    Amendment { run: token.run, fault, phases: Vec::new(), facts: Vec::new() }
+}
+
+fn fact(name: &str, value: &str) -> Fact {
+    Fact { name: name.to_owned(), value: value.to_owned() }
+}

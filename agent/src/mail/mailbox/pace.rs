@@ -1,0 +1,184 @@
+//! When a watcher looks next: pure, so that the budget of 100 commands a round trip can be counted in a
+//! test.
+
+use std::time::Duration;
+
+use mailsonde_proto::time::Instant;
+
+use super::board::Place;
+
+/// So long after a submission it is polled densely; then IDLE is good enough, because half a second
+/// that a server holds a notice back is little by then.
+const DENSE: Duration = Duration::from_secs(3);
+/// The shortest time between two polls.
+const SHORTEST_GAP: Duration = Duration::from_millis(4);
+/// The same for the junk folder, where nobody expects the message.
+const SHORTEST_JUNK_GAP: Duration = Duration::from_millis(20);
+/// While a second copy may turn up.
+const SETTLING_GAP: Duration = Duration::from_millis(80);
+/// Where IDLE is missing, or may be deaf.
+const SLOW_GAP: Duration = Duration::from_secs(1);
+const SLOW_JUNK_GAP: Duration = Duration::from_secs(3);
+/// IDLE is looked after so often while a run waits: it says nothing about absence.
+const IDLE_GAP: Duration = Duration::from_secs(2);
+/// IDLE is issued again within 9 minutes: RFC 2177 says 29, but some servers drop it near 10.
+const LONGEST_IDLE: Duration = Duration::from_secs(9 * 60);
+/// Where IDLE is missing and nobody waits.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// From this share of one run on, polls become rare: 100 commands a round trip are the most.
+const THRIFTY_FROM: u64 = 80;
+const THRIFTY_GAP: Duration = Duration::from_secs(10);
+
+/// What the runs want.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Some run has not seen this watcher work since it registered.
+    pub(super) to_verify: bool,
+    /// Open runs.
+    pub(super) open: u32,
+    /// When the last of them registered.
+    pub(super) newest: Option<Instant>,
+    /// Runs whose message is on its way.
+    pub(super) waiting: u32,
+    /// When the last of those was sent.
+    pub(super) youngest: Option<Instant>,
+    /// The largest share of commands that one of the waiting runs bears.
+    pub(super) largest_share: u64,
+    /// Some run waits whether a second copy comes.
+    pub(super) settling: bool,
+}
+
+/// What a watcher does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// NOOP at this time, or when something changes before it.
+    Poll(Instant),
+    /// IDLE for so long at most.
+    Idle(Duration),
+}
+
+/// Decides, for the folder at `place` that was last looked at at `looked`.
+pub(super) fn next(
+    place: Place,
+    has_idle: bool,
+    wanted: &Wanted,
+    now: Instant,
+    looked: Instant,
+) -> Next {
+    if wanted.to_verify {
+        return Next::Poll(now);
+    }
+    if let (true, Some(sent)) = (wanted.waiting > 0, wanted.youngest) {
+        let elapsed = now.saturating_duration_since(sent);
+        let is_thrifty = wanted.largest_share >= THRIFTY_FROM;
+        if elapsed < DENSE && !is_thrifty {
+            return Next::Poll(looked + dense_gap(place, elapsed, wanted.waiting));
+        }
+        return match (place, has_idle) {
+            (Place::Inbox, true) => Next::Idle(IDLE_GAP.max(part(elapsed, 3))),
+            (Place::Junk, true) => Next::Idle(LONGEST_IDLE),
+            (Place::Inbox, false) if is_thrifty => Next::Poll(looked + THRIFTY_GAP),
+            (Place::Inbox, false) => Next::Poll(looked + SLOW_GAP.max(part(elapsed, 20))),
+            (Place::Junk, false) => Next::Poll(looked + SLOW_JUNK_GAP.max(part(elapsed, 4))),
+        };
+    }
+    if wanted.settling {
+        return Next::Poll(looked + SETTLING_GAP);
+    }
+    // Open runs that have not sent yet: leaving IDLE would cost them a round trip at the worst moment.
+    if wanted.open > 0 || !has_idle {
+        return Next::Poll(looked + KEEPALIVE);
+    }
+    Next::Idle(LONGEST_IDLE)
+}
+
+/// 4 ms and an eighth of what has passed; with several runs a fraction of it, for they share the cost.
+fn dense_gap(place: Place, elapsed: Duration, waiting: u32) -> Duration {
+    let sharers = waiting.clamp(1, 10);
+    match place {
+        Place::Inbox => SHORTEST_GAP + part(elapsed, 8 * sharers),
+        Place::Junk => SHORTEST_JUNK_GAP + part(elapsed, 4 * sharers),
+    }
+}
+
+fn part(whole: Duration, parts: u32) -> Duration {
+    whole / parts
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_proto::Clock;
+
+    use super::*;
+
+    /// Commands that one lonely run costs on one folder until `timeout`, with a round trip of `rtt`.
+    fn cost(place: Place, has_idle: bool, timeout: Duration, rtt: Duration) -> u64 {
+        let start = Clock::system().monotonic();
+        let (mut now, mut looked, mut spent) = (start, start, 0);
+        while now < start + timeout {
+            let wanted = Wanted {
+                open: 1,
+                waiting: 1,
+                youngest: Some(start),
+                largest_share: spent,
+                ..Wanted::default()
+            };
+            match next(place, has_idle, &wanted, now, looked) {
+                Next::Poll(at) => {
+                    looked = at.max(now);
+                    now = looked + rtt;
+                    spent += 1;
+                }
+                // IDLE, and the NOOP after it.
+                Next::Idle(most) => {
+                    now += most + rtt;
+                    looked = now;
+                    spent += 2;
+                }
+            }
+        }
+        spent
+    }
+
+    #[test]
+    fn a_message_that_never_comes_costs_at_most_a_hundred_commands() {
+        // Besides the polls: a NOOP to verify and a few commands of clean-up on each.
+        for (has_idle, timeout_s, rtt_us) in [
+            (true, 60, 300),
+            (true, 60, 40_000),
+            (true, 300, 300),
+            (false, 60, 300),
+            (false, 30, 300),
+        ] {
+            let (timeout, rtt) = (Duration::from_secs(timeout_s), Duration::from_micros(rtt_us));
+            let inbox = cost(Place::Inbox, has_idle, timeout, rtt);
+            let junk = cost(Place::Junk, has_idle, timeout, rtt);
+            assert!(inbox + junk <= 94, "{has_idle} {timeout_s} s: {inbox} + {junk}");
+            assert!(inbox >= 30, "{inbox}");
+        }
+    }
+
+    #[test]
+    fn it_looks_at_once_when_a_run_wants_to_see_it_work() {
+        let now = Clock::system().monotonic();
+        let wanted = Wanted { to_verify: true, open: 1, ..Wanted::default() };
+        assert_eq!(next(Place::Junk, true, &wanted, now, now), Next::Poll(now));
+    }
+
+    #[test]
+    fn nobody_waiting_means_idle_or_a_rare_poll() {
+        let now = Clock::system().monotonic();
+        let nobody = Wanted::default();
+        assert_eq!(next(Place::Inbox, true, &nobody, now, now), Next::Idle(LONGEST_IDLE));
+        assert_eq!(next(Place::Inbox, false, &nobody, now, now), Next::Poll(now + KEEPALIVE));
+    }
+
+    #[test]
+    fn gaps_grow_with_what_has_passed_and_shrink_with_company() {
+        let at = |ms| Duration::from_millis(ms);
+        assert_eq!(dense_gap(Place::Inbox, at(0), 1), at(4));
+        assert_eq!(dense_gap(Place::Inbox, at(80), 1), at(14));
+        assert_eq!(dense_gap(Place::Inbox, at(800), 50), at(14));
+        assert!(dense_gap(Place::Junk, at(80), 1) > dense_gap(Place::Inbox, at(80), 1));
+    }
+}
