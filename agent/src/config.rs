@@ -92,7 +92,13 @@ pub fn surroundings(
 ) -> Surroundings {
     let mailboxes = mailboxes
         .iter()
-        .map(|(name, config)| (name.clone(), Arc::new(config.open(&net, clock))))
+        .map(|(name, config)| {
+            let mailbox = Mailbox::new(config.settings.clone(), net.clone(), clock);
+            (name.clone(), mailbox)
+        })
         .collect::<BTreeMap<String, Arc<Mailbox>>>();
     Surroundings { net, clock, mailboxes }
 }
+
+#[cfg(test)]
+pub(crate) mod samples;

@@ -137,7 +137,8 @@ pub fn unready(table: &Table, kind: &str) -> super::mistake::Mistake {
     }
 }
 
-/// The canonical text of a check: its own settings, and those of the mailboxes it names.
+/// The canonical text of a check: its own settings, and those of the mailboxes it names (by `mailbox`,
+/// `from_mailbox` and the like).
 pub fn canonical<'m>(
     section: &Section<'_>,
     kind: &str,

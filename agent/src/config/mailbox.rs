@@ -3,22 +3,15 @@
 use super::password::{self, Password};
 use super::section::Section;
 use crate::mail::endpoint::{Endpoint, Login, Tls};
+use crate::mail::mailbox::MailboxSettings;
 use crate::net::TlsTrust;
 
 /// One mailbox as resolved.
 #[derive(Clone, Debug)]
 pub struct MailboxConfig {
-    /// What checks call it.
-    pub name: String,
-    /// Its address: sender and recipient of test mail.
-    pub address: String,
-    /// Where test mail is handed in.
-    pub smtp: Endpoint,
-    /// Where test mail is looked for.
-    pub imap: Endpoint,
-    /// The folder that junk goes to; `None` to ask the server which it is.
-    pub junk_folder: Option<String>,
-    /// Everything above in its canonical text, passwords left out.
+    /// As the mail layer wants them.
+    pub settings: MailboxSettings,
+    /// The settings in their canonical text, passwords left out.
     pub canonical: String,
 }
 
@@ -32,14 +25,15 @@ impl MailboxConfig {
             trust: TlsTrust::native(),
             login: None,
         };
-        Self {
+        let settings = MailboxSettings {
             name: name.to_owned(),
             address: "nobody@stand-in.invalid".into(),
             smtp: server.clone(),
             imap: server,
             junk_folder: None,
-            canonical: String::new(),
-        }
+            hello: None,
+        };
+        Self { settings, canonical: String::new() }
     }
 }
 
@@ -66,10 +60,14 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
     let login = section.text("login").or_else(|| address.clone());
     let password = password::read(section);
     let account = Account { login, password };
-    let smtp =
-        section.required_table("smtp").and_then(|table| server(table, Protocol::Smtp, &account));
-    let imap_table = section.required_table("imap");
-    let (imap, junk_folder) = match imap_table {
+    let (smtp, hello) = match section.required_table("smtp") {
+        Some(mut table) => {
+            let hello = hello(&mut table);
+            (server(table, Protocol::Smtp, &account), hello)
+        }
+        None => (None, None),
+    };
+    let (imap, junk_folder) = match section.required_table("imap") {
         Some(mut table) => {
             let junk_folder = table.text("junk_folder");
             (server(table, Protocol::Imap, &account), junk_folder)
@@ -79,14 +77,24 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
     if !section.is_clean() {
         return None;
     }
-    Some(MailboxConfig {
+    let settings = MailboxSettings {
         name: name.to_owned(),
         address: address?,
         smtp: smtp?,
         imap: imap?,
         junk_folder,
-        canonical: section.canonical(),
-    })
+        hello,
+    };
+    Some(MailboxConfig { settings, canonical: section.canonical() })
+}
+
+/// The name for EHLO.
+fn hello(section: &mut Section<'_>) -> Option<String> {
+    let hello = section.text("hello")?;
+    if !is_host(&hello) {
+        section.mistake("hello", format!("hello must be a host's name, not \"{hello}\""));
+    }
+    Some(hello)
 }
 
 /// What a mailbox says about signing in, for each of its servers that says nothing else.

@@ -1,91 +1,7 @@
 use std::fmt::Write;
-use std::sync::Arc;
-
-use futures_util::future::BoxFuture;
 
 use super::*;
-use crate::probe::{Kind, Outcome, Probe, Run, Setting};
-
-/// Stands in for the round trip: reads a mailbox and a duration.
-struct Stand;
-
-impl Kind for Stand {
-    fn name(&self) -> &'static str {
-        "round-trip"
-    }
-
-    fn summary(&self) -> &'static str {
-        "stands in"
-    }
-
-    fn settings(&self) -> &'static [Setting] {
-        &[]
-    }
-
-    fn configure(
-        &self,
-        section: &mut Section<'_>,
-        surroundings: &Surroundings,
-    ) -> Option<Arc<dyn Probe>> {
-        section.one_of("mailbox", "mailbox", &surroundings.mailboxes);
-        section.duration("late", Duration::from_secs(5));
-        let ready: Arc<dyn Probe> = Arc::new(Ready);
-        section.is_clean().then_some(ready)
-    }
-}
-
-struct Ready;
-
-impl Probe for Ready {
-    fn run(&self, _run: Run) -> BoxFuture<'_, Outcome> {
-        unreachable!("nothing is run here")
-    }
-}
-
-fn kinds() -> Kinds {
-    Kinds::default().with(Arc::new(Stand))
-}
-
-const HEAD: &str = r#"
-[collector]
-address = "collector.example.org"
-ca = "ca.pem"
-certificate = "agent.pem"
-key = "agent.key"
-
-[vantage_point]
-name = "branch-north"
-labels = { site = "north" }
-"#;
-
-const REST: &str = r#"
-[[mailbox]]
-name = "main"
-address = "probe@good.test"
-password = { file = "password" }
-[mailbox.smtp]
-host = "mx.good.test"
-[mailbox.imap]
-host = "mx.good.test"
-
-[[check]]
-name = "mail"
-kind = "round-trip"
-"#;
-
-/// A folder with the files that `HEAD` and `REST` name.
-fn folder() -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    for (file, text) in
-        [("ca.pem", ""), ("agent.pem", ""), ("agent.key", ""), ("password", "hunter2\n")]
-    {
-        let path = folder.path().join(file);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    folder
-}
+use crate::config::samples::{HEAD, REST, folder, kinds};
 
 /// What is told about a file, without its folder.
 fn told(folder: &tempfile::TempDir, text: &str) -> String {
@@ -116,7 +32,7 @@ fn a_short_file_has_sane_defaults() {
     assert_eq!(config.collector.ca, folder.path().join("ca.pem"));
     assert_eq!(config.data, Path::new(DEFAULT_DATA));
     assert_eq!(config.limits.outbox_bytes, 256 << 20);
-    let mailbox = &config.mailboxes["main"];
+    let mailbox = &config.mailboxes["main"].settings;
     assert_eq!((mailbox.smtp.port, mailbox.imap.port), (587, 993));
     let login = mailbox.imap.login.as_ref().unwrap();
     assert_eq!((login.user.as_str(), login.password.expose()), ("probe@good.test", "hunter2"));
@@ -211,7 +127,6 @@ fn passwords_come_from_where_they_should() {
     --
     agent.toml:15:12: mailbox "main": password must be a text in quotes, not a number
     --
-
     warning: agent.toml:15:12: mailbox "main": the password stands in this file: put it into one of its own with mode 0600 and write password = { file = "…" }
     "#);
     let path = folder.path().join("password");

@@ -170,13 +170,11 @@ impl<'a> Section<'a> {
         self.path(key)
     }
 
-    /// What keys of this name, here or in tables of this one, were resolved to.
-    pub fn resolved_values(&self, key: &str) -> Vec<String> {
+    /// What keys that end in this word, here or in tables of this one, were resolved to.
+    pub fn resolved_values(&self, word: &str) -> BTreeSet<String> {
         let resolved = self.resolved.borrow();
-        let is_it = |path: &str| path.rsplit('.').next() == Some(key);
-        let values =
-            resolved.iter().filter(|(path, _)| is_it(path)).map(|(_, value)| value.clone());
-        values.collect::<BTreeSet<_>>().into_iter().collect()
+        let values = resolved.iter().filter(|(path, _)| path.ends_with(word));
+        values.map(|(_, value)| value.clone()).collect()
     }
 
     fn child(&self, table: &'a Table, path: String) -> Section<'a> {

@@ -1,0 +1,232 @@
+//! The command line: `run`, `check-config`, `probe`.
+//!
+//! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
+//! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
+
+mod check_config;
+mod one_shot;
+mod probe;
+
+mod report;
+
+mod advice;
+mod figures;
+mod terminal;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::AgentConfig;
+use crate::probe::Kinds;
+use terminal::Terminal;
+
+/// Where the configuration is when no other is named.
+pub const DEFAULT_CONFIG: &str = "/etc/mailsonde-agent/agent.toml";
+
+/// How a command ended, for whoever called it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// 0: done; of a probe: pass.
+    Pass,
+    /// 1: a probe's fail; or the agent could not go on.
+    Fail,
+    /// 2: the command line or the configuration is wrong.
+    Usage,
+    /// 3: a probe could not judge.
+    Void,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Pass => 0,
+            Ending::Fail => 1,
+            Ending::Usage => 2,
+            Ending::Void => 3,
+        })
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailsonde-agent",
+    version,
+    about = "Sends test mail from where it stands, times it, and reports to a collector",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    /// What to log on standard error, such as info or mailsonde_agent=debug
+    ///
+    /// By default info for `run`, warn otherwise
+    #[arg(long, global = true, env = "RUST_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the checks of a configuration, and report to its collector
+    Run {
+        /// The configuration
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// The folder of the outbox, instead of the configuration's
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Say everything that is wrong with a configuration, and what it would do
+    CheckConfig {
+        /// The configuration
+        #[arg(default_value = DEFAULT_CONFIG)]
+        file: PathBuf,
+    },
+    /// Carry out one check now, without a collector
+    #[command(disable_help_flag = true)]
+    Probe(ProbeArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct ProbeArguments {
+    /// The kind of probe, such as round-trip
+    kind: Option<String>,
+    /// List the kinds of probes
+    #[arg(long, conflicts_with = "kind")]
+    list: bool,
+    /// Take the settings of a check in this configuration
+    #[arg(long, value_name = "FILE", conflicts_with = "set")]
+    config: Option<PathBuf>,
+    /// The check's name there; not needed when it is the only one of its kind
+    #[arg(long, value_name = "NAME", requires = "config")]
+    check: Option<String>,
+    /// One setting; as often as needed
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// How long it may take at most, such as 60s
+    #[arg(long, value_name = "DURATION", value_parser = crate::config::units::duration)]
+    timeout: Option<Duration>,
+    /// Print one JSON object instead of the words and bars
+    #[arg(long)]
+    json: bool,
+    /// Print help; after a kind, also its settings
+    #[arg(long, short = 'h')]
+    help: bool,
+}
+
+/// Runs the agent's command line with these kinds of probes; `args` begin with the program's name.
+pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let ending = if error.use_stderr() { Ending::Usage } else { Ending::Pass };
+            // What cannot be printed, because the other end has gone, nobody wants.
+            error.print().ok();
+            return ending.into();
+        }
+    };
+    let by_default = if matches!(arguments.command, Command::Run { .. }) { "info" } else { "warn" };
+    if let Err(message) = start_log(arguments.log.as_deref().unwrap_or(by_default)) {
+        return refuse(&message).into();
+    }
+    // Only fails when somebody has installed one before: a test, with the same provider.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let terminal = Terminal::standard();
+    match arguments.command {
+        Command::Run { config, data } => run(&config, data, kinds),
+        Command::CheckConfig { file } => check_config::check_config(&file, &kinds, &terminal),
+        Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
+    }
+    .into()
+}
+
+fn run(file: &std::path::Path, data: Option<PathBuf>, kinds: Kinds) -> Ending {
+    let mut config = match AgentConfig::load(file, &kinds) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                tracing::warn!(%warning, "configuration");
+            }
+            loaded.config
+        }
+        Err(not_loaded) => {
+            return refuse(&check_config::told(&not_loaded.mistakes.0, &not_loaded.warnings));
+        }
+    };
+    if let Some(data) = data {
+        config.data = data;
+    }
+    let ended = runtime().and_then(|runtime| runtime.block_on(crate::app::run(config, kinds)));
+    match ended {
+        Ok(()) => Ending::Pass,
+        Err(error) => {
+            terminal::complain(&format!("mailsonde-agent: {error:#}"));
+            Ending::Fail
+        }
+    }
+}
+
+/// Two threads are enough for what waits for networks all day.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    use anyhow::Context;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads: look at the limits of this user")
+}
+
+fn start_log(filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        format!("--log {filter}: {error}: write it like info or mailsonde_agent=debug")
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && !terminal::no_color())
+        .with_target(false);
+    // Only fails when there is one already: in tests.
+    log.try_init().ok();
+    Ok(())
+}
+
+fn refuse(message: &str) -> Ending {
+    terminal::complain(message);
+    Ending::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn one_place_for_settings_at_a_time() {
+        for (line, ok) in [
+            ("probe round-trip --set a=1 --set b=2 --json", true),
+            ("probe round-trip --config a.toml --check mail --timeout 5s", true),
+            ("probe round-trip --config a.toml --set a=1", false),
+            ("probe round-trip --check mail", false),
+            ("probe round-trip --timeout 5", false),
+            ("probe --list", true),
+            ("probe round-trip -h", true),
+            ("run", true),
+            ("run --data /var/tmp/x --config a.toml --log debug", true),
+            ("check-config", true),
+            ("", false),
+        ] {
+            let args = std::iter::once("mailsonde-agent").chain(line.split_whitespace());
+            assert_eq!(Arguments::try_parse_from(args).is_ok(), ok, "{line}");
+        }
+    }
+}

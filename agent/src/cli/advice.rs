@@ -1,0 +1,80 @@
+//! What to do about a fault: one sentence for each place where mail breaks.
+
+use mailsonde_proto::phase::name as phase;
+use mailsonde_proto::{Fault, FaultClass};
+
+/// What to do next, as a sentence without a full stop.
+pub(crate) fn advice(fault: &Fault) -> &'static str {
+    // Phases of the mailbox's own connection are named like those of the submission.
+    let (is_imap, place) = match fault.phase.strip_prefix("imap.") {
+        Some(place) => (true, place),
+        None => (false, fault.phase.as_str()),
+    };
+    match (place, fault.class) {
+        (_, FaultClass::Temporary) => {
+            "the server asks to come back later: try again in a few minutes, then look at its log"
+        }
+        (phase::RESOLVE, FaultClass::Timeout) => {
+            "no name server answered: check this machine's DNS"
+        }
+        (phase::RESOLVE, _) => "check the spelling of host, and this machine's DNS",
+        (phase::CONNECT, FaultClass::Timeout) => {
+            "nothing answered: look for a firewall in between, and check host and port"
+        }
+        (phase::CONNECT, _) => "check that the server runs and listens on this port",
+        (phase::TLS, FaultClass::Timeout) => {
+            "the handshake hangs: check that the port and tls fit together (465 and 993 are implicit)"
+        }
+        (phase::TLS, FaultClass::Permanent) => {
+            "the server offers no STARTTLS here: set tls to what it offers, or turn STARTTLS on there"
+        }
+        (phase::TLS, _) => {
+            "check the server's certificate: its names, its dates, and its authority (ca_file)"
+        }
+        (phase::GREETING, _) => {
+            "check that a mail server listens on this port, and that tls fits it (465 and 993 are implicit)"
+        }
+        (phase::AUTH, FaultClass::Timeout) => {
+            "the sign-in hangs: look at the server's user database"
+        }
+        (phase::AUTH, _) => {
+            "check login and password of this mailbox, and that it may sign in this way"
+        }
+        (phase::ENVELOPE, _) => {
+            "check that the address exists, and that this server takes mail for it from here"
+        }
+        (phase::DATA, FaultClass::Timeout) => {
+            "the server took the message and did not confirm it: look at its filters and its disk"
+        }
+        (phase::DATA, _) => "read the server's words: its filter or a limit refused the message",
+        (phase::ARRIVAL | phase::TRANSIT, FaultClass::Timeout) => {
+            "the mail was accepted and did not come: look at the server's queue and log"
+        }
+        (phase::ARRIVAL | phase::TRANSIT, FaultClass::Mismatch) => {
+            "the mail came otherwise than it was sent: look at filters and rules on its way"
+        }
+        _ if is_imap => "check that the mailbox can be read over IMAP with these settings",
+        _ => "the transcript below shows where it broke off",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_advice_for_every_place() {
+        for (phase, class, word) in [
+            ("auth", FaultClass::Permanent, "password"),
+            ("imap.auth", FaultClass::Permanent, "password"),
+            ("imap.select", FaultClass::Permanent, "IMAP"),
+            ("connect", FaultClass::Refused, "listens"),
+            ("envelope", FaultClass::Temporary, "later"),
+            ("arrival", FaultClass::Timeout, "queue"),
+            ("bounce", FaultClass::Permanent, "transcript"),
+        ] {
+            let advice = advice(&Fault::new(phase, class, ""));
+            assert!(advice.contains(word), "{phase}: {advice}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `check-config`: everything that is wrong with a configuration, or what it would do.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::Ending;
+use super::terminal::{self, Terminal, Tone};
+use crate::config::mistake::Mistake;
+use crate::config::units::{duration_text, size_text};
+use crate::config::{AgentConfig, Loaded};
+use crate::mail::endpoint::{Endpoint, Tls};
+use crate::probe::Kinds;
+
+/// Checks a file; mistakes go to standard error, the summary to standard output.
+pub(crate) fn check_config(file: &Path, kinds: &Kinds, terminal: &Terminal) -> Ending {
+    match AgentConfig::load(file, kinds) {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                terminal::complain(&told(&[], &loaded.warnings));
+            }
+            match terminal::say(&summary(&loaded, terminal)) {
+                Ok(()) => Ending::Pass,
+                Err(error) => {
+                    terminal::complain(&format!("{error:#}"));
+                    Ending::Fail
+                }
+            }
+        }
+        Err(not_loaded) => {
+            terminal::complain(&told(&not_loaded.mistakes.0, &not_loaded.warnings));
+            Ending::Usage
+        }
+    }
+}
+
+/// Mistakes, how many they are, and warnings; a line each.
+pub(crate) fn told(mistakes: &[Mistake], warnings: &[Mistake]) -> String {
+    let mut lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
+    match mistakes.len() {
+        0 => {}
+        1 => lines.push("1 mistake: nothing was started".into()),
+        many => lines.push(format!("{many} mistakes: nothing was started")),
+    }
+    lines.join("\n")
+}
+
+fn summary(loaded: &Loaded, terminal: &Terminal) -> String {
+    let Loaded { config, warnings } = loaded;
+    let state = if warnings.is_empty() { "is fine" } else { "works, with warnings" };
+    let tone = if warnings.is_empty() { Tone::Good } else { Tone::Doubtful };
+    let mut text = format!("{} {}\n\n", config.file.display(), terminal.paint(tone, state));
+    let mut line = |what: &str, rest: &str| {
+        // Writing to a String cannot fail.
+        writeln!(text, "  {} {rest}", terminal.paint(Tone::Faint, &format!("{what:<13}"))).ok();
+    };
+    let labels: Vec<_> =
+        config.vantage_point.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    line(
+        "vantage point",
+        format!("{}  {}", config.vantage_point.name, labels.join(" ")).trim_end(),
+    );
+    line("collector", &config.collector.address.to_string());
+    let (size, age) =
+        (size_text(config.limits.outbox_bytes), duration_text(config.limits.outbox_age));
+    line("outbox", &format!("{}, at most {size} and {age}", config.data.display()));
+    for (name, mailbox) in &config.mailboxes {
+        let mailbox = &mailbox.settings;
+        let (smtp, imap) = (server(&mailbox.smtp), server(&mailbox.imap));
+        line("mailbox", &format!("{name}  {}  smtp {smtp}  imap {imap}", mailbox.address));
+    }
+    for check in &config.checks {
+        let check = &check.check;
+        let (every, timeout) = (duration_text(check.cadence), duration_text(check.timeout));
+        line("check", &format!("{}  {} every {every}, at most {timeout}", check.name, check.kind));
+    }
+    text
+}
+
+fn server(endpoint: &Endpoint) -> String {
+    let tls = match endpoint.tls {
+        Tls::StartTls => "starttls",
+        Tls::Opportunistic => "opportunistic",
+        Tls::Implicit => "implicit",
+        Tls::None => "without tls",
+    };
+    format!("{}:{} {tls}", endpoint.host, endpoint.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::samples;
+
+    #[test]
+    fn a_summary_says_what_would_run() {
+        let loaded = samples::loaded();
+        let terminal = Terminal { width: 80, colours: false };
+        let text = summary(&loaded, &terminal);
+        let text = text.split_once('\n').map(|(_file, rest)| rest.to_owned());
+        insta::assert_snapshot!(text.unwrap_or_default(), @r"
+        vantage point branch-north  site=north
+        collector     collector.example.org:7443
+        outbox        /var/lib/mailsonde-agent, at most 256MiB and 7d
+        mailbox       main  probe@good.test  smtp mx.good.test:587 starttls  imap mx.good.test:993 implicit
+        check         mail  round-trip every 1m, at most 1m
+        ");
+    }
+}

@@ -1,0 +1,277 @@
+//! `probe`: one check now, the list of kinds, and what a kind can be told.
+
+use std::fmt::Write;
+
+use clap::CommandFactory;
+use mailsonde_proto::Verdict;
+
+use super::one_shot::{self, Subject};
+use super::report::{json, words};
+use super::terminal::{self, Terminal, Tone};
+use super::{Arguments, Ending, ProbeArguments, check_config, refuse};
+use crate::config::spelling::{did_you_mean, listed};
+use crate::probe::{Kind, Kinds, Setting};
+
+/// Carries out the command.
+pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Terminal) -> Ending {
+    let kind = match &arguments.kind {
+        _ if arguments.list => return said(&list(kinds, terminal), Ending::Pass),
+        None if arguments.help => {
+            return said(&(usage() + "\n" + &list(kinds, terminal)), Ending::Pass);
+        }
+        None => return refuse("name a kind of probe; `mailsonde-agent probe --list` lists them"),
+        Some(name) => match kinds.get(name) {
+            Some(kind) => kind.as_ref(),
+            None => return refuse(&unknown(name, kinds)),
+        },
+    };
+    if arguments.help {
+        return said(&kind_help(kind, terminal), Ending::Pass);
+    }
+    let subject = match &arguments.config {
+        Some(file) => one_shot::from_file(file, arguments.check.as_deref(), kind, kinds),
+        None => one_shot::from_settings(&arguments.set, kind),
+    };
+    let subject = match subject {
+        Ok(subject) => subject,
+        Err(refusal) => {
+            let told = check_config::told(&refusal.mistakes, &refusal.warnings);
+            return refuse(&format!(
+                "{told}\n`mailsonde-agent probe {} --help` lists the settings",
+                kind.name()
+            ));
+        }
+    };
+    if !subject.warnings.is_empty() {
+        terminal::complain(&check_config::told(&[], &subject.warnings));
+    }
+    carry_out(subject, arguments, terminal)
+}
+
+fn carry_out(mut subject: Subject, arguments: &ProbeArguments, terminal: &Terminal) -> Ending {
+    if let Some(timeout) = arguments.timeout {
+        subject.timeout = timeout;
+    }
+    let seen = match super::runtime() {
+        Ok(runtime) => runtime.block_on(one_shot::run(subject)),
+        Err(error) => {
+            terminal::complain(&format!("{error:#}"));
+            return Ending::Void;
+        }
+    };
+    let ending = match seen.outcome.verdict {
+        Verdict::Pass => Ending::Pass,
+        Verdict::Fail(_) => Ending::Fail,
+        Verdict::Void { .. } => Ending::Void,
+    };
+    if arguments.json {
+        match json(&seen) {
+            Ok(line) => said(&format!("{line}\n"), ending),
+            Err(error) => {
+                terminal::complain(&format!("{error:#}"));
+                Ending::Void
+            }
+        }
+    } else {
+        said(&words(&seen, terminal), ending)
+    }
+}
+
+fn said(text: &str, ending: Ending) -> Ending {
+    match terminal::say(text) {
+        Ok(()) => ending,
+        Err(error) => {
+            terminal::complain(&format!("{error:#}"));
+            Ending::Void
+        }
+    }
+}
+
+fn unknown(name: &str, kinds: &Kinds) -> String {
+    let names = || kinds.iter().map(|kind| kind.name());
+    let hint = match did_you_mean(name, names()) {
+        hint if hint.is_empty() => format!(": there is {}", listed(names())),
+        hint => hint,
+    };
+    format!("no kind of probe is called \"{name}\"{hint}")
+}
+
+fn usage() -> String {
+    let mut command = Arguments::command();
+    match command.find_subcommand_mut("probe") {
+        Some(probe) => {
+            let mut probe = std::mem::take(probe).bin_name("mailsonde-agent probe");
+            probe.render_long_help().to_string()
+        }
+        None => String::new(),
+    }
+}
+
+fn list(kinds: &Kinds, terminal: &Terminal) -> String {
+    let width = kinds.iter().map(|kind| kind.name().len()).max().unwrap_or(0);
+    let mut text = format!("{}\n", terminal.paint(Tone::Strong, "Kinds of probes:"));
+    for kind in kinds.iter() {
+        // Writing to a String cannot fail.
+        writeln!(text, "  {:<width$}  {}", kind.name(), kind.summary()).ok();
+    }
+    text
+}
+
+/// What `--set` knows of a mailbox; in a file these stand in `[[mailbox]]`.
+const MAILBOX: &[Setting] = &[
+    setting("address", "address", None, "sender and recipient of the test mail"),
+    setting("login", "text", Some("the address"), "who signs in"),
+    setting("password_file", "path", Some("none"), "a file with the password on one line"),
+    setting(
+        "password_env",
+        "name",
+        Some("none"),
+        "a variable of the environment with the password",
+    ),
+    setting("smtp.host", "host", None, "where the test mail is handed in"),
+    setting(
+        "smtp.tls",
+        "starttls | implicit | none | opportunistic",
+        Some("starttls"),
+        "how that is protected",
+    ),
+    setting(
+        "smtp.port",
+        "number",
+        Some("587, 465 or 25, by tls"),
+        "its port; on 25 nobody signs in",
+    ),
+    setting("smtp.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
+    setting("imap.host", "host", None, "where the test mail is looked for"),
+    setting("imap.tls", "implicit | starttls | none", Some("implicit"), "how that is protected"),
+    setting("imap.port", "number", Some("993 or 143, by tls"), "its port"),
+    setting("imap.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
+    setting("imap.junk_folder", "text", Some("as the server says"), "where junk goes"),
+];
+
+const COMMON: &[Setting] =
+    &[setting("timeout", "duration", Some("60s"), "how long a run may take at most")];
+
+const fn setting(
+    name: &'static str,
+    form: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting { name, form, default, help }
+}
+
+fn kind_help(kind: &dyn Kind, terminal: &Terminal) -> String {
+    let name = kind.name();
+    let mut text = format!("{name}: {}\n\n", kind.summary());
+    let heading = |words: &str| terminal.paint(Tone::Strong, words);
+    text.push_str(&format!(
+        "{}\n  mailsonde-agent probe {name} --config FILE --check NAME\n  mailsonde-agent probe {name} --set KEY=VALUE …\n\n",
+        heading("Usage:"),
+    ));
+    text.push_str(&format!("{}\n", heading("Settings, in a [[check]] or by --set:")));
+    let settings: Vec<_> = COMMON.iter().chain(kind.settings()).collect();
+    text.push_str(&settings_lines(&settings));
+    if one_shot::wants_a_mailbox(kind) {
+        text.push_str(&format!(
+            "\n{}\n",
+            heading("The mailbox, by --set only (in a file: [[mailbox]]):")
+        ));
+        text.push_str(&settings_lines(&MAILBOX.iter().collect::<Vec<_>>()));
+    }
+    text.push_str(&format!(
+        "\n{}\n  --timeout DURATION, --json, --log FILTER; exit status 0 pass, 1 fail, 2 usage, 3 void\n",
+        heading("Also:"),
+    ));
+    text
+}
+
+fn settings_lines(settings: &[&Setting]) -> String {
+    let width = settings.iter().map(|setting| setting.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for setting in settings {
+        let default = match setting.default {
+            Some(default) => format!("default {default}"),
+            None => "required".to_owned(),
+        };
+        // Writing to a String cannot fail.
+        writeln!(text, "  {:<width$}  {}", setting.name, setting.help).ok();
+        writeln!(text, "  {:<width$}    {}; {default}", "", setting.form).ok();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::samples::kinds;
+
+    const PLAIN: Terminal = Terminal { width: 80, colours: false };
+
+    #[test]
+    fn help_of_a_kind_lists_its_settings_with_units_and_defaults() {
+        let kinds = kinds();
+        let kind = kinds.get("round-trip").unwrap();
+        insta::assert_snapshot!(kind_help(kind.as_ref(), &PLAIN), @r"
+        round-trip: stands in
+
+        Usage:
+          mailsonde-agent probe round-trip --config FILE --check NAME
+          mailsonde-agent probe round-trip --set KEY=VALUE …
+
+        Settings, in a [[check]] or by --set:
+          timeout  how long a run may take at most
+                     duration; default 60s
+          mailbox  where the mail goes
+                     name of a mailbox; default the only one
+          late     when it is late
+                     duration; default 5s
+
+        The mailbox, by --set only (in a file: [[mailbox]]):
+          address           sender and recipient of the test mail
+                              address; required
+          login             who signs in
+                              text; default the address
+          password_file     a file with the password on one line
+                              path; default none
+          password_env      a variable of the environment with the password
+                              name; default none
+          smtp.host         where the test mail is handed in
+                              host; required
+          smtp.tls          how that is protected
+                              starttls | implicit | none | opportunistic; default starttls
+          smtp.port         its port; on 25 nobody signs in
+                              number; default 587, 465 or 25, by tls
+          smtp.ca_file      whose certificates to trust there
+                              path; default the host's own
+          imap.host         where the test mail is looked for
+                              host; required
+          imap.tls          how that is protected
+                              implicit | starttls | none; default implicit
+          imap.port         its port
+                              number; default 993 or 143, by tls
+          imap.ca_file      whose certificates to trust there
+                              path; default the host's own
+          imap.junk_folder  where junk goes
+                              text; default as the server says
+
+        Also:
+          --timeout DURATION, --json, --log FILTER; exit status 0 pass, 1 fail, 2 usage, 3 void
+        ");
+    }
+
+    #[test]
+    fn the_list_of_kinds() {
+        insta::assert_snapshot!(list(&kinds(), &PLAIN), @r"
+        Kinds of probes:
+          round-trip  stands in
+        ");
+        let told = unknown("roundtrip", &kinds());
+        assert_eq!(told, "no kind of probe is called \"roundtrip\", did you mean \"round-trip\"?");
+    }
+
+    #[test]
+    fn usage_names_the_command() {
+        assert!(usage().contains("mailsonde-agent probe"), "{}", usage());
+    }
+}
