@@ -128,7 +128,10 @@ impl Books {
             return None;
         }
         let Some(intent) = self.intent(amendment.run) else {
-            info!(run = amendment.run.intent, "outbox: a message of a run that is not known any more");
+            info!(
+                run = amendment.run.intent,
+                "outbox: a message of a run that is not known any more"
+            );
             return None;
         };
         let now = self.clock.wall();

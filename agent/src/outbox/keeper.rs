@@ -135,7 +135,11 @@ impl Books {
         }
     }
 
-    fn begin(&mut self, intents: &[Intent], replies: Vec<oneshot::Sender<Result<RunId, NotBegun>>>) {
+    fn begin(
+        &mut self,
+        intents: &[Intent],
+        replies: Vec<oneshot::Sender<Result<RunId, NotBegun>>>,
+    ) {
         if intents.is_empty() {
             return;
         }
@@ -150,8 +154,7 @@ impl Books {
                 let said = in_full(&error);
                 for (intent, reply) in intents.iter().zip(replies) {
                     self.hold_void(intent, &error);
-                    let _runner_left: Result<(), _> =
-                        reply.send(Err(NotBegun::Disk(said.clone())));
+                    let _runner_left: Result<(), _> = reply.send(Err(NotBegun::Disk(said.clone())));
                 }
             }
         }

@@ -10,8 +10,8 @@ use mailsonde_proto::Epoch;
 use mailsonde_proto::convert::{SequenceRange, Tombstone};
 use prost::Message;
 
-use super::record::{Mark, SettledRecord, Snapshot};
 use super::record::{ClosedRecord, IntentRecord};
+use super::record::{Mark, SettledRecord, Snapshot};
 use super::{Accounts, Told};
 
 /// How many amendments are remembered as told; of more, those of the oldest runs are forgotten.
@@ -197,9 +197,8 @@ impl State {
     /// What became of everything, when the spool's next record is `next`.
     pub(super) fn accounts(&self, next: u64) -> Accounts {
         let produced = next.saturating_sub(1);
-        let spooled = between(1, produced).map_or(0, |all| {
-            self.spooled_parts(all).into_iter().map(count).sum()
-        });
+        let spooled = between(1, produced)
+            .map_or(0, |all| self.spooled_parts(all).into_iter().map(count).sum());
         Accounts {
             produced,
             acknowledged: self.acknowledged,

@@ -105,7 +105,9 @@ fn an_amendment_is_told_once_also_over_restarts_and_only_of_known_runs() {
     let mut books = open(folder.path(), Limits::default());
     let run = RunId { epoch: books.state.epoch(), intent: books.begin_one() };
     books.finish_one(run.intent, Verdict::Pass);
-    for wrong in [RunId { epoch: Epoch(1), ..run }, RunId { intent: 99, ..run }, RunId { intent: 0, ..run }] {
+    for wrong in
+        [RunId { epoch: Epoch(1), ..run }, RunId { intent: 99, ..run }, RunId { intent: 0, ..run }]
+    {
         assert!(books.amendment(late(wrong)).is_none(), "{wrong:?}");
     }
     let entry = books.amendment(late(run)).unwrap();
@@ -136,8 +138,7 @@ fn a_full_spool_gives_up_its_oldest_and_says_what_they_were() {
     let accounts = books.accounts();
     assert!(accounts.tombstoned > 200 && accounts.spooled > 100, "{accounts:?}");
     let buried = books.state.tombstones.clone();
-    let (fail, pass): (u64, u64) =
-        buried.iter().fold((0, 0), |(f, p), t| (f + t.fail, p + t.pass));
+    let (fail, pass): (u64, u64) = buried.iter().fold((0, 0), |(f, p), t| (f + t.fail, p + t.pass));
     assert_eq!(fail + pass, accounts.tombstoned);
     assert_eq!(fail, accounts.tombstoned.div_ceil(3));
     drop(books);
@@ -193,8 +194,7 @@ fn the_key_is_kept_and_is_nobody_elses_to_read() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let key = |folder: &Path| {
-        let (_, key) =
-            Books::open(Arc::new(RealDisk), folder, Limits::default(), clock()).unwrap();
+        let (_, key) = Books::open(Arc::new(RealDisk), folder, Limits::default(), clock()).unwrap();
         *key.expose()
     };
     assert_eq!(key(folder.path()), key(folder.path()));
@@ -226,7 +226,9 @@ fn damage_in_the_spool_is_given_up_and_counted() {
     loop {
         match reader.read(u64::MAX, 500, 1 << 20).unwrap() {
             Spooled::Observations(_, records) => seen += records.len(),
-            Spooled::Gap(range) => assert!(books.give_up(range, mailsonde_proto::convert::TombstoneReason::Damaged)),
+            Spooled::Gap(range) => {
+                assert!(books.give_up(range, mailsonde_proto::convert::TombstoneReason::Damaged))
+            }
             Spooled::Nothing => break,
         }
     }
@@ -285,7 +287,8 @@ proptest! {
                 Op::Reject(first, last) => books.reject(&[SequenceRange { first, last }]),
                 Op::GiveUp(first, last) if last <= produced => {
                     let reason = mailsonde_proto::convert::TombstoneReason::Damaged;
-                    prop_assert!(books.give_up(SequenceRange { first, last }, reason));
+                    let given_up = books.give_up(SequenceRange { first, last }, reason);
+                    prop_assert!(given_up);
                 }
                 Op::GiveUp(..) => {}
                 Op::Dispute => { books.dispute(books.state.epoch()); }

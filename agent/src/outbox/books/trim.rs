@@ -2,9 +2,7 @@
 
 use mailsonde_proto::Observation;
 use mailsonde_proto::Verdict;
-use mailsonde_proto::convert::{
-    SequenceRange, Tombstone, TombstoneReason, observation_from_bytes,
-};
+use mailsonde_proto::convert::{SequenceRange, Tombstone, TombstoneReason, observation_from_bytes};
 use mailsonde_proto::journal::Next;
 use tracing::warn;
 
@@ -59,7 +57,11 @@ impl Books {
     }
 
     /// Writes tombstones for what of a range is spooled still; says whether they are on disk.
-    pub(in crate::outbox) fn give_up(&mut self, range: SequenceRange, reason: TombstoneReason) -> bool {
+    pub(in crate::outbox) fn give_up(
+        &mut self,
+        range: SequenceRange,
+        reason: TombstoneReason,
+    ) -> bool {
         let parts = self.state.spooled_parts(range);
         let tombstones: Vec<_> =
             parts.into_iter().map(|part| self.tombstone(part, reason)).collect();
