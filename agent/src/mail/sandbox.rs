@@ -53,6 +53,11 @@ impl Server {
         Self::listen(move |stream| smtp(stream, deliver.clone())).await
     }
 
+    /// Hands each connection to the first of these ports that still listens.
+    pub(crate) async fn relay(ports: Vec<u16>) -> Self {
+        Self::listen(move |stream| relay(stream, ports.clone())).await
+    }
+
     async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = Option<()>> + Send + 'static,
@@ -69,6 +74,16 @@ impl Server {
         });
         Self { port, _tasks: tasks }
     }
+}
+
+async fn relay(mut stream: TcpStream, ports: Vec<u16>) -> Option<()> {
+    for port in ports {
+        if let Ok(mut target) = TcpStream::connect(("127.0.0.1", port)).await {
+            let ended = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
+            return ended.ok().map(drop);
+        }
+    }
+    None
 }
 
 pub(crate) type Script = Vec<(&'static str, &'static str)>;
@@ -208,7 +223,7 @@ async fn imap(stream: TcpStream, folders: Folders, has_idle: bool) -> Option<()>
     let mut stream = BufReader::new(stream);
     stream.write_all(b"* OK sandbox\r\n").await.ok()?;
     let (mut folder, mut told) = (0, 0);
-    let idle = if has_idle { " IDLE" } else { "" };
+    let capability = if has_idle { " IDLE" } else { "" };
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.ok()? == 0 {
@@ -219,7 +234,7 @@ async fn imap(stream: TcpStream, folders: Folders, has_idle: bool) -> Option<()>
         let count = folders.all(folder).len();
         let mut answer = match command.split(' ').take(2).collect::<Vec<_>>()[..] {
             ["CAPABILITY", ..] => {
-                format!("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR UIDPLUS{idle}\r\n")
+                format!("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR UIDPLUS{capability}\r\n")
             }
             ["LIST", ..] => "* LIST (\\Junk) \"/\" Spamverdacht\r\n".to_owned(),
             ["SELECT", name] => {
@@ -240,18 +255,7 @@ async fn imap(stream: TcpStream, folders: Folders, has_idle: bool) -> Option<()>
                 answer
             }
             ["IDLE", ..] => {
-                stream.write_all(b"+ idling\r\n").await.ok()?;
-                let mut changes = folders.1.subscribe();
-                let mut done = String::new();
-                tokio::select! {
-                    _changed = changes.changed() => {
-                        let count = folders.all(folder).len();
-                        stream.write_all(format!("* {count} EXISTS\r\n").as_bytes()).await.ok()?;
-                        told = count;
-                        stream.read_line(&mut done).await.ok()?;
-                    }
-                    read = stream.read_line(&mut done) => drop(read.ok()?),
-                }
+                told = idle(&mut stream, &folders, folder, told).await?;
                 String::new()
             }
             _ => String::new(),
@@ -262,4 +266,28 @@ async fn imap(stream: TcpStream, folders: Folders, has_idle: bool) -> Option<()>
         }
         stream.write_all(format!("{answer}{tag} OK done\r\n").as_bytes()).await.ok()?;
     }
+}
+
+/// Until DONE; says at once what has come. How many messages the client knows of then.
+async fn idle(
+    stream: &mut BufReader<TcpStream>,
+    folders: &Folders,
+    folder: usize,
+    mut told: usize,
+) -> Option<usize> {
+    stream.write_all(b"+ idling\r\n").await.ok()?;
+    let mut changes = folders.1.subscribe();
+    if folders.all(folder).len() > told {
+        changes.mark_changed();
+    }
+    let mut done = String::new();
+    tokio::select! {
+        _changed = changes.changed() => {
+            told = folders.all(folder).len();
+            stream.write_all(format!("* {told} EXISTS\r\n").as_bytes()).await.ok()?;
+            stream.read_line(&mut done).await.ok()?;
+        }
+        read = stream.read_line(&mut done) => drop(read.ok()?),
+    }
+    Some(told)
 }

@@ -95,6 +95,7 @@ async fn a_hostile_answer_is_a_fault_at_once() {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table: one case after the other")]
 async fn each_trouble_before_it_has_its_own_words() {
     let tls_able = ("CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\nTAG OK a\r\n");
     let login_only = ("CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK a\r\n");

@@ -42,6 +42,7 @@ async fn a_submission_goes_through() {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table: one case after the other")]
 async fn each_trouble_has_its_own_words() {
     let endless: &'static str = Box::leak("x".repeat(20_000).into_boxed_str());
     let auth = ("AUTH", "235 ok\r\n");
@@ -91,7 +92,7 @@ async fn each_trouble_has_its_own_words() {
         ),
         (
             GREETING,
-            vec![("EHLO", "250-a\r\n250 STARTTLS\r\n"), ("STARTTLS", "220 go\r\n"), ("x", "")],
+            vec![("EHLO", "250-a\r\n250 STARTTLS\r\n"), ("STARTTLS", "220 go\r\n")],
             Tls::StartTls,
             "tls: timeout: the server did not send its part of the TLS handshake within 0.3 s",
         ),

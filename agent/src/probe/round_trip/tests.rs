@@ -220,7 +220,7 @@ async fn strays_of_a_crash_are_removed_and_other_mail_stays() {
     let stage = Stage::new(deliver, true, Expect::Inbox).await;
     let sealed = |key: &TokenKey, epoch| {
         let run = RunId { epoch: Epoch(epoch), intent: 99 };
-        let draft = Draft { run, ..stage.probe.draft(&run_of(run, &stage)) }.seal(key);
+        let draft = Draft { run, ..stage.probe.draft(run_of(run, &stage)) }.seal(key);
         String::from_utf8(draft.bytes).unwrap()
     };
     let others = sealed(&TokenKey::from_bytes([6; 32]), 1);
@@ -261,6 +261,40 @@ async fn fifty_at_once_share_one_mailbox() {
     }
     assert!(stage.probe.mailbox.commands() <= 50 * 100, "{}", stage.probe.mailbox.commands());
     assert!(stage.is_clean().await);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_in_mid_run_loses_no_arrival() {
+    let stage = Arc::new(Stage::new(|_, _| (), true, Expect::Inbox).await);
+    let sealed = Arc::new(Mutex::new(String::new()));
+    let keep = Arc::clone(&sealed);
+    let smtp = Server::smtp(move |message| *keep.lock().unwrap() = message).await;
+    let mut settings = stage.probe.mailbox.settings().clone();
+    settings.smtp = endpoint(smtp.port);
+    let dying = Server::imap(Folders::new(), true).await;
+    let front = Server::relay([dying.port, settings.imap.port].to_vec()).await;
+    settings.imap = endpoint(front.port);
+    let (net, clock) = (Net::new(), Clock::system());
+    let mailbox = Mailbox::new(settings, net.clone(), clock);
+    let probe = RoundTrip::new(RoundTripSettings::default(), mailbox, net, clock);
+    let second = Stage {
+        folders: stage.folders.clone(),
+        probe,
+        key: Arc::clone(&stage.key),
+        amendments: mpsc::channel(1).1,
+        sender: stage.sender.clone(),
+        _servers: (smtp, front),
+    };
+    let breaking = async {
+        while sealed.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(dying);
+        stage.folders.store(0, &sealed.lock().unwrap());
+    };
+    let (outcome, ()) = tokio::join!(second.run(1, 8_000), breaking);
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", fault(&outcome));
+    assert!(second.is_clean().await);
 }
 
 #[tokio::test]
