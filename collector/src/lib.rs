@@ -1,6 +1,7 @@
 //! The collector: takes in what agents saw, keeps it, and tells how e-mail is doing.
 //!
-//! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, store, judge`.
+//! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, rollups -> judge,
+//! store`. `judge` and `store` do not know each other: `rollups` joins them.
 
 pub mod cli;
 
@@ -13,6 +14,9 @@ pub mod query;
 
 pub mod ingest;
 pub mod registry;
+
+pub mod pipeline;
+pub mod rollups;
 
 pub mod control;
 pub mod judge;

@@ -125,6 +125,11 @@ impl Period {
         Self { number: self.number.saturating_add(1), ..self }
     }
 
+    /// Whether it is past its time at `now`, and is not kept any more.
+    pub fn is_over(self, now: WallTime) -> bool {
+        self.resolution.kept_for().is_some_and(|kept| self.end().plus(kept) <= now)
+    }
+
     /// When one of its buckets begins.
     pub fn bucket_start(self, bucket: u8) -> WallTime {
         self.start().plus(self.resolution.length() * u32::from(bucket))

@@ -294,6 +294,3 @@ impl Drop for Watch {
         self.board.close(self.run);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -60,7 +60,7 @@ impl Sealed {
     }
 
     fn holds(&self, period: Period, sequence: u64) -> bool {
-        self.marks.get(&period).is_some_and(|mark| sequence < *mark)
+        sequence < self.highest && self.marks.get(&period).is_some_and(|mark| sequence < *mark)
     }
 }
 
@@ -105,6 +105,8 @@ pub struct Fold {
     /// Observations before this are in the states and in the registry already.
     floor: u64,
     sealed: Sealed,
+    /// What is past its time at this time is not made anew.
+    now: WallTime,
     agents: HashMap<AgentId, HashMap<Box<str>, usize>>,
     series: Vec<SeriesId>,
     names: Names,
@@ -130,8 +132,8 @@ struct Entry {
 
 impl Fold {
     /// A fold that leaves out what is stored already: states and registry hold all before `floor`.
-    pub fn new(floor: u64, sealed: Sealed) -> Self {
-        Self { floor, sealed, ..Self::default() }
+    pub fn new(floor: u64, sealed: Sealed, now: WallTime) -> Self {
+        Self { floor, sealed, now, ..Self::default() }
     }
 
     /// Takes note of a period that was sealed; nothing may be gathered at that time.
@@ -174,7 +176,10 @@ impl Fold {
             Event::AgentSeen(seen) => self.seen.entry(seen.agent).or_default().hear(&seen),
             Event::Defined { agent, at, checks } => self.rest.defined.push((agent, at, checks)),
             Event::Gap { agent, gap } => self.seen.entry(agent).or_default().miss(&gap),
-            Event::Tick { now } => self.rest.now = self.rest.now.max(Some(now)),
+            Event::Tick { now } => {
+                self.now = self.now.max(now);
+                self.rest.now = self.rest.now.max(Some(now));
+            }
         }
     }
 
@@ -208,11 +213,13 @@ impl Fold {
 
     /// Which resolutions a slot still has to enter.
     fn enters(&self, sequence: u64, slot: WallTime, received_at: WallTime) -> [bool; 3] {
+        let now = received_at.max(self.now);
         Resolution::ALL.map(|resolution| {
-            let kept = resolution.kept_for().is_none_or(|kept| slot.plus(kept) > received_at);
-            let sealed = sequence < self.sealed.highest
-                && self.sealed.holds(Period::of(resolution, slot).0, sequence);
-            kept && !sealed
+            if resolution == Resolution::Day && sequence >= self.sealed.highest {
+                return true; // kept for ever, and the calendar costs time
+            }
+            let (period, _) = Period::of(resolution, slot);
+            !period.is_over(now) && !self.sealed.holds(period, sequence)
         })
     }
 

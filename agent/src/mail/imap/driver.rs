@@ -133,7 +133,7 @@ impl Driver {
         let tag = format!("M{}", self.last_tag);
         self.guard.begin();
         self.unreadable = 0;
-        let command = body.tag(tag.clone()).map_err(|_| super::not_a_name("tag"))?;
+        let command = body.tag(tag.clone()).ok().ok_or_else(|| super::not_a_name("tag"))?;
         self.client.enqueue_command(command);
         Ok(tag)
     }

@@ -83,7 +83,7 @@ fn a_slot_that_cannot_be_true_is_counted_when_it_was_received() {
 fn what_a_sealed_period_holds_is_left_out_there_only() {
     let mut sealed = Sealed::default();
     sealed.insert(Period::of(Resolution::Minute, NOON).0, 10);
-    let mut fold = Fold::new(8, sealed);
+    let mut fold = Fold::new(8, sealed, NOON);
     (5..15).for_each(|sequence| fold.observe(folded(sequence, &pass(sequence))));
     let delta = fold.take();
     assert_eq!(sum(&delta, Resolution::Minute).counts.pass, 5);
