@@ -26,7 +26,7 @@ struct Running {
     ledger: Ledger,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
-    _temporary: tempfile::TempDir,
+    temporary: tempfile::TempDir,
 }
 
 impl Running {
@@ -49,14 +49,15 @@ impl Running {
         let mut tasks = JoinSet::new();
         let stopping = shutdown.clone();
         tasks.spawn(async move { operators.serve(listener, stopping).await.unwrap() });
-        Self { folder, ledger: opened.ledger, shutdown, tasks, _temporary: temporary }
+        Self { folder, ledger: opened.ledger, shutdown, tasks, temporary }
     }
 
-    async fn stop(mut self) {
+    async fn stop(mut self) -> tempfile::TempDir {
         self.shutdown.cancel();
         while let Some(ended) = self.tasks.join_next().await {
             ended.unwrap();
         }
+        self.temporary
     }
 
     async fn add(&self, name: &str) -> anyhow::Result<Admission> {
@@ -86,7 +87,8 @@ async fn an_agent_is_added_and_shown() {
     assert_eq!((status.state, status.vantage_points.len()), (State::Unknown, 1));
     let checks: ChecksAnswer = ask(&folder, super::path::CHECKS).await.unwrap().value;
     assert_eq!(checks.checks, []);
-    running.stop().await;
+    let _temporary = running.stop().await;
+    std::fs::write(folder.config(), "").unwrap();
     let gone = ask::<StatusAnswer>(&folder, super::path::STATUS).await.err().unwrap();
     assert!(gone.is::<NotRunning>(), "{gone}");
 }

@@ -50,6 +50,8 @@ fn label(text: &str) -> Result<(String, String), String> {
 pub(super) fn run(setting: &Setting, arguments: &AddArguments) -> anyhow::Result<Ending> {
     let out = &arguments.out;
     expect_free(out, arguments.renew)?;
+    // Before anything is asked for: that it can be made at all.
+    let is_new = !out.exists();
     make_folder(out)?;
     let key = PrivateKey::generate()?;
     let labels: BTreeMap<_, _> = arguments.labels.iter().cloned().collect();
@@ -59,7 +61,12 @@ pub(super) fn run(setting: &Setting, arguments: &AddArguments) -> anyhow::Result
         public_key: key.public(),
         renew: arguments.renew,
     };
-    let admission = admit(&setting.folder, application)?;
+    let admission = admit(&setting.folder, application).inspect_err(|_| {
+        if is_new {
+            // Only when it is empty; when it cannot be removed, an empty folder stays.
+            std::fs::remove_dir(out).ok();
+        }
+    })?;
     write(out, &admission, &key).with_context(|| {
         format!(
             "{0} is enrolled, and its files could not be written; when there is room: \
@@ -142,4 +149,67 @@ fn told(setting: &Setting, out: &Path, admission: &Admission) -> String {
          3. there: mailsonde-agent check-config {out}/{CONFIG}\n     \
          then:  mailsonde-agent run --config {out}/{CONFIG}\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn application(key: &PrivateKey, renew: bool) -> Application {
+        let labels = [("site".to_owned(), "Durban".to_owned())].into();
+        Application { name: "branch".into(), labels, public_key: key.public(), renew }
+    }
+
+    #[test]
+    fn without_a_running_collector_the_enrolment_is_written_here() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temporary.path().join("collector"));
+        let key = PrivateKey::generate().unwrap();
+        let missing = admit(&folder, application(&key, false)).unwrap_err().to_string();
+        assert!(missing.contains("init --listen ADDR --name HOST"), "{missing}");
+
+        folder.create().unwrap();
+        let name = "collector.example.org".parse().unwrap();
+        Authority::create(&folder, &name, Clock::system().wall()).unwrap();
+        Config::new("0.0.0.0:7443".parse().unwrap(), name).write(&folder).unwrap();
+        let admission = admit(&folder, application(&key, false)).unwrap();
+        assert_eq!(admission.collector, "collector.example.org:7443");
+        let taken = admit(&folder, application(&key, false)).unwrap_err().to_string();
+        assert!(taken.contains("agent add branch --renew"), "{taken}");
+        let lock = folder.lock().unwrap();
+        let in_use = admit(&folder, application(&key, true)).unwrap_err().to_string();
+        assert!(in_use.contains("in use"), "{in_use}");
+        drop(lock);
+        let renewed = admit(&folder, application(&key, true)).unwrap();
+        assert_eq!(renewed.agent_id, admission.agent_id);
+        assert_ne!(renewed.certificate, admission.certificate);
+    }
+
+    #[test]
+    fn a_renewal_keeps_the_configuration_and_nothing_else_is_overwritten() {
+        let temporary = tempfile::tempdir().unwrap();
+        let out = temporary.path();
+        let key = PrivateKey::generate().unwrap();
+        let admission = Admission {
+            agent_id: String::new(),
+            name: "branch".into(),
+            labels: BTreeMap::new(),
+            collector: "localhost:7443".into(),
+            authority: "authority".into(),
+            certificate: "certificate".into(),
+            not_after: jiff::Timestamp::UNIX_EPOCH,
+        };
+        expect_free(out, false).unwrap();
+        write(out, &admission, &key).unwrap();
+        let mode = std::fs::metadata(out.join(KEY)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, PRIVATE);
+        assert!(expect_free(out, false).is_err());
+        std::fs::write(out.join(CONFIG), "filled in").unwrap();
+        expect_free(out, true).unwrap();
+        write(out, &Admission { certificate: "new".into(), ..admission }, &key).unwrap();
+        assert_eq!(std::fs::read_to_string(out.join(CERTIFICATE)).unwrap(), "new");
+        assert_eq!(std::fs::read_to_string(out.join(CONFIG)).unwrap(), "filled in");
+    }
 }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::api::ErrorAnswer;
+use crate::config::ConfigError;
 use crate::folder::Folder;
 
 /// An answer takes no longer.
@@ -92,6 +93,9 @@ async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
         Ok(stream) => Ok(stream),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                if !folder.config().exists() {
+                    return Err(ConfigError::Missing(folder.clone()).into());
+                }
                 Err(NotRunning(folder.path().display().to_string()).into())
             }
             io::ErrorKind::PermissionDenied => bail!(

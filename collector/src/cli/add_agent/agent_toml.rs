@@ -30,7 +30,7 @@ const EXAMPLE: &str = r#"
 pub(super) fn of(admission: &Admission) -> String {
     let Admission { name, labels, collector, .. } = admission;
     let labels: Vec<_> =
-        labels.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();
+        labels.iter().map(|(key, value)| format!("{} = {}", bare(key), quoted(value))).collect();
     let labels = match labels.as_slice() {
         [] => "#labels = { site = \"Durban\" }".to_owned(),
         labels => format!("labels = {{ {} }}", labels.join(", ")),
@@ -61,6 +61,12 @@ pub(super) fn of(admission: &Admission) -> String {
 /// As a TOML string.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
+}
+
+/// As a TOML key: without quotes where it can be.
+fn bare(key: &str) -> String {
+    let is_bare = key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    if is_bare { key.to_owned() } else { quoted(key) }
 }
 
 #[cfg(test)]

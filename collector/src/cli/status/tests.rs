@@ -115,70 +115,54 @@ fn a_vantage_point_without_a_check_is_there_too() {
 #[test]
 fn as_json() {
     let answer = status(vec![vantage("branch-coast", Some(failing()))]);
-    insta::assert_snapshot!(serde_json::to_string_pretty(&answer).unwrap(), @r#"
-        {
-          "now": "2026-11-23T14:14:20Z",
-          "state": "failing",
-          "working": 0,
-          "vantage_points": [
-            {
-              "name": "branch-coast",
-              "labels": {
-                "site": "Durban"
-              },
-              "connected": true,
-              "last_heard_at": "2026-11-23T14:14:20Z",
-              "state": "failing",
-              "since": "2026-11-23T14:02:20Z",
-              "checks": [
-                {
-                  "check": "mail",
-                  "kind": "round-trip",
-                  "cadence_us": 60000000,
-                  "state": "failing",
-                  "since": "2026-11-23T14:02:20Z",
-                  "last_run_at": "2026-11-23T14:14:20Z",
-                  "last_round_trip_us": 24310,
-                  "round_trip": {
-                    "p50_us": 31000,
-                    "p95_us": 1240000,
-                    "runs": 47
-                  },
-                  "usual_round_trip": {
-                    "p50_us": 22000,
-                    "p95_us": 58400,
-                    "runs": 10000
-                  },
-                  "availability_24h": {
-                    "lower": 0.9901,
-                    "upper": 0.9915,
-                    "coverage": 0.9986
-                  },
-                  "failures_in_a_row": 13,
-                  "last_fault": {
-                    "at": "2026-11-23T14:14:20Z",
-                    "phase": "auth",
-                    "class": "permanent",
-                    "basic_code": 535,
-                    "enhanced_code": "5.7.8",
-                    "reply": "5.7.8 Error: authentication failed: \u001b[31mbad password",
-                    "explanation": "the server refused the sign-in"
-                  },
-                  "last_void": null
-                }
-              ]
-            }
-          ],
-          "collector": {
-            "software": "mailsonde-collector 0.1.0",
-            "started_at": "2026-11-22T13:14:20Z",
-            "records_behind": 0
-          }
-        }
-        "#);
     let read: StatusAnswer =
         serde_json::from_str(&serde_json::to_string(&answer).unwrap()).unwrap();
     assert_eq!(read, answer);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&answer.collector).unwrap(), @r#"
+        {
+          "software": "mailsonde-collector 0.1.0",
+          "started_at": "2026-11-22T13:14:20Z",
+          "records_behind": 0
+        }
+        "#);
+    let check = &answer.vantage_points[0].checks[0];
+    insta::assert_snapshot!(serde_json::to_string_pretty(check).unwrap(), @r#"
+        {
+          "check": "mail",
+          "kind": "round-trip",
+          "cadence_us": 60000000,
+          "state": "failing",
+          "since": "2026-11-23T14:02:20Z",
+          "last_run_at": "2026-11-23T14:14:20Z",
+          "last_round_trip_us": 24310,
+          "round_trip": {
+            "p50_us": 31000,
+            "p95_us": 1240000,
+            "runs": 47
+          },
+          "usual_round_trip": {
+            "p50_us": 22000,
+            "p95_us": 58400,
+            "runs": 10000
+          },
+          "availability_24h": {
+            "lower": 0.9901,
+            "upper": 0.9915,
+            "coverage": 0.9986
+          },
+          "failures_in_a_row": 13,
+          "last_fault": {
+            "at": "2026-11-23T14:14:20Z",
+            "phase": "auth",
+            "class": "permanent",
+            "basic_code": 535,
+            "enhanced_code": "5.7.8",
+            "reply": "5.7.8 Error: authentication failed: \u001b[31mbad password",
+            "explanation": "the server refused the sign-in"
+          },
+          "last_void": null
+        }
+        "#);
 }
 
 #[test]
