@@ -2,7 +2,7 @@
 //!
 //! Imports run downwards only. `judge` and `store` do not know each other: `rollups` joins them.
 
-// pub mod rollups;
+pub mod rollups;
 
 pub mod judge;
 pub mod store;

@@ -27,15 +27,20 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
     folder.sync_all().map_err(failed("sync", path))
 }
 
-/// Writes a file beside its place, syncs it, and puts it in its place.
+/// A file that was written and synced beside its place.
+pub(super) struct Prepared {
+    beside: PathBuf,
+    path: PathBuf,
+}
+
+/// Writes a file beside its place and syncs it.
 ///
 /// # Errors
-/// What stood there before still does, unless only the last sync failed.
-pub(super) fn replace(
+/// Nothing has changed then.
+pub(super) fn prepare(
     path: &Path,
-    steps: &Steps,
     write: impl FnOnce(&mut File) -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<Prepared, Error> {
     let beside = beside(path);
     let mut file = File::create(&beside).map_err(failed("create", &beside))?;
     let written = write(&mut file).and_then(|()| file.sync_all().map_err(failed("sync", &beside)));
@@ -45,10 +50,20 @@ pub(super) fn replace(
         fs::remove_file(&beside).ok();
         return Err(error);
     }
-    steps.done()?;
-    fs::rename(&beside, path).map_err(failed("rename", &beside))?;
-    steps.done()?;
-    path.parent().map_or(Ok(()), sync_folder)
+    Ok(Prepared { beside, path: path.to_owned() })
+}
+
+impl Prepared {
+    /// Puts the file in its place, and makes that last.
+    ///
+    /// # Errors
+    /// It is not known then whether it is in its place.
+    pub(super) fn put(self, steps: &Steps) -> Result<(), Error> {
+        steps.done()?;
+        fs::rename(&self.beside, &self.path).map_err(failed("rename", &self.beside))?;
+        steps.done()?;
+        self.path.parent().map_or(Ok(()), sync_folder)
+    }
 }
 
 /// Writes all bytes.

@@ -83,7 +83,8 @@ impl Views {
         std::mem::take(&mut *self.damaged.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn noting<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    /// Takes note of damage, so that it is rebuilt.
+    pub(super) fn noting<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Damaged { period, .. }) = &result {
             self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(*period);
         }

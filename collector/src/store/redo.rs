@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::Error;
-use super::files::{failed, replace, write};
+use super::files::{Prepared, failed, prepare, write};
 use super::row::taken;
-use super::steps::Steps;
 
 const MAGIC: [u8; 8] = *b"MSREDO01";
 
@@ -24,10 +23,10 @@ pub(super) enum Redo {
     Changes(Vec<Change>),
 }
 
-/// Writes the changes of a commit, so that they last.
-pub(super) fn save(path: &Path, changes: &[Change], steps: &Steps) -> Result<(), Error> {
+/// Writes the changes of a commit beside the last one's.
+pub(super) fn prepared(path: &Path, changes: &[Change]) -> Result<Prepared, Error> {
     let body = encoded(changes)?;
-    replace(path, steps, |file| {
+    prepare(path, |file| {
         write(file, path, &MAGIC)?;
         write(file, path, &crc32c::crc32c(&body).to_le_bytes())?;
         write(file, path, &body)
@@ -94,6 +93,7 @@ fn part(rest: &mut &[u8]) -> Option<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::steps::Steps;
     use super::*;
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
         let path = folder.path().join("redo");
         assert_eq!(load(&path).unwrap(), Redo::Missing);
         let changes = vec![(b"a".to_vec(), Some(vec![1; 5_000])), (b"b".to_vec(), None)];
-        save(&path, &changes, &Steps::default()).unwrap();
+        prepared(&path, &changes).unwrap().put(&Steps::default()).unwrap();
         assert_eq!(load(&path).unwrap(), Redo::Changes(changes));
         let whole = fs::read(&path).unwrap();
         for at in [0, 9, 20, whole.len() - 1] {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mailsonde_proto::WallTime;
 
-use super::files::replace;
+use super::files::prepare;
 use super::row::figures_prefix;
 use super::sealed::{EntryKey, Reader, Writer};
 use super::shelf::Volume;
-use super::views::{Merge, Opened, Views};
+use super::views::{Merge, Opened, Views, aside_path};
 use super::{Error, Row, Writes};
 use crate::period::Period;
 use crate::series::{PhaseId, SeriesId};
@@ -53,21 +53,21 @@ impl Views {
             self.expect_room_for(opened.bytes_of(period)?)?;
             opened.shelf.mark(period).max(opened.head.next)
         };
-        let written = {
+        let prepared = {
             let opened = self.read();
             let path = opened.shelf.path(period);
-            replace(&path, &self.steps, |file| {
+            prepare(&path, |file| {
                 let mut writer = Writer::new(file, &path, period, mark)?;
-                opened.write_merged(period, merge, &mut writer)?;
+                self.noting(opened.write_merged(period, merge, &mut writer))?;
                 writer.finish(names, now)
-            })
+            })?
         };
         let before = {
             let mut opened = self.write();
-            // The new file may be in its place although its folder could not be synced: rows that
-            // add to the old one must not be written any more.
-            opened.unfinished |= written.is_err();
-            written?;
+            // Once the new file may be in its place, rows that add to the old one must not be written.
+            opened.unfinished = true;
+            prepared.put(&self.steps)?;
+            opened.unfinished = false;
             let before = opened.shelf.mark(period);
             opened.shelf.insert(period, Volume { mark, sealed_at: now });
             before
@@ -81,14 +81,15 @@ impl Views {
         Ok(mark)
     }
 
-    /// Moves the damaged file of a period aside; it has to be made anew from the journal.
+    /// Moves the damaged file of a period aside, with what the rows added to it; it has to be made anew from the journal.
     ///
     /// # Errors
     /// When it cannot be moved.
     pub fn set_aside(&self, period: Period) -> Result<(), Error> {
-        let _writing = self.begin_writing();
-        let aside = super::views::aside_path(&self.folder);
-        self.write().shelf.set_aside(period, &aside)
+        let writing = self.begin_writing();
+        self.write().shelf.set_aside(period, &aside_path(&self.folder))?;
+        drop(writing);
+        self.remove_leftovers()
     }
 
     /// What the series and phases of every sealed file are called, as it was given to [`Views::seal`].

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
-use super::files::{failed, list, make_folder, replace, write};
+use super::files::{failed, list, make_folder, prepare, write};
 use super::redo::Change;
 use super::row::{HEAD, taken};
 use super::rows::Rows;
@@ -30,7 +30,7 @@ const KEPT: usize = 2;
 pub(super) fn save(folder: &Path, rows: &Rows, head: &Head, steps: &Steps) -> Result<(), Error> {
     make_folder(folder)?;
     let path = folder.join(format!("{:020}.snap", head.commit));
-    replace(&path, steps, |file| {
+    prepare(&path, |file| {
         write(file, &path, &MAGIC)?;
         let mut block = Vec::new();
         rows.each(|key, value| {
@@ -55,7 +55,8 @@ pub(super) fn save(folder: &Path, rows: &Rows, head: &Head, steps: &Steps) -> Re
         write(file, &path, &head)?;
         write(file, &path, &crc32c::crc32c(&head).to_le_bytes())?;
         write(file, &path, &MAGIC)
-    })?;
+    })?
+    .put(steps)?;
     let paths = all(folder)?;
     for old in paths.iter().rev().skip(KEPT) {
         std::fs::remove_file(old).map_err(failed("remove", old))?;

@@ -75,12 +75,10 @@ impl Views {
             opened.rows.changes(writes, head)?
         };
         self.expect_room_for(redo::size(&changes).saturating_mul(3))?;
-        redo::save(&redo_path(&self.folder), &changes, &self.steps).inspect_err(|_| {
-            // The file may be in place although its folder could not be synced.
-            self.write().unfinished = true;
-        })?;
+        let prepared = redo::prepared(&redo_path(&self.folder), &changes)?;
+        self.write().unfinished = true;
+        prepared.put(&self.steps)?;
         let mut opened = self.write();
-        opened.unfinished = true;
         opened.rows.apply(&changes, &self.steps)?;
         (opened.head, opened.unfinished) = (head, false);
         Ok(())
@@ -128,6 +126,12 @@ impl Views {
         } else {
             Ok(())
         }
+    }
+
+    /// Lets a number of steps between writes to the disk go by, and then no more.
+    #[cfg(test)]
+    pub(crate) fn stop_after(&self, steps: u32) {
+        self.steps.stop_after(steps);
     }
 
     pub(super) fn begin_writing(&self) -> MutexGuard<'_, ()> {
