@@ -3,8 +3,14 @@
 //! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, rollups -> judge,
 //! store`. `judge` and `store` do not know each other: `rollups` joins them.
 
+pub mod cli;
+
 pub mod app;
 pub mod config;
+
+pub mod api;
+pub mod enrolment;
+pub mod query;
 
 pub mod ingest;
 pub mod registry;
