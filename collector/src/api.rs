@@ -17,7 +17,7 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Query as Parameters, State};
@@ -108,7 +108,9 @@ impl Operators {
         listener: UnixListener,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
-        let shared = Shared { operators: Arc::new(self), slots: Arc::new(Semaphore::new(AT_ONCE)) };
+        let operators = Arc::new(self);
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let shared = Shared { operators: Arc::downgrade(&operators), slots };
         let router = Router::new()
             .route(path::STATUS, get(status))
             .route(path::OBSERVATIONS, get(observations))
@@ -130,9 +132,10 @@ impl Operators {
     }
 }
 
+/// What connections hold: nothing that keeps the collector from ending, should one of them hang.
 #[derive(Clone)]
 struct Shared {
-    operators: Arc<Operators>,
+    operators: Weak<Operators>,
     slots: Arc<Semaphore>,
 }
 
@@ -146,8 +149,8 @@ impl Shared {
         T: Serialize + Send + 'static,
         E: Into<Refusal> + Send + 'static,
     {
-        let operators = self.operators.clone();
-        let Ok(_slot) = self.slots.acquire().await else {
+        let (slot, operators) = (self.slots.acquire().await, self.operators.upgrade());
+        let (Ok(_slot), Some(operators)) = (slot, operators) else {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "the collector is stopping");
         };
         match tokio::task::spawn_blocking(move || work(&operators)).await {

@@ -10,18 +10,20 @@ use std::time::Duration;
 use anyhow::Context;
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Damage;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{self, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
 use crate::folder::Folder;
 use crate::identity::{Authority, ServerTls};
 use crate::ingest::Ingest;
 use crate::pipeline::{Pipeline, Progress, extent};
+use crate::query::Query;
 use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
@@ -30,6 +32,8 @@ use crate::store::ledger::{Ledger, LedgerOptions, Opened};
 const TICK: Duration = Duration::from_secs(60);
 /// Old observations are looked for this often.
 const RETAIN: Duration = Duration::from_secs(600);
+/// The server's certificate is looked at this often.
+const RENEW: Duration = Duration::from_secs(12 * 3_600);
 /// Between two segments that are rewritten as columns.
 const COMPACT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -62,7 +66,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
     let authority = Arc::new(Authority::open(&folder)?);
-    let tls = ServerTls::open(&folder, authority, &config.name, clock)?;
+    let tls = ServerTls::open(&folder, authority.clone(), &config.name, clock)?;
     let (control, damage) = ControlJournal::open(&folder.control())?;
     tell("control journal", &damage);
     let control = Arc::new(control);
@@ -78,6 +82,13 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     for recovery in &recovered {
         tracing::warn!(%recovery, "the views are made anew behind what agents send");
     }
+    let operators = Operators {
+        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
+        authority,
+        control: control.clone(),
+        collector: config.name.with_port(listener.local_addr()?.port()),
+        clock,
+    };
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
     let mut threads = JoinSet::new();
@@ -88,9 +99,12 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let mut tasks = JoinSet::new();
     tasks.spawn(tick(control, clock, shutdown.clone()));
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
+    tasks.spawn(answer(operators, api::listen(&folder)?, shutdown.clone()));
+    let acceptor = TlsAcceptor::from(tls.config());
+    tasks.spawn(renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
-    let served = ingest.serve(listener, TlsAcceptor::from(tls.config())).await;
+    let served = ingest.serve(listener, acceptor).await;
     shutdown.cancel();
     while tasks.join_next().await.is_some() {}
     while threads.join_next().await.is_some() {}
@@ -107,6 +121,26 @@ fn tell(what: &'static str, damage: &[Damage]) {
             tracing::error!(what, %damage, "damage was found; what is missing is shown as a gap");
         } else {
             tracing::info!(what, %damage, "mended");
+        }
+    }
+}
+
+async fn answer(operators: Operators, listener: UnixListener, shutdown: CancellationToken) {
+    if let Err(error) = operators.serve(listener, shutdown).await {
+        tracing::error!(%error, "operators cannot be answered any more: restart the collector");
+    }
+}
+
+/// Keeps the server's certificate valid however long the collector runs.
+async fn renew(tls: ServerTls, shutdown: CancellationToken) {
+    let mut due = tokio::time::interval(RENEW);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = due.tick() => {}
+        }
+        if let Err(error) = tls.renew_if_due() {
+            tracing::error!(%error, "the server's certificate cannot be renewed");
         }
     }
 }

@@ -198,7 +198,15 @@ mod tests {
         assert_eq!(told(ask("other", &[], true)), None);
         assert_eq!(told(ask("a b", &[], false)), None);
         assert_eq!(told(ask("x", &[("site", "a\nb")], false)), None);
-        insta::assert_snapshot!(outcomes);
+        insta::assert_snapshot!(outcomes, @r#"
+        branch {"site": "Durban"}
+        there is an agent called branch already: choose another name, or, when its files are lost, make new ones with `agent add branch --renew`
+        branch {"site": "Durban"}
+        there is no agent called other to renew: leave out --renew to add it
+        "a b" cannot name an agent: use 1 to 64 characters of a-z A-Z 0-9 . _ -
+        the label "site=a
+        b" cannot be used: a key is 1 to 64 characters of a-z A-Z 0-9 . _ -, a value at most 128 bytes without control characters
+        "#);
         assert_eq!(control.agents().len(), 1);
     }
 }

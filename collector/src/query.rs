@@ -8,7 +8,8 @@ pub mod agents;
 pub mod observations;
 pub mod status;
 
-use std::collections::BTreeMap;
+mod series;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::judge::availability::Availability;
 use crate::judge::live::SeriesState;
 use crate::registry::Registry;
+use crate::rollups::{Percentiles, Reader};
 use crate::series::SeriesId;
 use crate::store::ledger::Ledger;
+use series::SeriesViews;
 
 pub use agents::{AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
@@ -32,8 +35,8 @@ pub enum QueryError {
     #[error(transparent)]
     Journal(#[from] mailsonde_proto::journal::JournalError),
     /// The views could not be read.
-    #[error("the views cannot be read: {0}; they are made anew when the collector is restarted")]
-    Views(String),
+    #[error("the views cannot be read at the moment: {0}")]
+    Views(#[from] crate::store::Error),
     /// The question names something that there is not.
     #[error("there is no {what} called {name}: see `mailsonde-collector {what}s`")]
     Unknown {
@@ -68,33 +71,25 @@ pub struct Spread {
     pub runs: u64,
 }
 
-/// What the views know of every series at a time.
-pub type ReadSeries =
-    dyn Fn(WallTime) -> Result<BTreeMap<SeriesId, SeriesReading>, QueryError> + Send + Sync;
-
-/// Says how many records of the ledger are not in the views yet.
-pub type RecordsBehind = dyn Fn() -> u64 + Send + Sync;
+impl From<Percentiles> for Spread {
+    fn from(Percentiles { p50_us, p95_us, runs }: Percentiles) -> Self {
+        Self { p50_us, p95_us, runs }
+    }
+}
 
 /// Answers operators' questions. Every answer reads the disk: not for a runtime's thread.
 pub struct Query {
     registry: Arc<Registry>,
     ledger: Ledger,
-    views: Views,
+    views: SeriesViews,
     clock: Clock,
     started_at: WallTime,
 }
 
-/// How the views are read, without their types.
-pub struct Views {
-    /// Every check of every agent.
-    pub series: Box<ReadSeries>,
-    /// How far they lag.
-    pub behind: Box<RecordsBehind>,
-}
-
 impl Query {
     /// A read model over what the collector holds; it counts its running from now.
-    pub fn new(registry: Arc<Registry>, ledger: Ledger, views: Views, clock: Clock) -> Self {
+    pub fn new(registry: Arc<Registry>, ledger: Ledger, reader: Reader, clock: Clock) -> Self {
+        let views = SeriesViews::new(reader);
         Self { registry, ledger, views, clock, started_at: clock.wall() }
     }
 
@@ -104,7 +99,7 @@ impl Query {
     /// When the views cannot be read.
     pub fn status(&self) -> Result<StatusAnswer, QueryError> {
         let now = self.clock.wall();
-        let mut series = (self.views.series)(now)?;
+        let mut series = self.views.read(now)?;
         let mut vantage_points = Vec::new();
         for (enrolled, entry) in self.registry.agents() {
             let mut checks = Vec::new();
@@ -122,7 +117,7 @@ impl Query {
         let collector = CollectorStatus {
             software: SOFTWARE.to_owned(),
             started_at: self.started_at.timestamp(),
-            records_behind: (self.views.behind)(),
+            records_behind: self.ledger.index().next().saturating_sub(self.views.next()),
         };
         Ok(status::answer(vantage_points, collector, now))
     }

@@ -14,11 +14,11 @@ use crate::control::ControlJournal;
 use crate::enrolment::{Admission, Application};
 use crate::folder::Folder;
 use crate::identity::{Authority, PrivateKey};
+use crate::pipeline::extent;
 use crate::query::status::samples::{refused, run};
-use crate::query::{
-    AgentsAnswer, ChecksAnswer, ObservationsAnswer, Query, State, StatusAnswer, Views,
-};
+use crate::query::{AgentsAnswer, ChecksAnswer, ObservationsAnswer, Query, State, StatusAnswer};
 use crate::registry::Registry;
+use crate::rollups::Rollups;
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
 
 struct Running {
@@ -39,8 +39,9 @@ impl Running {
         let control = Arc::new(ControlJournal::open(&folder.control()).unwrap().0);
         let registry = Arc::new(Registry::new(control.clone()).unwrap());
         let opened = Ledger::open(folder.path(), LedgerOptions::default(), clock).unwrap();
-        let views = Views { series: Box::new(|_| Ok(Default::default())), behind: Box::new(|| 0) };
-        let query = Query::new(registry, opened.ledger.clone(), views, clock);
+        let extent = extent(&opened.ledger, &control);
+        let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
+        let query = Query::new(registry, opened.ledger.clone(), rollups.reader(), clock);
         let collector = "localhost:7443".to_owned();
         let operators = Operators { query, authority, control, collector, clock };
         let listener = listen(&folder).unwrap();

@@ -140,7 +140,14 @@ mod tests {
             now: "2026-11-23T14:14:20Z".parse().unwrap(),
             agents: vec![gone, here, agent("new")],
         };
-        insta::assert_snapshot!(shown(&answer, &plain(140)));
-        insta::assert_snapshot!(shown(&AgentsAnswer { agents: vec![], ..answer }, &plain(140)));
+        insta::assert_snapshot!(shown(&answer, &plain(140)), @r"
+        agent         labels       here                spooled         clock    checks  software               certificate
+        branch-north  site=Durban  no, last 4 min ago  60000 (31 MiB)  −1.2 ms  mail    mailsonde-agent 0.1.0  expired 3 d ago: agent add --renew
+        hq            site=Durban  yes, for 3 h                     0  −1.2 ms  mail    mailsonde-agent 0.1.0  until 2027-11-23
+        new           site=Durban  not yet                          0  –                                       until 2027-11-23
+
+        branch-north: 0 observations refused as malformed and 3 as conflicting; they are kept in quarantine
+        ");
+        insta::assert_snapshot!(shown(&AgentsAnswer { agents: vec![], ..answer }, &plain(140)), @r"no agent has been added yet: `mailsonde-collector agent add NAME --out DIR`");
     }
 }

@@ -56,6 +56,9 @@ mod tests {
             settings_digest: "0badc0de".repeat(4),
         };
         let answer = ChecksAnswer { checks: vec![check] };
-        insta::assert_snapshot!(shown(&answer, &plain(100)));
+        insta::assert_snapshot!(shown(&answer, &plain(100)), @r"
+        check  vantage point  kind        every  at most  settings
+        mail   branch-coast   round-trip  1m     45s      0badc0de
+        ");
     }
 }

@@ -102,6 +102,23 @@ mod tests {
     fn head_of_the_file() {
         let text = of(&admission(&[]));
         let head: Vec<_> = text.lines().take(17).collect();
-        insta::assert_snapshot!(head.join("\n"));
+        insta::assert_snapshot!(head.join("\n"), @r#"
+        # Mailsonde's agent branch-coast. Fill in 1 and 2 below, then
+        #   mailsonde-agent check-config agent.toml
+        #   mailsonde-agent run --config agent.toml
+
+        # Where results wait while the collector cannot be reached, at most 256 MiB.
+        #data = "/var/lib/mailsonde-agent"
+
+        [collector]
+        address = "collector.example.org:7443"
+        ca = "ca.pem"
+        certificate = "agent.pem"
+        key = "agent.key"
+
+        [vantage_point]
+        name = "branch-coast"
+        #labels = { site = "Durban" }
+        "#);
     }
 }

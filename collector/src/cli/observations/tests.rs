@@ -84,9 +84,18 @@ fn each_verdict_has_its_words() {
         looked_back_to: Some(at("2026-11-20T08:00:00Z")),
     };
     let now = at("2026-11-23T14:14:20Z");
-    insta::assert_snapshot!(shown(&answer, now, &plain(120)));
+    insta::assert_snapshot!(shown(&answer, now, &plain(120)), @r"
+        slot             vantage point  check  verdict  took   what it found
+        14:14:00         hq             mail   pass     24 ms  arrival took 12 ms
+        14:13:00         hq             mail   fail     24 ms  auth: the server refused the sign-in (permanent, 535 5.7.8);
+                                                               found tls.certificate_expires_soon
+        Nov 22 23:59:00  hq             mail   void      0 µs  tells more about run 8; on demand; local network: no route to any
+                                                               host
+
+        looked back to Nov 20 08:00:00 only: ask again with --since or --agent
+        ");
     let nothing = ObservationsAnswer { observations: vec![], looked_back_to: None };
-    insta::assert_snapshot!(shown(&nothing, now, &plain(120)));
+    insta::assert_snapshot!(shown(&nothing, now, &plain(120)), @r"there is no such observation");
 }
 
 #[derive(Parser)]
@@ -99,7 +108,7 @@ struct Line {
 fn what_is_asked_stands_in_the_path() {
     let line = ["x", "--check", "a b&c", "--verdict", "fail", "--since", "2026-11-23T14:00Z"];
     let line = Line::try_parse_from(line).unwrap();
-    insta::assert_snapshot!(question(&line.arguments));
+    insta::assert_snapshot!(question(&line.arguments), @r"/api/v1/observations?check=a%20b%26c&limit=20&since=2026-11-23T14%3A00%3A00Z&verdict=fail");
     for wrong in [["x", "--limit", "0"], ["x", "--since", "soon"], ["x", "--verdict", "up"]] {
         assert!(Line::try_parse_from(wrong).is_err(), "{wrong:?}");
     }

@@ -84,17 +84,16 @@ impl Told<'_> {
                 (Some(_), false) => silent.push(vantage),
             }
         }
-        let groups: [(&str, Vec<_>, &dyn Fn(&VantageStatus) -> String); 4] = [
-            ("nothing heard from", away, &|vantage| self.away(vantage)),
-            ("nothing judged from", silent, &|vantage| self.silent(vantage)),
-            ("nothing heard yet from", never, &|vantage| vantage.name.clone()),
-            ("no check is configured at", without, &|vantage| vantage.name.clone()),
-        ];
-        for (words, vantages, show) in groups {
+        let mut group = |words: &str, vantages: Vec<_>, show: &dyn Fn(&VantageStatus) -> String| {
             if !vantages.is_empty() {
                 parts.push(format!("{words} {}", listed(&vantages, show)));
             }
-        }
+        };
+        let name = |vantage: &VantageStatus| vantage.name.clone();
+        group("nothing heard from", away, &|vantage| self.away(vantage));
+        group("nothing judged from", silent, &|vantage| self.silent(vantage));
+        group("nothing heard yet from", never, &name);
+        group("no check is configured at", without, &name);
         parts
     }
 
