@@ -26,7 +26,12 @@ impl Kind for Synthetic {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        &[Setting { name: "takes", form: "duration", default: Some("1ms"), help: "how long a run takes" }]
+        &[Setting {
+            name: "takes",
+            form: "duration",
+            default: Some("1ms"),
+            help: "how long a run takes",
+        }]
     }
 
     fn configure(&self, section: &mut Section<'_>, _: &Surroundings) -> Option<Arc<dyn Probe>> {
