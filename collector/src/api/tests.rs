@@ -1,10 +1,11 @@
 //! Questions over a real socket, asked by the command line's own client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use mailsonde_proto::convert::observation_to_bytes;
-use mailsonde_proto::{AgentId, Clock, Epoch, Verdict};
+use mailsonde_proto::convert::{Hello, observation_to_bytes};
+use mailsonde_proto::{AgentId, Clock, Epoch, VantagePoint, Verdict};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +15,8 @@ use crate::control::ControlJournal;
 use crate::enrolment::{Admission, Application};
 use crate::folder::Folder;
 use crate::identity::{Authority, PrivateKey};
-use crate::pipeline::extent;
-use crate::query::status::samples::{refused, run};
+use crate::pipeline::{Pipeline, extent};
+use crate::query::status::samples::{NOW, check, refused, run};
 use crate::query::{AgentsAnswer, ChecksAnswer, ObservationsAnswer, Query, State, StatusAnswer};
 use crate::registry::Registry;
 use crate::rollups::Rollups;
@@ -23,6 +24,7 @@ use crate::store::ledger::{Ledger, LedgerOptions, Source};
 
 struct Running {
     folder: Folder,
+    registry: Arc<Registry>,
     ledger: Ledger,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
@@ -33,7 +35,7 @@ impl Running {
     fn start() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path());
-        let clock = Clock::system();
+        let clock = Clock::starting_at(NOW);
         let name = "localhost".parse().unwrap();
         let authority = Arc::new(Authority::create(&folder, &name, clock.wall()).unwrap());
         let control = Arc::new(ControlJournal::open(&folder.control()).unwrap().0);
@@ -41,15 +43,20 @@ impl Running {
         let opened = Ledger::open(folder.path(), LedgerOptions::default(), clock).unwrap();
         let extent = extent(&opened.ledger, &control);
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
-        let query = Query::new(registry, opened.ledger.clone(), rollups.reader(), clock);
+        let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
+        let progress = Arc::default();
+        let pipeline =
+            Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress);
         let collector = "localhost:7443".to_owned();
         let operators = Operators { query, authority, control, collector, clock };
         let listener = listen(&folder).unwrap();
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let stopping = shutdown.clone();
+        tasks.spawn_blocking(move || pipeline.run(&stopping));
+        let stopping = shutdown.clone();
         tasks.spawn(async move { operators.serve(listener, stopping).await.unwrap() });
-        Self { folder, ledger: opened.ledger, shutdown, tasks, temporary }
+        Self { folder, registry, ledger: opened.ledger, shutdown, tasks, temporary }
     }
 
     async fn stop(mut self) -> tempfile::TempDir {
@@ -91,6 +98,45 @@ async fn an_agent_is_added_and_shown() {
     std::fs::write(folder.config(), "").unwrap();
     let gone = ask::<StatusAnswer>(&folder, super::path::STATUS).await.err().unwrap();
     assert!(gone.is::<NotRunning>(), "{gone}");
+}
+
+#[tokio::test]
+async fn what_agents_sent_is_in_the_status() {
+    let running = Running::start();
+    let admission = running.add("hq").await.unwrap();
+    let agent: AgentId = admission.agent_id.parse().unwrap();
+    let hello = Hello {
+        protocol: 1,
+        software: "mailsonde-agent".into(),
+        epoch: Epoch(7),
+        next_sequence: 1,
+        oldest_sequence: 1,
+        vantage_point: VantagePoint::default(),
+        checks: vec![check()],
+    };
+    running.registry.define(agent, &hello, NOW).await.unwrap();
+    let source = Source { agent, epoch: Epoch(7) };
+    let runs = (0..10).rev().map(|ago| observation_to_bytes(&run(ago, Verdict::Pass)));
+    running.ledger.append(source, 1, runs.collect()).await.unwrap();
+    let path = super::path::STATUS;
+    let status = async {
+        loop {
+            let status: StatusAnswer = ask(&running.folder, path).await.unwrap().value;
+            if status.state == State::Up {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let status = tokio::time::timeout(Duration::from_secs(20), status).await.unwrap();
+    let check = &status.vantage_points[0].checks[0];
+    assert_eq!((status.working, check.last_round_trip_us), (1, Some(24_310)));
+    assert_eq!(check.round_trip.runs, 10);
+    let off_us = check.round_trip.p95_us.unwrap() - 24_310;
+    assert!(off_us.abs() <= 244, "{off_us}");
+    let checks: ChecksAnswer = ask(&running.folder, super::path::CHECKS).await.unwrap().value;
+    assert_eq!(checks.checks[0].vantage_point, "hq");
+    running.stop().await;
 }
 
 #[tokio::test]

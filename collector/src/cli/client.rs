@@ -38,10 +38,7 @@ pub struct Answer<T> {
 ///
 /// # Errors
 /// [`NotRunning`] when nobody listens; the collector's own words when it refuses.
-pub async fn ask<T: DeserializeOwned>(
-    folder: &Folder,
-    path: &str,
-) -> anyhow::Result<Answer<T>> {
+pub async fn ask<T: DeserializeOwned>(folder: &Folder, path: &str) -> anyhow::Result<Answer<T>> {
     exchange(folder, Method::GET, path, Bytes::new()).await
 }
 
