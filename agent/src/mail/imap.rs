@@ -129,13 +129,17 @@ impl Session {
 
     /// Whether the folder has grown since [`Session::take_news`].
     pub fn has_news(&self) -> bool {
-        self.driver.news().is_some()
+        self.driver.has_news()
     }
 
-    /// How many messages the folder has, and when that was first seen, if it has grown since the last
-    /// call.
-    pub fn take_news(&mut self) -> Option<(u32, Instant)> {
+    /// Each growth of the folder since the last call: to how many messages, and when that was seen.
+    pub fn take_news(&mut self) -> Vec<(u32, Instant)> {
         self.driver.take_news()
+    }
+
+    /// Puts news back that is not dealt with yet.
+    pub fn keep_news(&mut self, news: Vec<(u32, Instant)>) {
+        self.driver.keep_news(news);
     }
 
     /// Commands spoken so far.

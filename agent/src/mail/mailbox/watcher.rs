@@ -216,7 +216,7 @@ impl Watcher {
             let found = connection.session.describe(&set).await?;
             let seen = self.clock.monotonic();
             let new_from = since.map(|known| known.uid_next);
-            self.tell(connection, found, (u32::MAX, seen), new_from).await?;
+            self.tell(connection, found, &[(u32::MAX, seen)], new_from).await?;
         }
         connection.absent = asked;
         Ok(())
@@ -291,16 +291,24 @@ impl Watcher {
 
     /// Describes and tells what is new in the folder.
     async fn look_at_news(&mut self, connection: &mut Connection) -> Result<(), Failure> {
-        let Some(news) = connection.session.take_news() else { return Ok(()) };
+        if !connection.session.has_news() {
+            return Ok(());
+        }
         let asked = self.clock.monotonic();
         let set = format!("{}:*", connection.next_uid.max(1));
         let mut found = connection.session.describe(&set).await?;
+        // What was announced before the question is in its answer. What was announced with the answer may
+        // not be, and is not announced again.
+        let news = connection.session.take_news();
+        let described = found.iter().map(|message| message.sequence).max().unwrap_or(0);
+        let left = news.iter().filter(|(count, seen)| *seen >= asked && *count > described);
+        connection.session.keep_news(left.copied().collect());
         // `N:*` is never empty: it holds the last message even when that is older.
         found.retain(|message| message.uid >= connection.next_uid);
         let new_from = Some(connection.next_uid);
         let last = found.iter().map(|message| message.uid).max();
         connection.next_uid = last.map_or(connection.next_uid, |last| last.saturating_add(1));
-        self.tell(connection, found, news, new_from).await?;
+        self.tell(connection, found, &news, new_from).await?;
         // Only now: where the connection is lost before, the next one looks at them again.
         if let Some(known) = &mut self.known {
             known.uid_next = connection.next_uid;

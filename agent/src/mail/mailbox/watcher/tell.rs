@@ -25,13 +25,13 @@ const READ_AT_ONCE: usize = 512 * 1024;
 const STRAY_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Watcher {
-    /// Tells whoever waits for these messages, and notes which can be removed. `news` is the number of
-    /// messages that were seen first, and when; UIDs from `new_from` on came while this agent ran.
+    /// Tells whoever waits for these messages, and notes which can be removed. `news` is to how
+    /// many messages the folder grew, and when that was seen; UIDs from `new_from` on came while this agent ran.
     pub(super) async fn tell(
         &mut self,
         connection: &mut Connection,
         found: Vec<Described>,
-        (count, seen): (u32, Instant),
+        news: &[(u32, Instant)],
         new_from: Option<u32>,
     ) -> Result<(), Failure> {
         let Some(key) = self.board.key() else { return Ok(()) };
@@ -56,7 +56,7 @@ impl Watcher {
                 place: self.place,
                 folder: connection.folder.clone(),
                 uid: message.uid,
-                first_seen: if message.sequence <= count { seen } else { now },
+                first_seen: first_seen(news, message.sequence).unwrap_or(now),
                 last_absent: connection.absent,
                 stored: message.stored,
                 bytes: message.size,
@@ -147,4 +147,9 @@ impl Watcher {
         }
         Ok(bodies)
     }
+}
+
+/// When the folder had grown so far that it held the message with this number.
+fn first_seen(news: &[(u32, Instant)], sequence: u32) -> Option<Instant> {
+    news.iter().find(|(count, _)| *count >= sequence).map(|(_, seen)| *seen)
 }
