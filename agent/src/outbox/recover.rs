@@ -10,7 +10,7 @@ use mailsonde_proto::{Clock, Epoch, VoidReason};
 use prost::Message;
 use tracing::{info, warn};
 
-use super::books::{Books, Entry, segment_bytes, void_of};
+use super::books::{Books, Entry, in_full, segment_bytes, void_of};
 use super::folder::Folder;
 use super::record::{ClosedRecord, Mark, Record};
 use super::state::State;
@@ -53,8 +53,19 @@ impl Books {
             info!(epoch = %books.state.epoch(), ?before, "outbox: a new epoch begins");
         }
         books.interrupted();
+        books.begin_segment();
         books.keep_limits();
         Ok((books, key))
+    }
+
+    /// A spool without any segment is one that was lost: all of them may be acknowledged and go, so there
+    /// must be an empty one.
+    fn begin_segment(&mut self) {
+        if self.spool.wants_roll()
+            && let Err(error) = self.spool.roll(&self.state.epochs_note(), self.clock.wall())
+        {
+            warn!(error = %in_full(&error), "outbox: the disk takes no observations now");
+        }
     }
 
     /// The last closings may be in the spool only.

@@ -183,6 +183,26 @@ fn a_missing_epoch_or_ledger_or_spool_begins_a_new_epoch_and_loses_no_count() {
 }
 
 #[test]
+fn an_epoch_goes_on_when_everything_was_acknowledged_and_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut books = open(folder.path(), Limits::default());
+    let epoch = books.state.epoch();
+    let number = books.begin_one();
+    books.finish_one(number, Verdict::Pass);
+    for _ in 0..3 {
+        drop(books);
+        books = open(folder.path(), Limits::default());
+        books.acknowledge(1);
+        books.trim_spool();
+        assert_eq!(books.read_spooled(), []);
+        assert_eq!(books.state.epoch(), epoch);
+    }
+    books.finish_one(0, Verdict::Pass);
+    assert_eq!(books.read_spooled()[0].0, 2);
+    assert_eq!(books.accounts().produced, 2);
+}
+
+#[test]
 fn two_agents_cannot_share_an_outbox() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path(), Limits::default());
