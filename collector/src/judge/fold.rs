@@ -25,6 +25,9 @@ use crate::series::{PhaseId, SeriesId};
 
 /// How many series-minutes are gathered before they should be committed.
 const ENTRIES: usize = 16_384;
+/// How many phases of a series are timed in one minute; no probe has nearly as many, and what is beyond
+/// is in the journal only.
+const PHASES: usize = 64;
 /// A slot lies in the past, but for clocks that are off.
 const AHEAD: Duration = Duration::from_secs(3_600);
 /// No outbox keeps an observation longer, and no journal: what claims to be older is misdated.
@@ -266,8 +269,10 @@ impl Entry {
             if id == PhaseId::TOTAL {
                 continue; // the word is taken
             }
+            let is_full = self.phases.len() >= PHASES;
             match self.phases.iter_mut().find(|(there, _)| *there == id) {
                 Some((_, latency)) => latency.add(phase.duration_us),
+                None if is_full => {}
                 None => {
                     let mut latency = Sketch::default();
                     latency.add(phase.duration_us);

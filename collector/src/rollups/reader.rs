@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mailsonde_proto::{AgentId, WallTime};
 use prost::Message;
@@ -157,7 +158,8 @@ impl Reader {
 
     /// How many slots of a series in a range were missed, as known at `now`.
     ///
-    /// Whole hours are counted by the hour, the rest by the minute, for as long as minutes are kept.
+    /// Whole hours are counted by the hour, the rest by the minute. Where minutes are not kept any more,
+    /// the range is widened to whole hours.
     ///
     /// # Errors
     /// As [`Reader::cells`].
@@ -165,22 +167,17 @@ impl Reader {
         let bytes = self.views.get(&Row::Schedule(series))?.unwrap_or_default();
         let schedule = Schedule::decode(&bytes);
         let timeout = schedule.spans().iter().map(|span| span.check.timeout).max();
-        let end = range.end.min(horizon(now, timeout.unwrap_or_default()));
-        let hours = rounded_up(range.start)..rounded_down(end);
-        let parts = if hours.start < hours.end {
-            [
-                (Resolution::Minute, range.start..hours.start),
-                (Resolution::Hour, hours.clone()),
-                (Resolution::Minute, hours.end..end),
-            ]
-        } else {
-            let nothing = end..end;
-            [
-                (Resolution::Minute, range.start..end),
-                (Resolution::Hour, nothing.clone()),
-                (Resolution::Minute, nothing),
-            ]
-        };
+        let known = now.minus(Resolution::Minute.kept_for().unwrap_or_default()).plus(HOUR);
+        let sure = range.end.min(horizon(now, timeout.unwrap_or_default()));
+        let start = if range.start < known { rounded_down(range.start) } else { range.start };
+        let end = if sure < known { rounded_up(sure) } else { sure };
+        let (first_hour, last_hour) = (rounded_up(start).min(end), rounded_down(end));
+        let last_hour = last_hour.max(first_hour);
+        let parts = [
+            (Resolution::Minute, start..first_hour),
+            (Resolution::Hour, first_hour..last_hour),
+            (Resolution::Minute, last_hour..end),
+        ];
         parts.iter().try_fold(0_u64, |sum, (resolution, part)| {
             Ok(sum.saturating_add(self.missed_in(series, &schedule, *resolution, part)?))
         })
@@ -268,11 +265,13 @@ fn column(period: Period, bytes: &[u8]) -> Result<Column, Error> {
     Column::decode(bytes).ok().ok_or(Error::Damaged { period, why })
 }
 
+const HOUR: Duration = Resolution::Hour.length();
+
 fn rounded_down(at: WallTime) -> WallTime {
     WallTime::from_s(at.as_ns().div_euclid(3_600_000_000_000) * 3_600)
 }
 
 fn rounded_up(at: WallTime) -> WallTime {
     let down = rounded_down(at);
-    if down == at { at } else { down.plus(Resolution::Hour.length()) }
+    if down == at { at } else { down.plus(HOUR) }
 }

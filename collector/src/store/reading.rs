@@ -140,7 +140,7 @@ impl Opened {
         while let Some(Row::Figures { period, mark, .. }) = self.rows.first_from(&from, &prefix)? {
             found.entry(period).or_default().insert(mark);
             from = figures_prefix(period, Some(mark), Some(SeriesId(u64::MAX)));
-            from.extend([u8::MAX; 2]); // behind every stretch and chunk of this mark
+            from.extend([u8::MAX; 4]); // behind every stretch and chunk of this mark
         }
         Ok(found)
     }

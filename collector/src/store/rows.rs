@@ -19,8 +19,10 @@ use super::{Error, Head, Writes};
 
 /// The most that one value may take; sled makes files of those from about 7,000 on.
 const CHUNK: usize = 6_000;
-/// The most keys of one batch.
-const BATCH: usize = 500;
+/// A key ends with the number of the chunk, the first chunk starts with how many there are.
+const COUNT_BYTES: usize = 2;
+/// The most keys of one batch; few in tests, so that there is something to stop between.
+const BATCH: usize = if cfg!(test) { 20 } else { 500 };
 /// sled's own cache. The rows of a thousand series take about as much.
 const CACHE_BYTES: u64 = 48 << 20;
 
@@ -107,14 +109,11 @@ impl Rows {
 
     /// A row's value.
     pub(super) fn get(&self, row: &Row) -> Result<Option<Vec<u8>>, Error> {
-        let mut key = chunk_key(row, 0);
-        let Some(first) = self.db()?.get(&key)? else { return Ok(None) };
-        let Some((chunks, bytes)) = first.split_first() else { return Ok(None) };
-        let mut value = bytes.to_vec();
-        for chunk in 1..*chunks {
-            set_chunk(&mut key, chunk);
-            value.extend(self.db()?.get(&key)?.unwrap_or_default().iter());
-        }
+        let chunks = self.chunks(row)?;
+        let Some((first, rest)) = chunks.split_first() else { return Ok(None) };
+        let Some((_, first)) = first.split_first_chunk::<COUNT_BYTES>() else { return Ok(None) };
+        let mut value = first.to_vec();
+        rest.iter().for_each(|chunk| value.extend_from_slice(chunk));
         Ok(Some(value))
     }
 
@@ -125,13 +124,15 @@ impl Rows {
         mut each: impl FnMut(Row, &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut value = Vec::new();
-        let mut left = 0_u8;
+        let mut left = 0_u16;
         for pair in self.db()?.scan_prefix(prefix) {
             let (key, bytes) = pair?;
-            let Some((_, row_key)) = key.split_last() else { continue };
+            let Some((row_key, _)) = key.split_last_chunk::<COUNT_BYTES>() else { continue };
             if left == 0 {
-                let Some((chunks, first)) = bytes.split_first() else { continue };
-                (left, value) = (*chunks, first.to_vec());
+                let Some((count, first)) = bytes.split_first_chunk() else { continue };
+                left = u16::from_be_bytes(*count);
+                value.clear();
+                value.extend_from_slice(first);
             } else {
                 value.extend_from_slice(&bytes);
             }
@@ -149,8 +150,8 @@ impl Rows {
     pub(super) fn first_from(&self, from: &[u8], prefix: &[u8]) -> Result<Option<Row>, Error> {
         let found = self.db()?.range::<&[u8], _>(from..).next().transpose()?;
         let row = found.and_then(|(key, _)| {
-            let (_, row_key) = key.split_last().filter(|_| key.starts_with(prefix))?;
-            Row::from_key(row_key)
+            let (row_key, _) = key.split_last_chunk::<COUNT_BYTES>()?;
+            if key.starts_with(prefix) { Row::from_key(row_key) } else { None }
         });
         Ok(row)
     }
@@ -165,14 +166,14 @@ impl Rows {
         for (row, value) in writes {
             let old = self.chunks(row)?;
             let new = value.as_deref().map(chunked).transpose()?.unwrap_or_default();
-            for (chunk, value) in (0_u8..).zip(&old) {
+            for (chunk, value) in (0_u16..).zip(&old) {
                 let key = chunk_key(row, chunk);
                 head.remove(&key, value);
                 if new.len() <= usize::from(chunk) {
                     changes.push((key, None));
                 }
             }
-            for (chunk, value) in (0_u8..).zip(new) {
+            for (chunk, value) in (0_u16..).zip(new) {
                 let key = chunk_key(row, chunk);
                 head.add(&key, &value);
                 changes.push((key, Some(value)));
@@ -195,6 +196,9 @@ impl Rows {
                     }
                 }
                 db.apply_batch(batch)?;
+                if cfg!(test) {
+                    db.flush()?; // sled may do so at any time: the worst case is that it did
+                }
                 steps.done()?;
             }
             db.flush()?;
@@ -217,7 +221,7 @@ impl Rows {
 
     fn chunks(&self, row: &Row) -> Result<Vec<Vec<u8>>, Error> {
         let Some(first) = self.db()?.get(chunk_key(row, 0))? else { return Ok(Vec::new()) };
-        let count = first.first().copied().unwrap_or(1);
+        let count = first.first_chunk().map_or(1, |count| u16::from_be_bytes(*count));
         let mut chunks = vec![first.to_vec()];
         for chunk in 1..count {
             chunks.extend(self.db()?.get(chunk_key(row, chunk))?.map(|bytes| bytes.to_vec()));
@@ -267,22 +271,16 @@ fn trouble(error: sled::Error, folder: &Path) -> Trouble {
 /// A value in chunks; the first starts with how many there are.
 fn chunked(value: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
     let too_large = Error::TooLarge { bytes: value.len() };
-    let (first, rest) = value.split_at(value.len().min(CHUNK - 1));
-    let count = u8::try_from(1 + rest.len().div_ceil(CHUNK)).ok().ok_or(too_large)?;
-    let first = [&[count], first].concat();
+    let (first, rest) = value.split_at(value.len().min(CHUNK - COUNT_BYTES));
+    let count = u16::try_from(1 + rest.len().div_ceil(CHUNK)).ok().ok_or(too_large)?;
+    let first = [&count.to_be_bytes(), first].concat();
     Ok(std::iter::once(first).chain(rest.chunks(CHUNK).map(<[u8]>::to_vec)).collect())
 }
 
-fn chunk_key(row: &Row, chunk: u8) -> Vec<u8> {
+fn chunk_key(row: &Row, chunk: u16) -> Vec<u8> {
     let mut key = row.key();
-    key.push(chunk);
+    key.extend(chunk.to_be_bytes());
     key
-}
-
-fn set_chunk(key: &mut [u8], chunk: u8) {
-    if let Some(last) = key.last_mut() {
-        *last = chunk;
-    }
 }
 
 /// A process killed while sled was opening leaves these, and then the next opening fails.
