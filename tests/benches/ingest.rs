@@ -3,8 +3,18 @@
 //! A collector of its own process, and in this one 100 agents' streams over mutual TLS, on the same cores.
 //! Every observation has nine phases; batches of 100. The last line printed is JSON.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark: it stops at the first surprise, and prints")]
-#![allow(clippy::as_conversions, clippy::indexing_slicing, clippy::panic, reason = "figures for people")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark: it stops at the first surprise, and prints"
+)]
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "figures for people"
+)]
 
 #[path = "ingest/agents.rs"]
 mod agents;
@@ -49,11 +59,14 @@ fn main() {
     let folded = collector.folded(sent.acknowledged);
     println!(
         "pipeline: {:.0}/s while agents sent, {:.0}/s when alone",
-        folded.beside_per_s(&sent), folded.alone_per_s
+        folded.beside_per_s(&sent),
+        folded.alone_per_s
     );
     let peak_rss_mib = collector.peak_rss_mib();
     let bytes_per_observation = collector.ledger_bytes() as f64 / sent.acknowledged as f64;
-    println!("collector: {peak_rss_mib:.0} MiB at most, {bytes_per_observation:.0} bytes of ledger an observation");
+    println!(
+        "collector: {peak_rss_mib:.0} MiB at most, {bytes_per_observation:.0} bytes of ledger an observation"
+    );
     collector.stop();
     println!(
         "{{\"observations_per_s\": {observations_per_s:.0}, \"ack_p50_us\": {p50}, \"ack_p99_us\": {p99}, \
