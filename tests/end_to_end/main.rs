@@ -11,6 +11,8 @@
 )]
 
 mod agent;
+mod bad_input;
+mod bad_lines;
 mod dialogue;
 mod lab;
 mod lab_ends;

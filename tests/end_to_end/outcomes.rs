@@ -102,7 +102,8 @@ fn a_full_mailbox_refuses_at_the_exchanger_and_bounces_behind_the_submission() {
     let fault = told.assert_fault("envelope", "permanent", words);
     assert_eq!(fault.basic_code, Some(552));
     let told = settings.probe();
-    let fault = told.assert_fault("arrival", "permanent", "mailbox is full");
+    let fault =
+        told.assert_fault("transit", "permanent", "the message bounced: the mailbox is full");
     assert_eq!(fault.enhanced_code.as_deref(), Some("5.2.2"), "{told:#?}");
 }
 
@@ -111,7 +112,8 @@ fn a_bounce_gives_its_reason_as_the_fault() {
     let _company = in_company();
     let (user, settings) = somebody();
     let told = settings.with("to", "x@bounce.test").probe();
-    let fault = told.assert_fault("arrival", "permanent", "no such mailbox");
+    let fault =
+        told.assert_fault("transit", "permanent", "the message bounced: there is no such mailbox");
     assert_eq!(fault.enhanced_code.as_deref(), Some("5.1.1"), "{told:#?}");
     assert_eq!(inbox(&user), Vec::<String>::new(), "the notification is removed");
 }
@@ -195,7 +197,7 @@ fn strays_of_a_killed_agent_go_at_the_next_start_and_nobody_elses_mail() {
 
     // an agent is killed while its message is on the way, which arrives then
     let mut killed = Config::one("mail", settings.clone().with("to", &to)).start(&identity);
-    let stray = queued_for(&to);
+    let stray = queued_by(&user);
     killed.kill();
     lab().release_held(&stray).expect("it is released");
     lab().wait_for_delivery(&stray, SOON).expect("it is stored");
@@ -228,7 +230,7 @@ fn a_forged_token_makes_no_arrival_but_a_finding() {
     let key = KEY.to_string();
     let config = Config::one("mail", settings.with("to", &to).with("timeout", "4s"));
     let mut agent = config.start(&["--key", &key, "--epoch", EPOCH]);
-    let held = queued_for(&to);
+    let held = queued_by(&user);
     let extra = format!("X-Mailsonde-Token: {}\r\n\r\nin its stead", forged_token(&user));
     send(&mut submission(lab(), &user), &user.address, &user.address, &extra).expect("accepted");
     let told = agent.told();
@@ -254,15 +256,14 @@ fn forged_token(user: &User) -> String {
     sealed
 }
 
-/// Waits until Postfix holds a message for this recipient; its Message-ID.
-fn queued_for(to: &str) -> String {
+/// Waits until Postfix has the first message of this user in its queue; its Message-ID.
+fn queued_by(user: &User) -> String {
+    let signed_in = format!("sasl_username={}", user.address);
     for _ in 0..1000 {
         let log = lab().mail_log();
-        let held =
-            log.with("NOQUEUE: hold").chain(log.with(": hold:")).find(|e| e.text.contains(to));
-        let id = held.and_then(|entry| {
-            let (before, _) = entry.text.split_once(": hold:")?;
-            let queue_id = before.rsplit_once(' ')?.1;
+        let id = log.with(&signed_in).find_map(|entry| {
+            // "mx1/submission/smtpd[81]: 4cXYZ: client=…, sasl_username=…"
+            let queue_id = entry.text.split_once(": client=")?.0.rsplit_once(' ')?.1;
             let wanted = format!("{queue_id}: message-id=<");
             let line = log.with(&wanted).next()?.text.clone();
             Some(line.rsplit_once('<')?.1.trim_end_matches('>').to_owned())
@@ -272,5 +273,5 @@ fn queued_for(to: &str) -> String {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("nothing is held for {to}");
+    panic!("nothing of {} is in the queue", user.address);
 }
