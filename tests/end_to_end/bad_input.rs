@@ -148,7 +148,7 @@ fn a_bad_certificate_is_told_with_what_is_wrong_with_it() {
     let smtp = settings.clone().with("smtp.host", "mail.badcert.test").with("smtp.tls", "implicit");
     for (port, words) in [
         (465, "it expired on 2020-01-31"),
-        (466, "signed by an authority that is not trusted here (or by itself)"),
+        (466, "it is signed by an authority that is not trusted here (or by itself)"),
         (467, "it is for other names: other.example.test"),
     ] {
         let told = smtp.clone().with("smtp.port", port).probe();

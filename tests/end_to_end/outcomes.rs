@@ -196,7 +196,8 @@ fn strays_of_a_killed_agent_go_at_the_next_start_and_nobody_elses_mail() {
     let identity = ["--key", &key, "--epoch", EPOCH];
 
     // an agent is killed while its message is on the way, which arrives then
-    let mut killed = Config::one("mail", settings.clone().with("to", &to)).start(&identity);
+    let config = Config::one("mail", settings.clone().with("to", &to));
+    let mut killed = config.start(&identity);
     let stray = queued_by(&user);
     killed.kill();
     lab().release_held(&stray).expect("it is released");

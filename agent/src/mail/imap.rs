@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use imap_next::imap_types::command::CommandBody;
-use imap_next::imap_types::core::{AString, Vec1};
+use imap_next::imap_types::core::{AString, NString, Vec1};
 use imap_next::imap_types::fetch::{MessageDataItem, MessageDataItemName, Section};
 use imap_next::imap_types::flag::{Flag, FlagNameAttribute, StoreResponse, StoreType};
 use imap_next::imap_types::mailbox::Mailbox as Folder;
@@ -94,8 +94,8 @@ pub struct Session {
     driver: Driver,
     capabilities: Vec<String>,
     facts: Vec<Fact>,
-    step: Duration,
     patience: Patience,
+    is_kept: bool,
 }
 
 impl Session {
@@ -119,9 +119,14 @@ impl Session {
             driver: Driver::new(entered.wire, dial.patience.clock),
             capabilities: entered.capabilities,
             facts,
-            step: dial.patience.step,
             patience: dial.patience,
+            is_kept: false,
         })
+    }
+
+    /// From now on it outlives the run that opened it: each step has a deadline of its own.
+    pub fn keep(&mut self) {
+        self.is_kept = true;
     }
 
     /// What was learnt on the way.
@@ -321,9 +326,10 @@ impl Session {
         self.driver.command(patience, phase, body, what).await
     }
 
-    /// A kept session outlives the run that opened it: each step has its own deadline.
     fn patience(&self) -> Patience {
-        Patience { deadline: self.patience.clock.monotonic() + self.step, ..self.patience }
+        let Patience { clock, step, .. } = self.patience;
+        let deadline = if self.is_kept { clock.monotonic() + step } else { self.patience.deadline };
+        Patience { deadline, ..self.patience }
     }
 }
 
@@ -391,7 +397,7 @@ fn read(data: Data<'static>) -> Option<(u32, Vec<u8>)> {
     uid.zip(body)
 }
 
-fn bytes(data: &imap_next::imap_types::core::NString<'_>) -> Vec<u8> {
+fn bytes(data: &NString<'_>) -> Vec<u8> {
     data.0.as_ref().map(|text| text.as_ref().to_vec()).unwrap_or_default()
 }
 
