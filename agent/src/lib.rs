@@ -9,8 +9,13 @@ pub mod cli;
 
 pub mod config;
 
+pub mod runner;
 pub mod schedule;
 
+pub mod backoff;
+pub mod uplink;
+
+pub mod outbox;
 pub mod probe;
 
 pub mod mail;

@@ -23,5 +23,8 @@ pub mod smtp;
 
 pub mod mailbox;
 
+#[cfg(test)]
+pub(crate) mod sandbox;
+
 pub use endpoint::{Endpoint, Login, Tls};
 pub use failure::Failure;

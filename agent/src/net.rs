@@ -130,21 +130,21 @@ impl Net {
     }
 
     /// Looks up, connects and handshakes with a TLS configuration of the caller's own, such as the
-    /// uplink's with its client certificate.
+    /// uplink's with its client certificate. The certificate must be for `server_name`.
     ///
     /// # Errors
     /// The first of the three steps that failed, also when `within` is over.
     pub async fn connect_tls(
         &self,
-        host: &str,
-        port: u16,
+        (host, port): (&str, u16),
+        server_name: &str,
         config: Arc<ClientConfig>,
         within: Duration,
     ) -> Result<TlsStream<Socket>, NetError> {
         let opened = async {
             let addresses = self.resolve(host).await?;
             let stream = self.connect(host, &addresses, port, within).await?;
-            self.handshake(stream, host, config).await
+            self.handshake(stream, server_name, config).await
         };
         timeout(within, opened)
             .await

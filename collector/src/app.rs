@@ -4,27 +4,38 @@
 //! End: no new streams, streams ended, what was received written, views committed.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Damage;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{self, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
 use crate::folder::Folder;
 use crate::identity::{Authority, ServerTls};
 use crate::ingest::Ingest;
+use crate::pipeline::{Pipeline, Progress, extent};
+use crate::query::Query;
 use crate::registry::Registry;
-use crate::store::ledger::{Ledger, LedgerOptions};
+use crate::rollups::Rollups;
+use crate::store::ledger::{Ledger, LedgerOptions, Opened};
 
 /// The control journal gets the time so often: what `judge` knows of 'now' where nothing else happens.
 const TICK: Duration = Duration::from_secs(60);
+/// Old observations are looked for this often.
+const RETAIN: Duration = Duration::from_secs(600);
+/// The server's certificate is looked at this often.
+const RENEW: Duration = Duration::from_secs(12 * 3_600);
+/// Between two segments that are rewritten as columns.
+const COMPACT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves agents and operators until SIGTERM or SIGINT.
 ///
@@ -55,27 +66,52 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
     let authority = Arc::new(Authority::open(&folder)?);
-    let tls = ServerTls::open(&folder, authority, &config.name, clock)?;
+    let tls = ServerTls::open(&folder, authority.clone(), &config.name, clock)?;
     let (control, damage) = ControlJournal::open(&folder.control())?;
     tell("control journal", &damage);
     let control = Arc::new(control);
     let options = LedgerOptions { segment_bytes: config.segment_bytes };
-    let opened = Ledger::open(folder.path(), options, clock)?;
-    tell("ledger", &opened.damage);
+    let Opened { ledger, damage, writer } = Ledger::open(folder.path(), options, clock)?;
+    tell("ledger", &damage);
     let registry = Arc::new(Registry::new(control.clone())?);
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {}: is another collector running there?", config.listen)
     })?;
-    tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
-    let ingest = Ingest::new(opened.ledger.clone(), registry, clock, shutdown.clone());
+    let extent = extent(&ledger, &control);
+    let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
+    for recovery in &recovered {
+        tracing::warn!(%recovery, "the views are made anew behind what agents send");
+    }
+    let operators = Operators {
+        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
+        authority,
+        control: control.clone(),
+        collector: config.name.with_port(listener.local_addr()?.port()),
+        clock,
+    };
+    let progress = Arc::new(Progress::default());
+    let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
+    let mut threads = JoinSet::new();
+    let stop = shutdown.clone();
+    threads.spawn_blocking(move || pipeline.run(&stop));
+    let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
+    threads.spawn_blocking(move || compact(&compacted, &read, &stop));
     let mut tasks = JoinSet::new();
     tasks.spawn(tick(control, clock, shutdown.clone()));
-    let served = ingest.serve(listener, TlsAcceptor::from(tls.config())).await;
+    tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
+    tasks.spawn(answer(operators, api::listen(&folder)?, shutdown.clone()));
+    let acceptor = TlsAcceptor::from(tls.config());
+    tasks.spawn(renew(tls, shutdown.clone()));
+    tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
+    let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
+    let served = ingest.serve(listener, acceptor).await;
     shutdown.cancel();
     while tasks.join_next().await.is_some() {}
-    drop(opened.ledger);
-    let writer = tokio::task::spawn_blocking(move || opened.writer.join());
-    writer.await?.ok().context("the ledger's writer ended by a panic")?;
+    while threads.join_next().await.is_some() {}
+    tokio::task::spawn_blocking(move || writer.join())
+        .await?
+        .ok()
+        .context("the ledger's writer ended by a panic")?;
     served.context("agents cannot be served any more")
 }
 
@@ -85,6 +121,26 @@ fn tell(what: &'static str, damage: &[Damage]) {
             tracing::error!(what, %damage, "damage was found; what is missing is shown as a gap");
         } else {
             tracing::info!(what, %damage, "mended");
+        }
+    }
+}
+
+async fn answer(operators: Operators, listener: UnixListener, shutdown: CancellationToken) {
+    if let Err(error) = operators.serve(listener, shutdown).await {
+        tracing::error!(%error, "operators cannot be answered any more: restart the collector");
+    }
+}
+
+/// Keeps the server's certificate valid however long the collector runs.
+async fn renew(tls: ServerTls, shutdown: CancellationToken) {
+    let mut due = tokio::time::interval(RENEW);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = due.tick() => {}
+        }
+        if let Err(error) = tls.renew_if_due() {
+            tracing::error!(%error, "the server's certificate cannot be renewed");
         }
     }
 }
@@ -100,6 +156,40 @@ async fn tick(control: Arc<ControlJournal>, clock: Clock, shutdown: Cancellation
         let written = tokio::task::spawn_blocking(move || control.append(now, Control::Tick)).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "the control journal cannot be written");
+        }
+    }
+}
+
+/// Rewrites closed segments as columns, as long as nobody is kept waiting by it.
+fn compact(ledger: &Ledger, progress: &Progress, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        std::thread::sleep(COMPACT_PAUSE);
+        if !progress.caught_up.load(Ordering::Relaxed) {
+            continue;
+        }
+        if let Err(error) = ledger.compact(progress.next.load(Ordering::Relaxed)) {
+            tracing::warn!(%error, "a segment stays as it is");
+        }
+    }
+}
+
+/// Removes observations that are past their time, once the pipeline has read them.
+async fn retain(
+    ledger: Ledger,
+    kept: Duration,
+    progress: Arc<Progress>,
+    clock: Clock,
+    shutdown: CancellationToken,
+) {
+    let mut due = tokio::time::interval(RETAIN);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = due.tick() => {}
+        }
+        let read = progress.next.load(Ordering::Relaxed);
+        if let Err(error) = ledger.retain(clock.wall().minus(kept), read).await {
+            tracing::warn!(%error, "old observations stay");
         }
     }
 }

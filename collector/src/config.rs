@@ -167,15 +167,31 @@ mod tests {
     fn every_mistake_is_told_with_its_place() {
         let text = "\nlisten = \"here\"\nnaem = \"x\"\nraw_retention = \"5\"\n\
                     segment_size = 64\nviews = \"open\n";
-        insta::assert_snapshot!(mistakes(text));
+        insta::assert_snapshot!(mistakes(text), @r#"
+        collector.toml: name is missing
+        collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
+        collector.toml:3:1: naem is not known here: there is listen, name, raw_retention, segment_size
+        collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
+        collector.toml:5:16: segment_size: must be a text in quotes
+        collector.toml:6:1: views is not known here: there is listen, name, raw_retention, segment_size
+        collector.toml:6:14: invalid basic string, expected `"`
+        "#);
     }
 
     #[test]
     fn what_is_missing_and_what_is_out_of_bounds() {
         insta::assert_snapshot!(mistakes(
             "name = 'a b'\nraw_retention = '3h'\nsegment_size = '2TiB'"
-        ));
-        insta::assert_snapshot!(mistakes(""));
+        ), @r#"
+        collector.toml: listen is missing
+        collector.toml:1:8: name: "a b" is neither a host name nor an IP address, such as collector.example.org
+        collector.toml:2:17: raw_retention: must be between "1d" and "3660d"
+        collector.toml:3:16: segment_size: must be between "1MiB" and "1024MiB"
+        "#);
+        insta::assert_snapshot!(mistakes(""), @r"
+        collector.toml: listen is missing
+        collector.toml: name is missing
+        ");
     }
 
     #[test]

@@ -1,16 +1,29 @@
 //! The collector: takes in what agents saw, keeps it, and tells how e-mail is doing.
 //!
-//! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, store, judge`.
+//! Imports run downwards only: `cli, app -> ingest, pipeline, api -> query -> registry, rollups -> judge,
+//! store`. `judge` and `store` do not know each other: `rollups` joins them.
+
+pub mod cli;
 
 pub mod app;
 pub mod config;
 
+pub mod api;
+pub mod enrolment;
+pub mod query;
+
 pub mod ingest;
 pub mod registry;
 
+pub mod pipeline;
+pub mod rollups;
+
 pub mod control;
+pub mod judge;
 pub mod store;
 
 pub mod identity;
 
 pub mod folder;
+pub mod period;
+pub mod series;

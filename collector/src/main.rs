@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The collector's binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mailsonde_collector::cli::main(std::env::args_os())
+}

@@ -8,6 +8,7 @@ pub mod lab;
 pub mod hostile;
 pub mod proxy;
 pub mod sandbox;
+pub mod synthetic;
 
 pub mod certificates;
 pub mod network;

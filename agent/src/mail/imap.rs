@@ -5,6 +5,7 @@
 //! Messages are only peeked at. Absent on purpose: anything that changes a message of somebody else.
 
 mod driver;
+mod found;
 mod guard;
 mod sign_in;
 
@@ -12,15 +13,15 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use imap_next::imap_types::command::CommandBody;
-use imap_next::imap_types::core::{AString, NString, Vec1};
-use imap_next::imap_types::fetch::{MessageDataItem, MessageDataItemName, Section};
+use imap_next::imap_types::core::{AString, Vec1};
+use imap_next::imap_types::fetch::{MessageDataItemName, Section};
 use imap_next::imap_types::flag::{Flag, FlagNameAttribute, StoreResponse, StoreType};
 use imap_next::imap_types::mailbox::Mailbox as Folder;
 use imap_next::imap_types::response::{Code, Data};
 use imap_next::imap_types::search::SearchKey;
 use imap_next::imap_types::sequence::SequenceSet;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Fact, FaultClass, WallTime};
+use mailsonde_proto::{Fact, FaultClass};
 
 use super::dial::{Dial, Patience, PhaseNames, tls_facts};
 use super::endpoint::Endpoint;
@@ -29,6 +30,8 @@ use super::wire::Record;
 use crate::net::Net;
 use crate::stopwatch::Stopwatch;
 use driver::{Answer, Driver};
+
+pub use found::Described;
 
 /// Phases of an IMAP connection that had to be made for a run.
 pub mod name {
@@ -72,21 +75,6 @@ pub struct Selected {
     pub uid_validity: u32,
     /// The UID that the next message gets.
     pub uid_next: u32,
-}
-
-/// A message as its folder describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// Its number in the folder just now.
-    pub sequence: u32,
-    /// Its UID.
-    pub uid: u32,
-    /// When it was stored, by the server's clock, in whole seconds.
-    pub stored: Option<WallTime>,
-    /// In bytes.
-    pub size: u32,
-    /// The headers that were asked for.
-    pub headers: Vec<u8>,
 }
 
 /// One signed-in session.
@@ -146,13 +134,17 @@ impl Session {
 
     /// Whether the folder has grown since [`Session::take_news`].
     pub fn has_news(&self) -> bool {
-        self.driver.news().is_some()
+        self.driver.has_news()
     }
 
-    /// How many messages the folder has, and when that was first seen, if it has grown since the last
-    /// call.
-    pub fn take_news(&mut self) -> Option<(u32, Instant)> {
+    /// Each growth of the folder since the last call: to how many messages, and when that was seen.
+    pub fn take_news(&mut self) -> Vec<(u32, Instant)> {
         self.driver.take_news()
+    }
+
+    /// Puts news back that is not dealt with yet.
+    pub fn keep_news(&mut self, news: Vec<(u32, Instant)>) {
+        self.driver.keep_news(news);
     }
 
     /// Commands spoken so far.
@@ -166,7 +158,7 @@ impl Session {
     /// When the server refuses or does not answer.
     pub async fn select(&mut self, folder: &str) -> Result<Selected, Failure> {
         let mailbox = Folder::try_from(folder.to_owned());
-        let mailbox = mailbox.map_err(|_| not_a_name("folder"))?;
+        let mailbox = mailbox.ok().ok_or_else(|| not_a_name("folder"))?;
         let body = CommandBody::Select { mailbox };
         let answer = self.command(body, &format!("selection of {folder}")).await?;
         let mut selected = Selected { uid_validity: 0, uid_next: 0 };
@@ -187,7 +179,7 @@ impl Session {
     /// # Errors
     /// When the server refuses or does not answer.
     pub async fn junk_folder(&mut self) -> Result<Option<String>, Failure> {
-        let body = CommandBody::list("", "*").map_err(|_| not_a_name("pattern"))?;
+        let body = CommandBody::list("", "*").ok().ok_or_else(|| not_a_name("pattern"))?;
         let answer = self.command(body, "list of folders").await?;
         let mut by_name = None;
         for data in answer.data {
@@ -226,7 +218,7 @@ impl Session {
     /// When the server refuses or does not answer.
     pub async fn describe(&mut self, set: &str) -> Result<Vec<Described>, Failure> {
         let headers = HEADERS.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
-        let headers = Vec1::try_from(headers).map_err(|_| not_a_name("header"))?;
+        let headers = Vec1::try_from(headers).ok().ok_or_else(|| not_a_name("header"))?;
         let items = vec![
             MessageDataItemName::Uid,
             MessageDataItemName::InternalDate,
@@ -239,7 +231,7 @@ impl Session {
         ];
         let body = fetch(set, items)?;
         let answer = self.command(body, "description of messages").await?;
-        Ok(answer.data.into_iter().filter_map(described).collect())
+        Ok(answer.data.into_iter().filter_map(found::described).collect())
     }
 
     /// The first `most` bytes of each message of `set`, by UID.
@@ -256,7 +248,7 @@ impl Session {
         self.driver.accept_literals_of(most);
         let answer = self.command(body, "messages").await;
         self.driver.accept_literals_of(guard::LONGEST_LITERAL);
-        Ok(answer?.data.into_iter().filter_map(read).collect())
+        Ok(answer?.data.into_iter().filter_map(found::body).collect())
     }
 
     /// Removes these messages and no other. Without UIDPLUS (RFC 4315) a plain EXPUNGE would also remove
@@ -269,7 +261,7 @@ impl Session {
         let flags = vec![Flag::Deleted];
         let store =
             CommandBody::store(sequence(&set)?, StoreType::Add, StoreResponse::Silent, flags, true);
-        let store = store.map_err(|_| not_a_name("set"))?;
+        let store = store.ok().ok_or_else(|| not_a_name("set"))?;
         self.command(store, "removal of test messages").await?;
         let expunge = if self.has("UIDPLUS") {
             CommandBody::ExpungeUid { sequence_set: sequence(&set)? }
@@ -346,55 +338,20 @@ fn fetch(
     set: &str,
     items: Vec<MessageDataItemName<'static>>,
 ) -> Result<CommandBody<'static>, Failure> {
-    CommandBody::fetch(sequence(set)?, items, true).map_err(|_| not_a_name("set"))
+    CommandBody::fetch(sequence(set)?, items, true).ok().ok_or_else(|| not_a_name("set"))
 }
 
 fn sequence(set: &str) -> Result<SequenceSet, Failure> {
-    SequenceSet::try_from(set).map_err(|_| not_a_name("set"))
+    SequenceSet::try_from(set).ok().ok_or_else(|| not_a_name("set"))
 }
 
 fn text(text: &str) -> Result<AString<'static>, Failure> {
-    AString::try_from(text.to_owned()).map_err(|_| not_a_name("text"))
+    AString::try_from(text.to_owned()).ok().ok_or_else(|| not_a_name("text"))
 }
 
 fn not_a_name(what: &str) -> Failure {
     let words = format!("the {what} cannot be written in IMAP");
     Failure::new(name::SELECT, FaultClass::Protocol, words)
-}
-
-fn described(data: Data<'static>) -> Option<Described> {
-    let Data::Fetch { seq, items } = data else { return None };
-    let mut found =
-        Described { sequence: seq.get(), uid: 0, stored: None, size: 0, headers: Vec::new() };
-    for item in items.into_iter() {
-        match item {
-            MessageDataItem::Uid(uid) => found.uid = uid.get(),
-            MessageDataItem::Rfc822Size(size) => found.size = size,
-            MessageDataItem::InternalDate(date) => {
-                found.stored = Some(WallTime::from_s(date.as_ref().timestamp()));
-            }
-            MessageDataItem::BodyExt { data, .. } => found.headers = bytes(&data),
-            _ => {}
-        }
-    }
-    (found.uid != 0).then_some(found)
-}
-
-fn read(data: Data<'static>) -> Option<(u32, Vec<u8>)> {
-    let Data::Fetch { items, .. } = data else { return None };
-    let (mut uid, mut body) = (None, None);
-    for item in items.into_iter() {
-        match item {
-            MessageDataItem::Uid(found) => uid = Some(found.get()),
-            MessageDataItem::BodyExt { section: None, data, .. } => body = Some(bytes(&data)),
-            _ => {}
-        }
-    }
-    uid.zip(body)
-}
-
-fn bytes(data: &NString<'_>) -> Vec<u8> {
-    data.0.as_ref().map(|text| text.as_ref().to_vec()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -296,6 +296,3 @@ impl Drop for Watch {
         self.board.close(self.run);
     }
 }
-
-#[cfg(test)]
-mod tests;

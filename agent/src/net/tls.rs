@@ -279,3 +279,99 @@ impl From<TrustError> for io::Error {
         Self::other(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::super::Net;
+    use super::*;
+
+    type Authority = CertifiedIssuer<'static, KeyPair>;
+
+    fn authority(name: &str) -> Authority {
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Authority::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    fn trusting(authority: &Authority) -> TlsTrust {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).unwrap();
+        TlsTrust::roots(roots)
+    }
+
+    /// Handshakes with a server that has a certificate for these names, until this year.
+    async fn handshake(
+        signer: &Authority,
+        trust: &TlsTrust,
+        names: &[&str],
+        until: i32,
+    ) -> Result<TlsFacts, String> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 2);
+        let key = KeyPair::generate().unwrap();
+        let leaf = params.signed_by(&key, signer).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key)
+            .unwrap();
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let net = Net::new();
+        let (opened, _accepted) =
+            tokio::join!(net.tls(ours, "mail.good.test", trust), acceptor.accept(theirs));
+        opened.map(|stream| TlsFacts::of(&stream)).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_good_certificate_says_when_it_expires() {
+        let authority = authority("ours");
+        let facts = handshake(&authority, &trusting(&authority), &["mail.good.test"], 2099).await;
+        let facts = facts.unwrap();
+        assert_eq!(facts.version, "TLSv1.3");
+        assert_eq!(facts.expires.unwrap().to_string(), "2099-01-02T00:00:00.000000Z");
+    }
+
+    #[tokio::test]
+    async fn bad_certificates_have_their_own_words() {
+        let (ours, others) = (authority("ours"), authority("others"));
+        let trust = trusting(&ours);
+        let name = "mail.good.test";
+        for (signer, names, until, words) in [
+            (&ours, vec![name], 2021, "it expired on 2021-01-02"),
+            (
+                &others,
+                vec![name],
+                2099,
+                "it is signed by an authority that is not trusted here (or by itself)",
+            ),
+            (&ours, vec!["a.test", "b.test"], 2099, "it is for other names: a.test, b.test"),
+        ] {
+            let refused = handshake(signer, &trust, &names, until).await.unwrap_err();
+            assert_eq!(refused, format!("the certificate of {name} is not accepted: {words}"));
+            assert!(handshake(signer, &TlsTrust::anybody(), &names, until).await.is_ok());
+        }
+    }
+
+    #[test]
+    fn a_ca_file_that_holds_nothing_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let missing = TlsTrust::ca_file(&path).unwrap_err();
+        assert!(missing.to_string().contains("cannot be read as PEM certificates"), "{missing}");
+        std::fs::write(&path, "nothing").unwrap();
+        let empty = TlsTrust::ca_file(&path).unwrap_err();
+        assert!(empty.to_string().ends_with("holds no usable certificate"), "{empty}");
+    }
+}

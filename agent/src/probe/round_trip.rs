@@ -109,7 +109,13 @@ impl RoundTrip {
             }
         };
         story.accepted = Some((accepted, self.clock.wall()));
-        let (event, ()) = tokio::join!(self.arrival(&watch, deadline), session.quit().map(drop));
+        // Taking leave must not hold the arrival up, nor the arrival the leave.
+        let mut quit = std::pin::pin!(session.quit().fuse());
+        let mut arrival = std::pin::pin!(self.arrival(&watch, deadline));
+        let event = tokio::select! {
+            event = &mut arrival => event,
+            () = &mut quit => arrival.await,
+        };
         let (verdict, seen) = match event {
             Some(Event::Arrived(arrival)) => {
                 let copies = self.settle(&watch, &arrival, deadline).await;

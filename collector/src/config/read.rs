@@ -25,7 +25,8 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     reader.refuse_unknown();
     let listen = reader.value("listen", |text| {
         text.parse()
-            .map_err(|_| "must be an IP address and a port, such as \"0.0.0.0:7443\"".into())
+            .ok()
+            .ok_or_else(|| "must be an IP address and a port, such as \"0.0.0.0:7443\"".into())
     });
     let name = reader.value("name", |text| text.parse::<HostName>().map_err(|e| e.to_string()));
     let raw_retention = reader.value("raw_retention", raw_retention);
@@ -95,7 +96,7 @@ impl Reader<'_> {
 
 fn raw_retention(text: &str) -> Result<Duration, String> {
     let form = "must be a number and a unit, such as \"35d\"";
-    let duration = humantime::parse_duration(text).map_err(|_| form.to_owned())?;
+    let duration = humantime::parse_duration(text).ok().ok_or(form)?;
     let (least, most) = RAW_RETENTION_BOUNDS;
     if (least..=most).contains(&duration) {
         return Ok(duration);

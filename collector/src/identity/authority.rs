@@ -245,9 +245,7 @@ fn params(
 /// 127 random bits: positive and unique (RFC 5280 section 4.1.2.2).
 fn serial() -> Result<SerialNumber, IdentityError> {
     let mut bytes = [0_u8; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| IdentityError::Making(rcgen::Error::RingUnspecified))?;
+    SystemRandom::new().fill(&mut bytes).ok().ok_or(rcgen::Error::RingUnspecified)?;
     if let Some(first) = bytes.first_mut() {
         *first = (*first & 0x7f) | 0x40;
     }

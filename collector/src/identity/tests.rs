@@ -98,7 +98,7 @@ fn shake(
 }
 
 fn words(refused: Result<ServerConnection, rustls::Error>) -> String {
-    in_words(&io::Error::other(refused.err().expect("a refusal")))
+    in_words(&io::Error::other(refused.err().unwrap()))
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ use crate::mail::wire::{LONGEST_RESPONSE, Record, Wire, WireError};
 /// extensions. A tagged one must be readable.
 const MOST_UNREADABLE: u32 = 64;
 
+/// How many growths of the folder are told apart between two looks at it.
+const MOST_NEWS: usize = 64;
+
 /// What a server answered to one command.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -38,7 +41,7 @@ pub(super) struct Driver {
     last_tag: u64,
     unreadable: u32,
     exists: u32,
-    news: Option<(u32, Instant)>,
+    news: Vec<(u32, Instant)>,
 }
 
 impl Driver {
@@ -55,7 +58,7 @@ impl Driver {
             last_tag: 0,
             unreadable: 0,
             exists: 0,
-            news: None,
+            news: Vec::new(),
         }
     }
 
@@ -68,12 +71,16 @@ impl Driver {
         self.last_tag
     }
 
-    pub(super) fn news(&self) -> Option<(u32, Instant)> {
-        self.news
+    pub(super) fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
-    pub(super) fn take_news(&mut self) -> Option<(u32, Instant)> {
-        self.news.take()
+    pub(super) fn take_news(&mut self) -> Vec<(u32, Instant)> {
+        std::mem::take(&mut self.news)
+    }
+
+    pub(super) fn keep_news(&mut self, news: Vec<(u32, Instant)>) {
+        self.news = news;
     }
 
     pub(super) fn accept_literals_of(&mut self, bytes: usize) {
@@ -133,7 +140,7 @@ impl Driver {
         let tag = format!("M{}", self.last_tag);
         self.guard.begin();
         self.unreadable = 0;
-        let command = body.tag(tag.clone()).map_err(|_| super::not_a_name("tag"))?;
+        let command = body.tag(tag.clone()).ok().ok_or_else(|| super::not_a_name("tag"))?;
         self.client.enqueue_command(command);
         Ok(tag)
     }
@@ -206,12 +213,20 @@ impl Driver {
         match data {
             Data::Exists(count) => {
                 if *count > self.exists {
-                    let seen = self.news.map_or_else(|| self.clock.monotonic(), |(_, seen)| seen);
-                    self.news = Some((*count, seen));
+                    // Beyond the bound the last one is moved on: seen too late rather than too early.
+                    if self.news.len() >= MOST_NEWS {
+                        self.news.pop();
+                    }
+                    self.news.push((*count, self.clock.monotonic()));
                 }
                 self.exists = *count;
             }
-            Data::Expunge(_) => self.exists = self.exists.saturating_sub(1),
+            Data::Expunge(number) => {
+                self.exists = self.exists.saturating_sub(1);
+                for (count, _) in self.news.iter_mut().filter(|(count, _)| *count >= number.get()) {
+                    *count -= 1;
+                }
+            }
             _ => {}
         }
     }

@@ -82,7 +82,7 @@ pub(super) fn next(
             (Place::Inbox, true) => Next::Idle(IDLE_GAP.max(part(elapsed, 3))),
             (Place::Junk, true) => Next::Idle(LONGEST_IDLE),
             (Place::Inbox, false) if is_thrifty => Next::Poll(looked + THRIFTY_GAP),
-            (Place::Inbox, false) => Next::Poll(looked + SLOW_GAP.max(part(elapsed, 20))),
+            (Place::Inbox, false) => Next::Poll(looked + SLOW_GAP.max(part(elapsed, 8))),
             (Place::Junk, false) => Next::Poll(looked + SLOW_JUNK_GAP.max(part(elapsed, 4))),
         };
     }

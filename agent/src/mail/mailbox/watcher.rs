@@ -4,6 +4,8 @@
 //! message only after whoever waits for it has been told, so a crash at any point leaves the message
 //! where the next start finds it.
 
+mod tell;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +15,12 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Arrival, Board, Disposition, Place};
-use super::ledger::amendment_of_forgotten;
+use super::board::{Board, Place};
 use super::pace::{self, Next};
-use super::sort::{Sorted, sort};
 use super::{MailboxSettings, STEP};
-use crate::mail::bounce::{self, Action};
 use crate::mail::dial::Patience;
 use crate::mail::failure::Failure;
-use crate::mail::imap::{self, Described, MOST_MESSAGES, Selected, Session, uid_set};
-use crate::mail::message::judge_body;
-use crate::mail::token::Token;
+use crate::mail::imap::{self, MOST_MESSAGES, Selected, Session, uid_set};
 use crate::mail::wire::Record;
 use crate::net::Net;
 use crate::stopwatch::{Lap, Stopwatch};
@@ -34,14 +31,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Messages to be removed are collected while somebody waits, up to so many or for so long.
 const MOST_REMOVALS: usize = 50;
 const LONGEST_REMOVAL: Duration = Duration::from_secs(1);
-/// The least bytes of a message that are asked for.
-const READ: usize = 64 * 1024;
-/// What a message may gain on its way: Received headers and the like.
-const HEADER_ROOM: usize = 32 * 1024;
-/// Bytes that are read at once: one response has at most 1 MiB.
-const READ_AT_ONCE: usize = 512 * 1024;
-/// A message of ours from another outbox is a stray from then on; before, its own process removes it.
-const STRAY_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// What a watcher says about its folder.
 #[derive(Clone, Debug)]
@@ -229,7 +218,7 @@ impl Watcher {
             let found = connection.session.describe(&set).await?;
             let seen = self.clock.monotonic();
             let new_from = since.map(|known| known.uid_next);
-            self.tell(connection, found, (u32::MAX, seen), new_from).await?;
+            self.tell(connection, found, &[(u32::MAX, seen)], new_from).await?;
         }
         connection.absent = asked;
         Ok(())
@@ -304,145 +293,30 @@ impl Watcher {
 
     /// Describes and tells what is new in the folder.
     async fn look_at_news(&mut self, connection: &mut Connection) -> Result<(), Failure> {
-        let Some(news) = connection.session.take_news() else { return Ok(()) };
+        if !connection.session.has_news() {
+            return Ok(());
+        }
         let asked = self.clock.monotonic();
         let set = format!("{}:*", connection.next_uid.max(1));
         let mut found = connection.session.describe(&set).await?;
+        // What was announced before the question is in its answer. What was announced with the answer may
+        // not be, and is not announced again.
+        let news = connection.session.take_news();
+        let described = found.iter().map(|message| message.sequence).max().unwrap_or(0);
+        let left = news.iter().filter(|(count, seen)| *seen >= asked && *count > described);
+        connection.session.keep_news(left.copied().collect());
         // `N:*` is never empty: it holds the last message even when that is older.
         found.retain(|message| message.uid >= connection.next_uid);
         let new_from = Some(connection.next_uid);
         let last = found.iter().map(|message| message.uid).max();
         connection.next_uid = last.map_or(connection.next_uid, |last| last.saturating_add(1));
-        self.tell(connection, found, news, new_from).await?;
+        self.tell(connection, found, &news, new_from).await?;
         // Only now: where the connection is lost before, the next one looks at them again.
         if let Some(known) = &mut self.known {
             known.uid_next = connection.next_uid;
         }
         connection.absent = asked;
         Ok(())
-    }
-
-    /// Tells whoever waits for these messages, and notes which can be removed. `news` is the number of
-    /// messages that were seen first, and when; UIDs from `new_from` on came while this agent ran.
-    async fn tell(
-        &mut self,
-        connection: &mut Connection,
-        found: Vec<Described>,
-        (count, seen): (u32, Instant),
-        new_from: Option<u32>,
-    ) -> Result<(), Failure> {
-        let Some(key) = self.board.key() else { return Ok(()) };
-        let now = self.clock.monotonic();
-        let mut ours = Vec::new();
-        let mut notifications = Vec::new();
-        for message in found {
-            match sort(&message.headers, &key) {
-                Sorted::Ours(token) => ours.push((message, token)),
-                Sorted::Notification => notifications.push(message),
-                Sorted::Forged => self.board.saw_forged(),
-                Sorted::Foreign => {}
-            }
-        }
-        let uids = ours.iter().map(|(message, _)| message).chain(&notifications);
-        let bodies = self.read(connection, uids).await?;
-        let body_of = |uid| bodies.iter().find(|(of, _)| *of == uid).map(|(_, body)| body);
-        for (message, token) in ours {
-            let body = body_of(message.uid).map(Vec::as_slice).unwrap_or_default();
-            let whole = usize::try_from(message.size).is_ok_and(|size| size <= body.len());
-            let arrival = Arrival {
-                place: self.place,
-                folder: connection.folder.clone(),
-                uid: message.uid,
-                first_seen: if message.sequence <= count { seen } else { now },
-                last_absent: connection.absent,
-                stored: message.stored,
-                bytes: message.size,
-                body: judge_body(body, whole, token.body),
-            };
-            let is_new = new_from.is_some_and(|from| arrival.uid >= from);
-            self.tell_one(connection, &token, arrival, is_new).await;
-        }
-        for message in notifications {
-            let read = body_of(message.uid).and_then(|body| bounce::read(body));
-            let Some(read) = read else { continue };
-            let token = read.candidates.iter().find_map(|sealed| key.open(sealed).ok());
-            let Some(token) = token else { continue };
-            let disposition = match read.action {
-                Action::Failed => self.board.bounced(&token, read.failure),
-                Action::Delayed | Action::Fine => Disposition::Told,
-            };
-            self.dispose(connection, message.uid, disposition).await;
-        }
-        Ok(())
-    }
-
-    async fn tell_one(
-        &self,
-        connection: &mut Connection,
-        token: &Token,
-        arrival: Arrival,
-        is_new: bool,
-    ) {
-        let uid = arrival.uid;
-        let mut disposition = self.board.saw(token, arrival.clone());
-        if matches!(disposition, Disposition::Unknown) {
-            let age = arrival.stored.map(|stored| self.clock.wall().since(stored));
-            let of_this_epoch = self.board.is_of_this_epoch(token);
-            if of_this_epoch && is_new {
-                let amendment = Box::new(amendment_of_forgotten(token, &arrival));
-                disposition = self.board.amend(amendment);
-            } else if of_this_epoch || age.is_none_or(|age| age > STRAY_AFTER) {
-                tracing::info!(mailbox = %self.settings.name, run = ?token.run, uid, "stray removed");
-                disposition = Disposition::Told;
-            }
-        }
-        self.dispose(connection, uid, disposition).await;
-    }
-
-    /// Sends the amendment if there is one; only then can the message go.
-    async fn dispose(&self, connection: &mut Connection, uid: u32, disposition: Disposition) {
-        match disposition {
-            Disposition::Told => {}
-            Disposition::Unknown => return,
-            Disposition::Amend(to, amendment) => {
-                let sent = tokio::select! {
-                    sent = to.send(*amendment) => sent.is_ok(),
-                    () = self.shutdown.cancelled() => false,
-                };
-                if !sent {
-                    return;
-                }
-            }
-        }
-        if connection.removals.is_empty() {
-            connection.removals_since = self.clock.monotonic();
-        }
-        connection.removals.push(uid);
-    }
-
-    /// The bodies of messages that are ours or about ours.
-    async fn read(
-        &self,
-        connection: &mut Connection,
-        messages: impl Iterator<Item = &Described>,
-    ) -> Result<Vec<(u32, Vec<u8>)>, Failure> {
-        let most = READ.max(self.board.largest().saturating_add(HEADER_ROOM));
-        let mut bodies = Vec::new();
-        let (mut some, mut bytes) = (Vec::new(), 0);
-        for message in messages {
-            let size = usize::try_from(message.size).unwrap_or(most).min(most);
-            if bytes + size > READ_AT_ONCE && !some.is_empty() {
-                let set = uid_set(&std::mem::take(&mut some)).unwrap_or_default();
-                bodies.extend(connection.session.read(&set, most).await?);
-                bytes = 0;
-            }
-            some.push(message.uid);
-            bytes += size;
-        }
-        if let Some(set) = uid_set(&some) {
-            bodies.extend(connection.session.read(&set, most).await?);
-        }
-        Ok(bodies)
     }
 
     async fn leave(&self, mut connection: Connection) {

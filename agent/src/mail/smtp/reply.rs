@@ -71,7 +71,8 @@ pub(super) async fn read(wire: &mut Wire) -> Result<(u16, Vec<String>), WireErro
         if whole.len() > LONGEST_RESPONSE {
             return Err(WireError::ResponseTooLong { limit: LONGEST_RESPONSE });
         }
-        if line.as_bytes().get(3) != Some(&b'-') {
+        let is_numbered = line.bytes().take(3).filter(u8::is_ascii_digit).count() == 3;
+        if !is_numbered || line.as_bytes().get(3) != Some(&b'-') {
             return parse(&whole).ok_or_else(|| WireError::NotTheProtocol { said: begin(&line) });
         }
     }

@@ -74,6 +74,12 @@ impl Story {
         if arrival.body == Body::Reencoded {
             self.facts.push(fact("arrival.body", "in another transfer encoding"));
         }
+        // To be compared with the server's own log.
+        let seen_at = match arrival.first_seen.checked_duration_since(accepted) {
+            Some(after) => accepted_wall.plus(after),
+            None => accepted_wall.minus(accepted.duration_since(arrival.first_seen)),
+        };
+        self.facts.push(fact("arrival.seen_at", &seen_at.to_string()));
         if let Some(stored) = arrival.stored {
             self.facts.push(fact("arrival.stored", &stored.to_string()));
         }

@@ -1,0 +1,123 @@
+//! The outbox's folder: its lock, the epoch, the key, and a little space for bad times.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use mailsonde_proto::Epoch;
+use zeroize::Zeroizing;
+
+use super::OutboxError;
+use crate::mail::token::TokenKey;
+
+/// Bytes kept aside, so that an acknowledgement can be written on a full disk and space be given back.
+const RESERVE_BYTES: usize = 256 * 1024;
+
+/// The folder, locked for as long as this lives.
+pub(super) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder when there is none, for nobody else to read, and locks it.
+    pub(super) fn open(path: &Path) -> Result<Self, OutboxError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed("make", path))?;
+        let name = path.join("lock");
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&name)
+            .map_err(failed("open", &name))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OutboxError::InUse { folder: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(failed("lock", &name)(error)),
+        }
+    }
+
+    pub(super) fn journal(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The epoch that was written down; `None` when there is none, or none that can be read.
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        let text = fs::read_to_string(self.path.join("epoch")).ok()?;
+        text.trim().parse().ok().filter(|epoch| *epoch != Epoch(0))
+    }
+
+    pub(super) fn write_epoch(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        self.replace("epoch", format!("{epoch}\n").as_bytes())
+    }
+
+    /// The key of test messages' tokens; made when there is none.
+    pub(super) fn token_key(&self) -> Result<TokenKey, OutboxError> {
+        let path = self.path.join("token.key");
+        match fs::read(&path).map(Zeroizing::new) {
+            Ok(bytes) => {
+                let bytes: [u8; 32] =
+                    bytes.as_slice().try_into().ok().ok_or(OutboxError::Key { path })?;
+                Ok(TokenKey::from_bytes(bytes))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = TokenKey::generate();
+                self.replace("token.key", key.expose())?;
+                Ok(key)
+            }
+            Err(error) => Err(failed("read", &path)(error)),
+        }
+    }
+
+    /// Takes the reserve when it is not there; no harm when there is no room for it.
+    pub(super) fn keep_reserve(&self) {
+        let path = self.path.join("reserve");
+        if fs::metadata(&path).is_ok_and(|there| there.len() > 0) {
+            return;
+        }
+        let taken = File::create(&path).and_then(|mut file| {
+            // Ones, not zeros: a file system may keep zeros as a hole.
+            file.write_all(&vec![1; RESERVE_BYTES])?;
+            file.sync_all()
+        });
+        if taken.is_err() {
+            self.free_reserve();
+        }
+    }
+
+    /// Gives the reserve back to the disk; says whether there was one.
+    pub(super) fn free_reserve(&self) -> bool {
+        fs::remove_file(self.path.join("reserve")).is_ok()
+    }
+
+    /// Writes a file in one step: the old one or the new one, never half.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), OutboxError> {
+        let path = self.path.join(name);
+        let making = self.path.join(format!("{name}.making"));
+        let written = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&making)
+            .and_then(|mut file| {
+                file.write_all(bytes)?;
+                file.sync_all()
+            });
+        written.map_err(failed("write", &making))?;
+        fs::rename(&making, &path).map_err(failed("name", &path))?;
+        let flushed = File::open(&self.path).and_then(|folder| folder.sync_all());
+        flushed.map_err(failed("flush", &self.path))
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OutboxError {
+    let path = path.to_owned();
+    move |source| OutboxError::File { action, path, source }
+}

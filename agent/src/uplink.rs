@@ -1,0 +1,260 @@
+//! The uplink: one stream to the collector, over which the outbox is sent in order.
+//!
+//! It dials, says Hello, sends within the collector's window, and lets the outbox forget what is
+//! answered. When a stream ends, for whatever reason, it waits a little and begins anew with the first
+//! observation that is not answered; what is sent twice so is counted once by its key. Nothing that the
+//! collector says is believed beyond what was sent.
+//!
+//! Absent on purpose: any memory of what was sent, other than where it is in the outbox; and any
+//! command of the collector's (those messages are reserved).
+
+pub mod credentials;
+mod failure;
+mod offset;
+mod session;
+
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use mailsonde_proto::convert::MAX_MESSAGE_BYTES;
+use mailsonde_proto::time::Instant;
+use mailsonde_proto::vantage::random_bytes;
+use mailsonde_proto::wire::uplink_client::UplinkClient;
+use mailsonde_proto::{Check, Clock, VantagePoint};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+use tracing::{info, warn};
+
+use crate::backoff::Backoff;
+use crate::config::CollectorConfig;
+use crate::net::Net;
+use crate::outbox::Outbox;
+use credentials::Credentials;
+use session::{End, Session};
+
+pub use failure::UplinkError;
+pub use offset::{Exchange, Offsets};
+
+/// How patient the uplink is.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Look-up, connection and handshake together.
+    pub dial: Duration,
+    /// From Hello to Welcome.
+    pub welcome: Duration,
+    /// From one heartbeat to the next.
+    pub heartbeat: Duration,
+    /// Without any answer to what was sent.
+    pub silence: Duration,
+    /// For the last acknowledgements when the agent ends.
+    pub goodbye: Duration,
+    /// Between two dials: at least, and at most.
+    pub redial: (Duration, Duration),
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let s = Duration::from_secs;
+        Self {
+            dial: s(10),
+            welcome: s(15),
+            heartbeat: s(10),
+            silence: s(60),
+            goodbye: s(3),
+            redial: (Duration::from_millis(250), s(20)),
+        }
+    }
+}
+
+/// What the agent tells the collector about itself, and which collector that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// Where to dial, and as whom.
+    pub collector: CollectorConfig,
+    /// Where the agent stands.
+    pub vantage_point: VantagePoint,
+    /// Everything it is scheduled to run.
+    pub checks: Vec<Check>,
+}
+
+/// A warning of one reason is repeated this often while the reason stays.
+const REMIND: Duration = Duration::from_secs(600);
+/// HTTP/2 pings find a peer that is gone.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// A session that lived so long was no failure.
+const LASTING: Duration = Duration::from_secs(10);
+
+/// Sends the outbox to the collector for as long as it runs.
+pub struct Uplink {
+    outbox: Outbox,
+    net: Net,
+    clock: Clock,
+    pace: Pace,
+    announced: watch::Receiver<Announced>,
+    clock_error: watch::Sender<Option<u64>>,
+    offsets: Offsets,
+    complaint: Option<Complaint>,
+}
+
+struct Complaint {
+    words: String,
+    at: Instant,
+    times: u64,
+}
+
+impl Uplink {
+    /// An uplink for `outbox` that says what `announced` holds, again whenever it changes. The receiver
+    /// beside it tells the bound on the error of the wall clock in microseconds, where it is known.
+    pub fn new(
+        outbox: Outbox,
+        net: Net,
+        clock: Clock,
+        announced: watch::Receiver<Announced>,
+    ) -> (Self, watch::Receiver<Option<u64>>) {
+        let (clock_error, known) = watch::channel(None);
+        let uplink = Self {
+            outbox,
+            net,
+            clock,
+            pace: Pace::default(),
+            announced,
+            clock_error,
+            offsets: Offsets::default(),
+            complaint: None,
+        };
+        (uplink, known)
+    }
+
+    /// With other patience.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Sends until told to stop, then what can be sent in a moment, and ends.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let (least, most) = self.pace.redial;
+        let mut backoff = Backoff::new(least, most);
+        while !stop.is_cancelled() {
+            let begun = self.clock.monotonic();
+            let settled = self.settled();
+            let collector = self.announced.borrow_and_update().collector.clone();
+            match self.attempt(&collector, &stop).await {
+                Ok(End::Stopped) => return,
+                Ok(End::NextEpoch) => info!("uplink: the next epoch's turn"),
+                Ok(End::Elsewhere) => info!("uplink: the collector's address was changed"),
+                Err(error) => self.complain(&error),
+            }
+            let lasted = self.clock.monotonic().saturating_duration_since(begun);
+            if lasted >= LASTING || self.settled() > settled {
+                backoff.reset();
+            }
+            let wait = backoff.next(u64::from_le_bytes(random_bytes()));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(wait) => {}
+                // Perhaps the very mistake was mended.
+                Ok(()) = self.announced.changed() => {}
+            }
+        }
+    }
+
+    fn settled(&self) -> u64 {
+        self.outbox.progress().borrow().settled
+    }
+
+    async fn attempt(
+        &mut self,
+        collector: &CollectorConfig,
+        stop: &CancellationToken,
+    ) -> Result<End, UplinkError> {
+        let (said, outgoing) = Session::queue();
+        let dialled = tokio::select! {
+            () = stop.cancelled() => return Ok(End::Stopped),
+            dialled = self.dial(collector) => dialled?,
+        };
+        let (channel, agent) = dialled;
+        let mut session = Session::new(self, collector.clone(), agent);
+        session.greet(&said).await?;
+        let mut client = UplinkClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let within = session.pace().welcome;
+        let stream = timeout(within, client.stream(outgoing));
+        let heard = tokio::select! {
+            () = stop.cancelled() => return Ok(End::Stopped),
+            heard = stream => heard,
+        };
+        let silent = |_| UplinkError::Silent { what: "answer", within };
+        let heard = heard.map_err(silent)?.map_err(|status| UplinkError::of_status(&status))?;
+        session.run(said, heard.into_inner(), stop).await
+    }
+
+    async fn dial(
+        &self,
+        collector: &CollectorConfig,
+    ) -> Result<(Channel, mailsonde_proto::AgentId), UplinkError> {
+        let files = collector.clone();
+        let loaded = spawn_blocking(move || Credentials::load(&files)).await;
+        let credentials = loaded.map_err(|_| UplinkError::OutboxClosed)??;
+        let (identity, now) = (credentials.identity, self.clock.wall());
+        if now >= identity.not_after {
+            return Err(UplinkError::Expired(identity.not_after));
+        }
+        if now < identity.not_before {
+            return Err(UplinkError::NotYetValid(identity.not_before));
+        }
+        let address = (collector.address.host.as_str(), collector.address.port);
+        let within = self.pace.dial;
+        let stream =
+            self.net.connect_tls(address, &collector.server_name, credentials.tls, within).await?;
+        // TLS is ours, so tonic is told of none; and it may connect once, with what is connected.
+        let mut once = Some(TokioIo::new(stream));
+        let connector = tower::service_fn(move |_| {
+            let stream = once.take();
+            async move { stream.ok_or_else(|| std::io::Error::other("the connection is over")) }
+        });
+        let channel = Endpoint::from_static("http://collector")
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE)
+            .keep_alive_while_idle(true)
+            .user_agent(session::SOFTWARE)
+            .and_then(|endpoint| Ok(endpoint.origin(authority(&collector.server_name))))
+            .map_err(|error| UplinkError::of_transport(&error))?
+            .connect_with_connector(connector)
+            .await
+            .map_err(|error| UplinkError::of_transport(&error))?;
+        Ok((channel, identity.agent))
+    }
+
+    /// Warns once of each reason, and again when it has stayed for long.
+    fn complain(&mut self, error: &UplinkError) {
+        let (words, now) = (error.to_string(), self.clock.monotonic());
+        let before = self.complaint.take().filter(|before| before.words == words);
+        let (at, times) = match &before {
+            Some(before) if now.saturating_duration_since(before.at) < REMIND => {
+                (before.at, before.times.saturating_add(1))
+            }
+            _ => {
+                let times = before.as_ref().map_or(1, |before| before.times.saturating_add(1));
+                let spooled = self.outbox.accounts().spooled;
+                warn!(reason = %words, times, spooled, "uplink: no stream to the collector; observations are kept here");
+                (now, times)
+            }
+        };
+        self.complaint = Some(Complaint { words, at, times });
+    }
+}
+
+/// The URI that requests name as their host; a server name that is none leaves a word in its place.
+fn authority(server_name: &str) -> tonic::transport::Uri {
+    let uri = format!("http://{server_name}");
+    uri.parse().unwrap_or_else(|_| tonic::transport::Uri::from_static("http://collector"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Who the agent is to the collector, and whom it takes for the collector: certificates from files.
+//!
+//! Read anew at every dial, so that a renewed certificate counts without a restart.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mailsonde_proto::{AgentId, WallTime};
+use rustls::client::WebPkiServerVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
+use rustls::{ClientConfig, RootCertStore};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::config::CollectorConfig;
+
+/// What a dial needs.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// For TLS 1.3 with both ends' certificates, and HTTP/2.
+    pub tls: Arc<ClientConfig>,
+    /// What the agent's own certificate says.
+    pub identity: Identity,
+}
+
+/// What the agent's own certificate says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The agent's identity.
+    pub agent: AgentId,
+    /// From then on the certificate is valid.
+    pub not_before: WallTime,
+    /// From then on it is not any more.
+    pub not_after: WallTime,
+}
+
+/// Why there are no credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// A file cannot be read as PEM.
+    #[error("cannot read the {what} {}: {source}", path.display())]
+    Unreadable {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
+    /// A file holds no certificate.
+    #[error("the {what} {} holds no certificate in PEM", path.display())]
+    Empty {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The certificate is not an agent's.
+    #[error(
+        "{} is not an agent's certificate: it names no mailsonde://agent/ID; take the one that \
+         `mailsonde-collector agent add` wrote",
+        path.display()
+    )]
+    NoIdentity {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Certificate, key and authority do not go together, or TLS will not have them.
+    #[error("the agent's certificate and key cannot be used: {0}")]
+    Tls(#[source] rustls::Error),
+    /// The authority's certificate cannot be used.
+    #[error("the collector's CA cannot be used: {0}")]
+    Authority(#[source] rustls::client::VerifierBuilderError),
+}
+
+impl Credentials {
+    /// Reads the three files. Blocks on the disk, shortly.
+    ///
+    /// # Errors
+    /// Which file is wrong, and how.
+    pub fn load(config: &CollectorConfig) -> Result<Self, CredentialsError> {
+        let authorities = certificates("collector's CA", &config.ca)?;
+        let chain = certificates("agent's certificate", &config.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|source| {
+            let path = config.key.clone();
+            CredentialsError::Unreadable { what: "agent's key", path, source }
+        })?;
+        let identity = chain.first().and_then(Identity::of);
+        let no_identity = || CredentialsError::NoIdentity { path: config.certificate.clone() };
+        let identity = identity.ok_or_else(no_identity)?;
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(authorities);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .map_err(CredentialsError::Authority)?;
+        let mut tls = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(CredentialsError::Tls)?
+            .with_webpki_verifier(verifier)
+            .with_client_auth_cert(chain, key)
+            .map_err(CredentialsError::Tls)?;
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Self { tls: Arc::new(tls), identity })
+    }
+}
+
+impl Identity {
+    fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        let names = certificate.subject_alternative_name().ok()??;
+        let agent = names.value.general_names.iter().find_map(|name| match name {
+            GeneralName::URI(uri) => AgentId::from_uri(uri),
+            _ => None,
+        })?;
+        let validity = certificate.validity();
+        Some(Self {
+            agent,
+            not_before: WallTime::from_s(validity.not_before.timestamp()),
+            not_after: WallTime::from_s(validity.not_after.timestamp()),
+        })
+    }
+}
+
+fn certificates(
+    what: &'static str,
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
+    let read: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(path).and_then(|found| found.collect());
+    match read {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(CredentialsError::Empty { what, path: path.to_owned() })
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(source) => Err(CredentialsError::Unreadable { what, path: path.to_owned(), source }),
+    }
+}

@@ -1,0 +1,144 @@
+//! The command line: `init`, `agent add`, `serve`, and the operators' questions.
+//!
+//! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
+//! log to standard error. Questions are asked over the operators' socket; no command but `serve` (and
+//! `agent add`, when nothing serves) opens the collector's files. Exit codes: 0 done; 1 `status
+//! --exit-code` when mail does not work from everywhere; 2 not done, and standard error says why.
+
+mod add_agent;
+mod init;
+mod serve;
+
+mod agents;
+mod checks;
+mod observations;
+mod status;
+
+pub(crate) mod client;
+mod figures;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::folder::{self, Folder};
+use terminal::Terminal;
+
+/// How a command ended, for whoever called it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// 0: done.
+    Done,
+    /// 1: mail does not work from everywhere, and it was asked for an exit code.
+    Failing,
+    /// 2: not done; standard error says why.
+    NotDone,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Done => 0,
+            Ending::Failing => 1,
+            Ending::NotDone => 2,
+        })
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailsonde-collector",
+    version,
+    about = "Keeps what agents saw and tells how e-mail is doing",
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done; 1 mail does not work from everywhere (`status --exit-code` only); \
+                  2 not done, and standard error says why"
+)]
+struct Arguments {
+    /// The collector's folder
+    #[arg(long, global = true, value_name = "DIR", default_value = folder::DEFAULT)]
+    data: PathBuf,
+    /// Print JSON instead of words and tables
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the folder, the certificate authority and the configuration
+    Init(init::InitArguments),
+    /// Add agents
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Run the collector
+    Serve(serve::ServeArguments),
+    /// Is mail working, from where not, since when, how slow compared with usual
+    Status(status::StatusArguments),
+    /// The newest observations first
+    Observations(observations::ObservationsArguments),
+    /// Every agent: is it here, what waits with it, until when its certificate is valid
+    Agents,
+    /// Every check that agents run
+    Checks,
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentCommand {
+    /// Make a certificate and a ready agent.toml for a branch; works whether the collector runs or not
+    Add(add_agent::AddArguments),
+}
+
+/// What every command is told.
+struct Setting {
+    folder: Folder,
+    json: bool,
+    terminal: Terminal,
+}
+
+/// Runs one command; the first argument is the program's name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors; where they cannot be printed, nobody is there to read.
+            error.print().ok();
+            return if error.use_stderr() { Ending::NotDone } else { Ending::Done }.into();
+        }
+    };
+    let Arguments { data, json, command } = arguments;
+    let setting = Setting { folder: Folder::at(data), json, terminal: Terminal::standard() };
+    match run(&setting, command) {
+        Ok(ending) => ending.into(),
+        Err(error) => {
+            terminal::complain(&format!("error: {error:#}"));
+            Ending::NotDone.into()
+        }
+    }
+}
+
+fn run(setting: &Setting, command: Command) -> anyhow::Result<Ending> {
+    match command {
+        Command::Init(arguments) => init::run(setting, &arguments),
+        Command::Agent(AgentCommand::Add(arguments)) => add_agent::run(setting, &arguments),
+        Command::Serve(arguments) => serve::run(setting, &arguments),
+        Command::Status(arguments) => asking(status::run(setting, &arguments)),
+        Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
+        Command::Agents => asking(agents::run(setting)),
+        Command::Checks => asking(checks::run(setting)),
+    }
+}
+
+/// Runs something that only asks.
+fn asking<T>(question: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(question)
+}

@@ -1,0 +1,15 @@
+//! What the observations mean. Pure: everything here is a function of (state, observation or tick,
+//! now); there is no clock and no I/O, and nothing here knows how figures are kept.
+
+pub mod fold;
+
+pub mod availability;
+pub mod live;
+pub mod registry;
+
+pub mod column;
+pub mod rollup;
+pub mod sketch;
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -1,0 +1,280 @@
+//! Reads both journals at its own pace and folds what they hold into the views.
+//!
+//! Invariants: the views and the cursors they stand for are one commit, so a crash repeats work and never
+//! loses or doubles any; whatever goes wrong, it opens the views again and reads on from where they stand.
+//! Agents are accepted and acknowledged whether the pipeline keeps up or not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use mailsonde_proto::convert::observation_from_bytes;
+use mailsonde_proto::journal::{Follower, JournalError, Next};
+use mailsonde_proto::time::Instant;
+use mailsonde_proto::{AgentId, Clock, WallTime};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::{Control, ControlFollower, ControlJournal, ControlNext, ControlRecord};
+use crate::judge::fold::Folded;
+use crate::judge::registry::{AgentSeen, Event, Gap};
+use crate::rollups::{Cursors, Rollups};
+use crate::store::ledger::{Entry, GapReason, Ledger};
+use crate::store::{self, Ledger as Extent};
+
+/// Views are committed this often while observations come.
+const COMMIT: Duration = Duration::from_secs(1);
+/// Sealing, retention and snapshots are looked after this often.
+const MAINTAIN: Duration = Duration::from_secs(30);
+/// How long it waits for something new before it looks at the clock again.
+const WAIT: Duration = Duration::from_millis(200);
+/// After an error, the next try comes after this.
+const RETRY: Duration = Duration::from_secs(1);
+/// Records that are read before the clock is looked at.
+const STRIDE: usize = 64;
+
+/// How far the pipeline is, for operators and for the compactor.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The next record of the ledger that it will read.
+    pub next: AtomicU64,
+    /// Observations folded since this process started.
+    pub folded: AtomicU64,
+    /// Whether nothing waited when it looked last.
+    pub caught_up: AtomicBool,
+}
+
+/// Why the pipeline had to start over from its last commit.
+#[derive(Debug, thiserror::Error)]
+enum Stumble {
+    #[error("a journal cannot be read: {0}")]
+    Journal(#[from] JournalError),
+    #[error("the views cannot be written: {0}")]
+    Views(#[from] store::Error),
+}
+
+/// The pipeline; one thread of its own.
+pub struct Pipeline {
+    rollups: Rollups,
+    ledger: Ledger,
+    control: Arc<ControlJournal>,
+    clock: Clock,
+    progress: Arc<Progress>,
+    observations: Follower,
+    controls: ControlFollower,
+    committed_at: Instant,
+    maintained_at: Instant,
+    is_dirty: bool,
+}
+
+impl Pipeline {
+    /// A pipeline that reads on where the views stand.
+    pub fn new(
+        rollups: Rollups,
+        ledger: Ledger,
+        control: Arc<ControlJournal>,
+        clock: Clock,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let Cursors { next, control_next } = rollups.cursors();
+        let (observations, controls) = (ledger.follow(next), control.follow(control_next.max(1)));
+        progress.next.store(next, Ordering::Relaxed);
+        let now = clock.monotonic();
+        Self {
+            rollups,
+            ledger,
+            control,
+            clock,
+            progress,
+            observations,
+            controls,
+            committed_at: now,
+            maintained_at: now,
+            is_dirty: false,
+        }
+    }
+
+    /// Folds until the shutdown, then commits what it has and writes a snapshot.
+    pub fn run(mut self, shutdown: &CancellationToken) {
+        while !shutdown.is_cancelled() {
+            if let Err(stumble) = self.step() {
+                tracing::error!(%stumble, "the views are behind; the pipeline tries again");
+                self.start_over(shutdown);
+            }
+        }
+        // What cannot be committed now is folded again at the next start.
+        if let Err(stumble) = self.commit().and_then(|()| Ok(self.rollups.snapshot()?)) {
+            tracing::warn!(%stumble, "the views were not written at the end");
+        }
+    }
+
+    /// A stretch of records, and whatever is due.
+    fn step(&mut self) -> Result<(), Stumble> {
+        while self.read_control()? {}
+        let mut caught_up = false;
+        for _ in 0..STRIDE {
+            if !self.read_observations()? {
+                caught_up = true;
+                break;
+            }
+            if self.rollups.is_full() {
+                self.commit()?;
+            }
+        }
+        self.progress.next.store(self.observations.position(), Ordering::Relaxed);
+        self.progress.caught_up.store(caught_up, Ordering::Relaxed);
+        let now = self.clock.monotonic();
+        if self.is_dirty && now >= self.committed_at + COMMIT {
+            self.commit()?;
+        }
+        if now >= self.maintained_at + MAINTAIN {
+            self.maintain()?;
+        }
+        if caught_up {
+            self.ledger.index().wait_for(self.observations.position(), WAIT);
+        }
+        Ok(())
+    }
+
+    fn read_control(&mut self) -> Result<bool, Stumble> {
+        match self.controls.read()? {
+            ControlNext::CaughtUp => return Ok(false),
+            ControlNext::Gap { first, last } => {
+                tracing::error!(first, last, "records of the control journal are missing");
+            }
+            ControlNext::Record { record, .. } => {
+                if let Some(event) = event_of(record) {
+                    self.rollups.event(None, event);
+                }
+            }
+        }
+        self.advance();
+        Ok(true)
+    }
+
+    fn read_observations(&mut self) -> Result<bool, Stumble> {
+        match self.observations.read()? {
+            Next::CaughtUp => return Ok(false),
+            Next::Gap { first, last } => {
+                tracing::error!(first, last, "records of the ledger are missing");
+            }
+            Next::Record { sequence, record } => self.fold(sequence, record),
+        }
+        self.advance();
+        Ok(true)
+    }
+
+    fn advance(&mut self) {
+        let (next, control_next) = (self.observations.position(), self.controls.position());
+        self.rollups.advance(Cursors { next, control_next });
+        self.is_dirty = true;
+    }
+
+    fn fold(&mut self, sequence: u64, record: Bytes) {
+        match Entry::decode(record) {
+            Ok(Entry::Batch { received_at, source, observations, .. }) => {
+                for bytes in observations.iter().filter(|bytes| !bytes.is_empty()) {
+                    self.fold_one(sequence, received_at, source.agent, bytes);
+                }
+                let count = u64::try_from(observations.len()).unwrap_or(0);
+                self.progress.folded.fetch_add(count, Ordering::Relaxed);
+            }
+            Ok(Entry::Gap { received_at, source, range, reason, .. }) => {
+                let missing = range.first..=range.last;
+                let gap = Gap::new(received_at, source.epoch, missing, word(reason));
+                self.rollups.event(Some(sequence), Event::Gap { agent: source.agent, gap });
+            }
+            Err(unreadable) => tracing::error!(sequence, %unreadable, "a record is passed over"),
+        }
+    }
+
+    fn fold_one(&mut self, sequence: u64, received_at: WallTime, agent: AgentId, bytes: &[u8]) {
+        match observation_from_bytes(bytes) {
+            Ok(observation) => {
+                let observation = &observation;
+                self.rollups.observe(Folded { sequence, received_at, agent, observation });
+            }
+            // Ingest judged it before; only a version that judges more strictly can come here.
+            Err(malformed) => tracing::warn!(sequence, %malformed, "an observation is passed over"),
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), Stumble> {
+        self.committed_at = self.clock.monotonic();
+        self.rollups.commit()?;
+        self.is_dirty = false;
+        Ok(())
+    }
+
+    fn maintain(&mut self) -> Result<(), Stumble> {
+        self.maintained_at = self.clock.monotonic();
+        let done = self.rollups.maintain(extent(&self.ledger, &self.control), self.clock.wall())?;
+        self.is_dirty = false;
+        for recovery in &done.recovered {
+            tracing::error!(%recovery, "damage in the views was found and is being mended");
+        }
+        if !done.recovered.is_empty() {
+            self.reposition();
+        }
+        Ok(())
+    }
+
+    /// Opens the views again and reads on from where they stand; tries until it can.
+    fn start_over(&mut self, shutdown: &CancellationToken) {
+        loop {
+            std::thread::sleep(RETRY);
+            if shutdown.is_cancelled() {
+                return;
+            }
+            let extent = extent(&self.ledger, &self.control);
+            match self.rollups.recover(extent, self.clock.wall()) {
+                Ok(recovered) => {
+                    for recovery in recovered {
+                        tracing::error!(%recovery, "the views were damaged and are being mended");
+                    }
+                    return self.reposition();
+                }
+                Err(error) => tracing::error!(%error, "the views cannot be opened; trying again"),
+            }
+        }
+    }
+
+    fn reposition(&mut self) {
+        let Cursors { next, control_next } = self.rollups.cursors();
+        self.observations = self.ledger.follow(next);
+        self.controls = self.control.follow(control_next.max(1));
+        self.progress.next.store(next, Ordering::Relaxed);
+        self.is_dirty = false;
+    }
+}
+
+/// What the journals hold, to compare the views with.
+pub fn extent(ledger: &Ledger, control: &ControlJournal) -> Extent {
+    Extent {
+        first: ledger.index().oldest(),
+        next: ledger.index().next(),
+        control_next: control.index().next(),
+    }
+}
+
+fn event_of(record: ControlRecord) -> Option<Event> {
+    let at = record.received_at;
+    match record.control {
+        Control::Enrolled(enrolled) => Some(Event::AgentSeen(AgentSeen {
+            agent: enrolled.agent,
+            at,
+            named: Some((enrolled.name, enrolled.labels)),
+            ..AgentSeen::default()
+        })),
+        Control::Defined { agent, checks } => Some(Event::Defined { agent, at, checks }),
+        Control::Tick => Some(Event::Tick { now: at }),
+        _ => None,
+    }
+}
+
+fn word(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::Agent(reason) => reason.as_str(),
+        GapReason::CollectorBehind => "collector_behind",
+    }
+}

@@ -1,0 +1,190 @@
+//! The read model: what operators ask, answered in plain figures for the CLI, the web and the API.
+//!
+//! Every answer is a struct with its JSON form; units stand in the names, times are RFC 3339 in UTC. What
+//! figures mean is decided here once ([`status`] is a pure function of what was read), so that no screen
+//! tells another story. Absent on purpose: words for people, which each screen finds itself.
+
+pub mod agents;
+pub mod observations;
+pub mod status;
+
+mod series;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mailsonde_proto::{Clock, Fault, WallTime};
+use serde::{Deserialize, Serialize};
+
+use crate::judge::availability::Availability;
+use crate::judge::live::SeriesState;
+use crate::registry::Registry;
+use crate::rollups::{Percentiles, Reader};
+use crate::series::SeriesId;
+use crate::store::ledger::Ledger;
+use series::SeriesViews;
+
+pub use agents::{AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer};
+pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
+pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
+
+/// Why a question could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The journal could not be read.
+    #[error(transparent)]
+    Journal(#[from] mailsonde_proto::journal::JournalError),
+    /// The views could not be read.
+    #[error("the views cannot be read at the moment: {0}")]
+    Views(#[from] crate::store::Error),
+    /// The question names something that there is not.
+    #[error("there is no {what} called {name}: see `mailsonde-collector {what}s`")]
+    Unknown {
+        /// `agent` or `check`.
+        what: &'static str,
+        /// As it was asked for.
+        name: String,
+    },
+}
+
+/// What the views say of one check at one vantage point.
+#[derive(Clone, Debug, Default)]
+pub struct SeriesReading {
+    /// How it is doing.
+    pub state: SeriesState,
+    /// Round trips of the last 15 minutes.
+    pub now: Spread,
+    /// Round trips of the same hour of the last seven days.
+    pub usual: Spread,
+    /// Of the last 24 hours; `None` when nothing was expected or seen.
+    pub day: Option<Availability>,
+}
+
+/// A distribution in two figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Half of them took no longer, in microseconds; within 1 %.
+    pub p50_us: Option<i64>,
+    /// 95 of 100 took no longer, in microseconds; within 1 %.
+    pub p95_us: Option<i64>,
+    /// How many there were.
+    pub runs: u64,
+}
+
+impl From<Percentiles> for Spread {
+    fn from(Percentiles { p50_us, p95_us, runs }: Percentiles) -> Self {
+        Self { p50_us, p95_us, runs }
+    }
+}
+
+/// Answers operators' questions. Every answer reads the disk: not for a runtime's thread.
+pub struct Query {
+    registry: Arc<Registry>,
+    ledger: Ledger,
+    views: SeriesViews,
+    clock: Clock,
+    started_at: WallTime,
+}
+
+impl Query {
+    /// A read model over what the collector holds; it counts its running from now.
+    pub fn new(registry: Arc<Registry>, ledger: Ledger, reader: Reader, clock: Clock) -> Self {
+        let views = SeriesViews::new(reader);
+        Self { registry, ledger, views, clock, started_at: clock.wall() }
+    }
+
+    /// Is mail working, from where not, since when, how slow compared with usual.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn status(&self) -> Result<StatusAnswer, QueryError> {
+        let now = self.clock.wall();
+        let mut series = self.views.read(now)?;
+        let mut vantage_points = Vec::new();
+        for (enrolled, entry) in self.registry.agents() {
+            let mut checks = Vec::new();
+            for check in &entry.checks {
+                let reading = series.remove(&SeriesId::of(enrolled.agent, &check.name));
+                checks.push((check.clone(), reading.unwrap_or_default()));
+            }
+            vantage_points.push(status::VantageReading {
+                name: enrolled.name,
+                labels: enrolled.labels,
+                presence: entry.presence,
+                checks,
+            });
+        }
+        let collector = CollectorStatus {
+            software: SOFTWARE.to_owned(),
+            started_at: self.started_at.timestamp(),
+            records_behind: self.ledger.index().next().saturating_sub(self.views.next()),
+        };
+        Ok(status::answer(vantage_points, collector, now))
+    }
+
+    /// The newest observations first.
+    ///
+    /// # Errors
+    /// When an agent is named that there is not, or the journal cannot be read.
+    pub fn observations(&self, wanted: &Wanted) -> Result<ObservationsAnswer, QueryError> {
+        observations::answer(&self.ledger, &self.registry, wanted, self.clock)
+    }
+
+    /// Every agent that is enrolled.
+    pub fn agents(&self) -> AgentsAnswer {
+        agents::agents(&self.registry, self.clock.wall())
+    }
+
+    /// Every check that an agent runs.
+    pub fn checks(&self) -> ChecksAnswer {
+        agents::checks(&self.registry)
+    }
+}
+
+/// Its name and version.
+pub const SOFTWARE: &str = concat!("mailsonde-collector ", env!("CARGO_PKG_VERSION"));
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultAnswer {
+    /// The slot of the run.
+    pub at: Timestamp,
+    /// The phase in which it happened.
+    pub phase: String,
+    /// `temporary`, `permanent`, `timeout`, `refused`, `protocol`, `mismatch` or `unknown`.
+    pub class: String,
+    /// The server's basic reply code (RFC 5321 section 4.2).
+    pub basic_code: Option<u16>,
+    /// The server's enhanced status code (RFC 3463).
+    pub enhanced_code: Option<String>,
+    /// The server's own words; empty when it said nothing.
+    pub reply: String,
+    /// Ours.
+    pub explanation: String,
+}
+
+impl FaultAnswer {
+    /// Of a run's slot and its fault.
+    pub fn new(at: WallTime, fault: Fault) -> Self {
+        Self {
+            at: at.timestamp(),
+            phase: fault.phase,
+            class: fault.class.as_str().to_owned(),
+            basic_code: fault.basic_code,
+            enhanced_code: fault.enhanced_code.map(|code| code.to_string()),
+            reply: fault.reply,
+            explanation: fault.explanation,
+        }
+    }
+}
+
+/// Why a run could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoidAnswer {
+    /// The slot of the run.
+    pub at: Timestamp,
+    /// Such as `interrupted`, `local_network`.
+    pub reason: String,
+    /// For people.
+    pub detail: String,
+}

@@ -1,0 +1,119 @@
+//! Which agents there are and what each runs.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mailsonde_proto::WallTime;
+use mailsonde_proto::time::as_us;
+use serde::{Deserialize, Serialize};
+
+use crate::registry::Registry;
+
+/// Every agent that is enrolled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentsAnswer {
+    /// When the answer was given.
+    pub now: Timestamp,
+    /// By name.
+    pub agents: Vec<AgentAnswer>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentAnswer {
+    /// Its name.
+    pub name: String,
+    /// Its identity: 32 hexadecimal digits.
+    pub agent_id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Since when its stream stands; null when it does not.
+    pub connected_since: Option<Timestamp>,
+    /// Where from.
+    pub address: Option<String>,
+    /// When anything was heard of it last, since this collector was started.
+    pub last_heard_at: Option<Timestamp>,
+    /// Its software and version, as it says; empty when it has not been here yet.
+    pub software: String,
+    /// Names of the checks that it runs.
+    pub checks: Vec<String>,
+    /// Observations that wait at the agent.
+    pub spooled: u64,
+    /// Bytes of its spool.
+    pub spooled_bytes: u64,
+    /// Its clock minus ours in microseconds, the way here included.
+    pub clock_offset_us: Option<i64>,
+    /// Observations refused as malformed since this collector was started.
+    pub malformed: u64,
+    /// Observations refused because others are stored under the same key.
+    pub conflicting: u64,
+    /// Until when its certificate is valid.
+    pub certificate_not_after: Timestamp,
+}
+
+/// Every check that an agent runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChecksAnswer {
+    /// By check, then by vantage point.
+    pub checks: Vec<CheckAnswer>,
+}
+
+/// One check at one vantage point.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CheckAnswer {
+    /// Its name.
+    pub check: String,
+    /// The vantage point's name.
+    pub vantage_point: String,
+    /// The probe that carries it out.
+    pub kind: String,
+    /// From one slot to the next, in microseconds.
+    pub cadence_us: u64,
+    /// A run at most, in microseconds.
+    pub timeout_us: u64,
+    /// Slots are at every time T (in microseconds since 1970) with `T mod cadence == slot_offset`.
+    pub slot_offset_us: u64,
+    /// Of its settings, which stay on the agent: 32 hexadecimal digits.
+    pub settings_digest: String,
+}
+
+pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
+    let agents = registry.agents().into_iter().map(|(enrolled, entry)| {
+        let presence = entry.presence;
+        let (malformed, conflicting) = presence.rejected;
+        AgentAnswer {
+            name: enrolled.name,
+            agent_id: enrolled.agent.to_string(),
+            labels: enrolled.labels,
+            connected_since: presence.connected_since.map(WallTime::timestamp),
+            address: presence.address.map(|address| address.to_string()),
+            last_heard_at: presence.last_heard.map(WallTime::timestamp),
+            software: presence.software,
+            checks: entry.checks.into_iter().map(|check| check.name).collect(),
+            spooled: presence.spooled,
+            spooled_bytes: presence.spooled_bytes,
+            clock_offset_us: presence.clock_offset_us,
+            malformed,
+            conflicting,
+            certificate_not_after: enrolled.not_after.timestamp(),
+        }
+    });
+    AgentsAnswer { now: now.timestamp(), agents: agents.collect() }
+}
+
+pub(super) fn checks(registry: &Registry) -> ChecksAnswer {
+    let mut checks = Vec::new();
+    for (enrolled, entry) in registry.agents() {
+        checks.extend(entry.checks.into_iter().map(|check| CheckAnswer {
+            check: check.name,
+            vantage_point: enrolled.name.clone(),
+            kind: check.kind,
+            cadence_us: as_us(check.cadence),
+            timeout_us: as_us(check.timeout),
+            slot_offset_us: as_us(check.slot_offset),
+            settings_digest: check.settings_digest.to_string(),
+        }));
+    }
+    checks.sort();
+    ChecksAnswer { checks }
+}

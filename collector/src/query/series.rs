@@ -1,0 +1,76 @@
+//! What the views know of every series: state, pace, and the availability of a day.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use mailsonde_proto::WallTime;
+
+use super::SeriesReading;
+use crate::judge::availability::{Availability, availability};
+use crate::period::Resolution;
+use crate::rollups::Reader;
+use crate::series::{PhaseId, SeriesId};
+use crate::store::Error;
+
+const HOUR_NS: i64 = 3_600_000_000_000;
+const HOUR: Duration = Duration::from_secs(3_600);
+/// The availability of a day is read anew so often: it changes slowly, and takes a look at every hour.
+const DAY_EVERY: Duration = Duration::from_secs(5);
+
+/// Reads the views for the status.
+pub(super) struct SeriesViews {
+    reader: Reader,
+    day: Mutex<Option<Day>>,
+}
+
+#[derive(Clone)]
+struct Day {
+    read_at: WallTime,
+    found: BTreeMap<SeriesId, Availability>,
+}
+
+impl SeriesViews {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self { reader, day: Mutex::default() }
+    }
+
+    /// The first record of the ledger that is not in the views.
+    pub(super) fn next(&self) -> u64 {
+        self.reader.head().next
+    }
+
+    /// Everything that is known of every series.
+    pub(super) fn read(&self, now: WallTime) -> Result<BTreeMap<SeriesId, SeriesReading>, Error> {
+        let mut pace = self.reader.pace(now)?;
+        let mut day = self.day(now)?;
+        let states = self.reader.states()?.into_iter().map(|(series, state)| {
+            let pace = pace.remove(&series).unwrap_or_default();
+            let (now, usual) = (pace.now.into(), pace.usual.into());
+            (series, SeriesReading { state, now, usual, day: day.remove(&series) })
+        });
+        Ok(states.collect())
+    }
+
+    /// The hour that is under way and the 24 before it.
+    fn day(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Availability>, Error> {
+        let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(day) = day.as_ref()
+            && now >= day.read_at
+            && now.since(day.read_at) < DAY_EVERY
+        {
+            return Ok(day.found.clone());
+        }
+        let hour = WallTime::from_ns(now.as_ns().div_euclid(HOUR_NS).saturating_mul(HOUR_NS));
+        let range = hour.minus(HOUR * 24)..hour.plus(HOUR);
+        let counted = self.reader.sums(PhaseId::TOTAL, Resolution::Hour, &range)?;
+        let mut found = BTreeMap::new();
+        for series in self.reader.schedules()?.into_keys() {
+            let missed = self.reader.missed(series, &range, now)?;
+            let cell = counted.get(&series).cloned().unwrap_or_default();
+            found.extend(availability(&cell.counts, missed).map(|day| (series, day)));
+        }
+        *day = Some(Day { read_at: now, found: found.clone() });
+        Ok(found)
+    }
+}

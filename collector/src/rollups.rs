@@ -1,0 +1,283 @@
+//! Judge and store joined: observations in, figures out.
+//!
+//! The pipeline owns [`Rollups`]: it reads both journals from [`Rollups::cursors`], gives every record to
+//! [`Rollups::observe`] or [`Rollups::event`], says how far it has come, and commits from time to time.
+//! Queries read through any number of [`Reader`]s, which see whole commits only.
+//!
+//! After any error the pipeline calls [`Rollups::recover`] and reads on from the cursors it then finds:
+//! what was gathered is gone, and the journals still have it.
+
+pub mod reader;
+
+mod apply;
+mod merge;
+mod pace;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailsonde_proto::WallTime;
+
+pub use self::pace::{Pace, Percentiles};
+pub use self::reader::Reader;
+use crate::judge::fold::{Fold, Folded, Sealed};
+use crate::judge::registry::Event;
+use crate::period::{Period, Resolution};
+use crate::store::recovery::What;
+use crate::store::{Error, Found, Head, Ledger, Recovery, Row, Views, Writes};
+
+/// How long after its end a period waits for what comes late, before it is sealed.
+const GRACE: Duration = Duration::from_secs(15 * 60);
+/// How often a sealed period takes in what came later still.
+const AGAIN: Duration = Duration::from_secs(3_600);
+/// How often the days of the month that is under way are sealed.
+const DAYS_AGAIN: Duration = Duration::from_secs(86_400);
+/// How often a snapshot is written.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Where the pipeline reads on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursors {
+    /// The next record of the journal of observations.
+    pub next: u64,
+    /// The next record of the control journal.
+    pub control_next: u64,
+}
+
+/// What [`Rollups::maintain`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Maintained {
+    /// Periods that were sealed.
+    pub sealed: Vec<Period>,
+    /// Periods that were past their time and are removed.
+    pub retired: Vec<Period>,
+    /// Whether a snapshot was written.
+    pub has_snapshot: bool,
+    /// Damage that was found. When there is any, the cursor went back: read on from there.
+    pub recovered: Vec<Recovery>,
+}
+
+/// The figures of one collector, and what was gathered for the next commit.
+#[derive(Debug)]
+pub struct Rollups {
+    views: Arc<Views>,
+    fold: Fold,
+    cursors: Cursors,
+    snapshot_at: WallTime,
+}
+
+impl Rollups {
+    /// Opens the views in `folder`, whatever state they are in, and says what was found.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn open(
+        folder: &Path,
+        ledger: Ledger,
+        now: WallTime,
+    ) -> Result<(Self, Vec<Recovery>), Error> {
+        let (views, found) = Views::open(folder, ledger, now)?;
+        let mut rollups = Self {
+            views: Arc::new(views),
+            fold: Fold::default(),
+            cursors: Cursors::default(),
+            snapshot_at: now,
+        };
+        let recovered = rollups.repair(found, ledger, now)?;
+        Ok((rollups, recovered))
+    }
+
+    /// Opens the views again after an error, and forgets what was gathered.
+    ///
+    /// # Errors
+    /// As [`Rollups::open`]. It can be tried again.
+    pub fn recover(&mut self, ledger: Ledger, now: WallTime) -> Result<Vec<Recovery>, Error> {
+        let found = self.views.reopen(ledger, now)?;
+        self.repair(found, ledger, now)
+    }
+
+    /// Where to read on.
+    pub fn cursors(&self) -> Cursors {
+        self.cursors
+    }
+
+    /// For queries.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.views))
+    }
+
+    /// Takes in an observation of the journal.
+    pub fn observe(&mut self, folded: Folded<'_>) {
+        self.fold.observe(folded);
+    }
+
+    /// Takes in an event; `sequence` where it comes from the journal of observations.
+    pub fn event(&mut self, sequence: Option<u64>, event: Event) {
+        self.fold.event(sequence, event);
+    }
+
+    /// Everything before these cursors was taken in. Call it between records, before a commit.
+    pub fn advance(&mut self, cursors: Cursors) {
+        self.cursors = cursors;
+    }
+
+    /// Whether so much is gathered that it should be committed before anything else is taken in.
+    pub fn is_full(&self) -> bool {
+        self.fold.is_full()
+    }
+
+    /// Writes what was gathered, with the cursors, all of it or nothing.
+    ///
+    /// # Errors
+    /// When the disk is full or cannot be written: then [`Rollups::recover`].
+    pub fn commit(&mut self) -> Result<(), Error> {
+        let delta = self.fold.take();
+        let mut head = self.views.head();
+        let is_news =
+            (head.next, head.control_next) != (self.cursors.next, self.cursors.control_next);
+        if !is_news && delta == crate::judge::fold::Delta::default() {
+            return Ok(());
+        }
+        head.next = self.cursors.next;
+        head.control_next = self.cursors.control_next;
+        head.floor = head.floor.max(head.next);
+        if let Some(now) = delta.now {
+            head.set_now(now);
+        }
+        let writes = apply::writes(&self.views, delta)?;
+        self.views.commit(&writes, head)
+    }
+
+    /// Seals what is closed, removes what is past its time, writes a snapshot, rebuilds what is damaged:
+    /// whatever is due at `now`. It commits first.
+    ///
+    /// # Errors
+    /// When the disk is full or cannot be written: then [`Rollups::recover`].
+    pub fn maintain(&mut self, ledger: Ledger, now: WallTime) -> Result<Maintained, Error> {
+        self.commit()?;
+        let mut done = Maintained::default();
+        let damaged: Vec<Period> = self.views.take_damaged().into_iter().collect();
+        if !damaged.is_empty() {
+            damaged.iter().try_for_each(|period| self.views.set_aside(*period))?;
+            let found = Found { recovered: Vec::new(), lost: damaged };
+            done.recovered = self.repair(found, ledger, now)?;
+        }
+        done.retired = self.views.retire(now)?;
+        for (period, sealed_at) in self.views.open_periods()? {
+            if is_due(period, sealed_at, now) {
+                match self.seal(period, now) {
+                    Err(Error::Damaged { .. }) => {} // noted, and rebuilt the next time
+                    result => result.map(|()| done.sealed.push(period))?,
+                }
+            }
+        }
+        if now >= self.snapshot_at.plus(SNAPSHOT_EVERY) {
+            self.views.snapshot()?;
+            self.snapshot_at = now;
+            done.has_snapshot = true;
+        }
+        Ok(done)
+    }
+
+    /// Writes a snapshot now, such as before the end.
+    ///
+    /// # Errors
+    /// When the disk is full or cannot be written.
+    pub fn snapshot(&self) -> Result<(), Error> {
+        self.views.snapshot()
+    }
+
+    fn seal(&mut self, period: Period, now: WallTime) -> Result<(), Error> {
+        // The days are kept for ever and know every series: their files tell the names.
+        let names = match period.resolution {
+            Resolution::Day => merge::names(&self.views)?,
+            Resolution::Minute | Resolution::Hour => Vec::new(),
+        };
+        let mark = self.views.seal(period, now, &names, merge::columns)?;
+        self.fold.sealed(period, mark);
+        Ok(())
+    }
+
+    /// Sends the cursor back for periods that are lost, when everything else is sealed up to here and so
+    /// counts nothing twice.
+    fn repair(
+        &mut self,
+        found: Found,
+        ledger: Ledger,
+        now: WallTime,
+    ) -> Result<Vec<Recovery>, Error> {
+        let Found { mut recovered, mut lost } = found;
+        if recovered
+            .iter()
+            .any(|each| matches!(each.what, What::RowsAnew | What::RowsFromSnapshot { .. }))
+        {
+            apply::restore_names(&self.views)?;
+        }
+        let mut head = self.views.head();
+        if !lost.is_empty() {
+            for (period, _) in self.views.open_periods()? {
+                match self.seal(period, now) {
+                    Err(Error::Damaged { period, .. }) => {
+                        self.views.set_aside(period)?;
+                        lost.push(period);
+                    }
+                    result => result?,
+                }
+            }
+            head = self.views.head();
+            head.next = ledger.first;
+            let note = |period| match self.views.mark(period) {
+                0 => None,
+                mark => Some(mark.to_be_bytes().to_vec()),
+            };
+            let notes: Writes =
+                lost.iter().map(|period| (Row::Sealed(*period), note(*period))).collect();
+            self.views.commit(&notes, head)?;
+            recovered.extend(
+                lost.iter()
+                    .filter(|period| !is_told(&recovered, **period))
+                    .map(|period| {
+                        let why = "its figures cannot be read".into();
+                        Recovery { what: What::SealedSetAside(*period), why }
+                    })
+                    .collect::<Vec<_>>(),
+            );
+        }
+        if head.next < ledger.first {
+            let what = What::Skipped { first: head.next, next: ledger.first };
+            let why = "the journal no longer has them".into();
+            recovered.push(Recovery { what, why });
+            head.next = ledger.first;
+        }
+        self.begin(head, now);
+        Ok(recovered)
+    }
+
+    fn begin(&mut self, head: Head, now: WallTime) {
+        let mut sealed = Sealed::default();
+        self.views.marks().into_iter().for_each(|(period, mark)| sealed.insert(period, mark));
+        self.fold = Fold::new(head.floor, sealed, now);
+        self.cursors = Cursors { next: head.next, control_next: head.control_next };
+    }
+}
+
+fn is_told(recovered: &[Recovery], period: Period) -> bool {
+    recovered.iter().any(|each| each.what == What::SealedSetAside(period))
+}
+
+fn is_due(period: Period, sealed_at: Option<WallTime>, now: WallTime) -> bool {
+    let again = match period.resolution {
+        Resolution::Day => DAYS_AGAIN,
+        Resolution::Minute | Resolution::Hour => AGAIN,
+    };
+    match (sealed_at, period.resolution) {
+        (Some(at), _) => now >= at.plus(again),
+        // A month would be long: its first days are sealed when one of them is over.
+        (None, Resolution::Day) => now >= period.start().plus(DAYS_AGAIN).plus(GRACE),
+        (None, _) => now >= period.end().plus(GRACE),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! How slow, compared with usual: the last quarter of an hour beside the same hour of the last week.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use mailsonde_proto::WallTime;
+
+use super::reader::{Range, Reader};
+use crate::judge::sketch::{P50, P95, Sketch};
+use crate::period::Resolution;
+use crate::series::{PhaseId, SeriesId};
+use crate::store::Error;
+
+const NOW: Duration = Duration::from_secs(15 * 60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How long runs that pass take, now and usually.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// In the last 15 minutes.
+    pub now: Percentiles,
+    /// In the same hour of each of the last 7 days; in all their hours where there is nothing else.
+    pub usual: Percentiles,
+}
+
+/// Two percentiles, within 1 %, and of how many runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Percentiles {
+    /// Half of the runs took at most this long.
+    pub p50_us: Option<i64>,
+    /// 95 % of the runs took at most this long.
+    pub p95_us: Option<i64>,
+    /// How many runs these are of.
+    pub runs: u64,
+}
+
+impl Percentiles {
+    /// Of a sketch.
+    pub fn of(sketch: &Sketch) -> Self {
+        Self { p50_us: sketch.at(P50), p95_us: sketch.at(P95), runs: sketch.count() }
+    }
+}
+
+/// What is usual, by series, for one hour: reading a week for every question would take too long.
+#[derive(Debug, Default)]
+pub(super) struct Usual {
+    hour: Option<WallTime>,
+    found: BTreeMap<SeriesId, Percentiles>,
+}
+
+impl Reader {
+    /// How long runs take now and usually, for every series.
+    ///
+    /// # Errors
+    /// When the figures cannot be read.
+    pub fn pace(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Pace>, Error> {
+        let recent = now.minus(NOW)..now.plus(HOUR);
+        let mut pace: BTreeMap<SeriesId, Pace> = BTreeMap::new();
+        for (series, usual) in self.usual(now)? {
+            pace.entry(series).or_default().usual = usual;
+        }
+        for (series, cell) in self.sums(PhaseId::TOTAL, Resolution::Minute, &recent)? {
+            pace.entry(series).or_default().now = Percentiles::of(&cell.latency);
+        }
+        Ok(pace)
+    }
+
+    /// Reads what is usual at this hour; the pipeline does so when an hour begins, so that nobody waits.
+    ///
+    /// # Errors
+    /// When the figures cannot be read.
+    pub fn usual(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Percentiles>, Error> {
+        let hour = WallTime::from_s(now.as_ns().div_euclid(3_600_000_000_000) * 3_600);
+        let mut usual = self.usual.lock().unwrap_or_else(PoisonError::into_inner);
+        if usual.hour != Some(hour) {
+            usual.found = self.usual_at(hour)?;
+            usual.hour = Some(hour);
+        }
+        Ok(usual.found.clone())
+    }
+
+    fn usual_at(&self, hour: WallTime) -> Result<BTreeMap<SeriesId, Percentiles>, Error> {
+        let same_hours =
+            (1..=7).map(|day| hour.minus(DAY * day)).map(|start| start..start.plus(HOUR));
+        let mut found = self.latencies(same_hours)?;
+        let week = hour.minus(DAY * 7)..hour;
+        for (series, latency) in self.latencies(std::iter::once(week))? {
+            found.entry(series).or_insert(latency);
+        }
+        Ok(found.iter().map(|(series, latency)| (*series, Percentiles::of(latency))).collect())
+    }
+
+    fn latencies(
+        &self,
+        ranges: impl Iterator<Item = Range>,
+    ) -> Result<BTreeMap<SeriesId, Sketch>, Error> {
+        let mut found: BTreeMap<SeriesId, Sketch> = BTreeMap::new();
+        for range in ranges {
+            for (series, cell) in self.sums(PhaseId::TOTAL, Resolution::Hour, &range)? {
+                if !cell.latency.is_empty() {
+                    found.entry(series).or_default().merge(&cell.latency);
+                }
+            }
+        }
+        Ok(found)
+    }
+}

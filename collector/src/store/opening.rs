@@ -1,0 +1,192 @@
+//! Opening the views, whatever state they are in: it ends with views that agree with the journals.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, RwLock};
+
+use mailsonde_proto::WallTime;
+
+use super::files::{failed, make_folder, set_aside, sync_folder};
+use super::recovery::What;
+use super::redo::{self, Redo};
+use super::row::Table;
+use super::rows::Rows;
+use super::shelf::Shelf;
+use super::steps::Steps;
+use super::views::{Opened, Views, aside_path, redo_path, rows_path, sealed_path, snapshots_path};
+use super::{Error, Head, Ledger, Recovery, Row, snapshot};
+use crate::period::Period;
+
+/// What was found when the views were opened.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What was damaged or missing, and what was done.
+    pub recovered: Vec<Recovery>,
+    /// Periods whose sealed file is not there any more, and has to be made anew from the journal.
+    pub lost: Vec<Period>,
+}
+
+impl Views {
+    /// Opens the views in `folder`, or creates them, and compares them with the journals.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written; damage is repaired and told instead.
+    pub fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Self, Found), Error> {
+        let (opened, found) = open(folder, ledger, now)?;
+        let views = Self {
+            folder: folder.to_owned(),
+            steps: Steps::default(),
+            writing: Mutex::default(),
+            opened: RwLock::new(opened),
+            damaged: Mutex::default(),
+        };
+        views.remove_leftovers()?;
+        Ok((views, found))
+    }
+
+    /// Opens them again in their place, after a commit that failed; readers wait.
+    ///
+    /// # Errors
+    /// As [`Views::open`]. It can be tried again.
+    pub fn reopen(&self, ledger: Ledger, now: WallTime) -> Result<Found, Error> {
+        let found = {
+            let _writing = self.begin_writing();
+            let mut opened = self.write();
+            opened.unfinished = true;
+            opened.rows.close();
+            let (anew, found) = open(&self.folder, ledger, now)?;
+            *opened = anew;
+            found
+        };
+        self.remove_leftovers()?;
+        Ok(found)
+    }
+}
+
+fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Opened, Found), Error> {
+    make_folder(folder)?;
+    let aside = aside_path(folder);
+    let (shelf, mut recovered) = Shelf::open(&sealed_path(folder), &aside, ledger.next)?;
+    let is_used = shelf.iter().next().is_some()
+        || !snapshot::all(&snapshots_path(folder))?.is_empty()
+        || redo_path(folder).exists();
+    let (rows, head) = match existing(folder, ledger, is_used) {
+        Ok(found) => found,
+        Err(why) => anew(folder, ledger, why, &mut recovered)?,
+    };
+    let opened = Opened { rows, head, shelf, unfinished: false };
+    let lost = lost(&opened, now)?;
+    for period in &lost {
+        let what = What::SealedSetAside(*period);
+        if recovered.iter().all(|recovery| recovery.what != what) {
+            recovered.push(Recovery { what, why: "its file is missing or too old".into() });
+        }
+    }
+    Ok((opened, Found { recovered, lost }))
+}
+
+/// The rows as they are, after the last commit was written again; or in words why not.
+fn existing(folder: &Path, ledger: Ledger, is_used: bool) -> Result<(Rows, Head), String> {
+    let rows = Rows::open(&rows_path(folder))?;
+    let said = |error: Error| error.to_string();
+    match redo::load(&redo_path(folder)).map_err(said)? {
+        Redo::Changes(changes) => rows.apply(&changes, &Steps::default()).map_err(said)?,
+        Redo::Damaged | Redo::Missing => {} // the sum tells whether the rows are whole without it
+    }
+    let head = match rows.head().map_err(said)? {
+        Some(head) => head,
+        None if is_used => return Err("the rows are empty".into()),
+        None => Head::default(),
+    };
+    if !rows.agree_with(&head).map_err(said)? {
+        return Err("the rows are not those that were written".into());
+    }
+    if is_behind(ledger, &head) {
+        return Err("they hold more than the journals do".into());
+    }
+    Ok((rows, head))
+}
+
+fn is_behind(ledger: Ledger, head: &Head) -> bool {
+    ledger.next < head.next.max(head.floor) || ledger.control_next < head.control_next
+}
+
+/// The rows from the last good snapshot, or none.
+fn anew(
+    folder: &Path,
+    ledger: Ledger,
+    why: String,
+    recovered: &mut Vec<Recovery>,
+) -> Result<(Rows, Head), Error> {
+    let (place, building) = (rows_path(folder), folder.join("sled.part"));
+    let aside = aside_path(folder);
+    if place.exists() {
+        set_aside(&place, &aside)?;
+    }
+    remove_file(&redo_path(folder))?;
+    for path in snapshot::all(&snapshots_path(folder))?.iter().rev() {
+        match from_snapshot(path, &building, ledger) {
+            Ok(head) => {
+                fs::rename(&building, &place).map_err(failed("rename", &building))?;
+                sync_folder(folder)?;
+                recovered.push(Recovery { what: What::RowsFromSnapshot { next: head.next }, why });
+                return Ok((reopened(&place)?, head));
+            }
+            Err(why) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                recovered.push(Recovery { what: What::FileSetAside(name), why });
+                set_aside(path, &aside)?;
+            }
+        }
+    }
+    recovered.push(Recovery { what: What::RowsAnew, why });
+    Ok((reopened(&place)?, Head::default()))
+}
+
+fn from_snapshot(path: &Path, building: &Path, ledger: Ledger) -> Result<Head, String> {
+    if building.exists() {
+        fs::remove_dir_all(building).map_err(|error| error.to_string())?;
+    }
+    let rows = Rows::open(building)?;
+    let steps = Steps::default();
+    let head = snapshot::load(path, |changes| rows.apply(&changes, &steps))?;
+    if is_behind(ledger, &head) {
+        return Err("it holds more than the journals do".into());
+    }
+    if ledger.first > head.next {
+        return Err("the journal no longer has what came after it".into());
+    }
+    Ok(head)
+}
+
+fn reopened(place: &Path) -> Result<Rows, Error> {
+    Rows::open(place).map_err(|why| {
+        tracing::error!(why, "the rows cannot be made anew; look at the disk");
+        Error::Unknown
+    })
+}
+
+/// Periods that were sealed further than any file that is there.
+fn lost(opened: &Opened, now: WallTime) -> Result<Vec<Period>, Error> {
+    let mut lost = Vec::new();
+    opened.rows.scan(&[Table::Sealed.prefix()], |row, value| {
+        let mark = value.try_into().map_or(0, u64::from_be_bytes);
+        if let Row::Sealed(period) = row
+            && opened.shelf.mark(period) < mark
+            && !period.is_over(now)
+        {
+            lost.push(period);
+        }
+        Ok(())
+    })?;
+    Ok(lost)
+}
+
+fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed("remove", path)(error))
+        }
+        _ => path.parent().map_or(Ok(()), sync_folder),
+    }
+}

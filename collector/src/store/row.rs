@@ -1,0 +1,180 @@
+//! The keys of rows.
+
+use mailsonde_proto::AgentId;
+
+use crate::period::{Period, Resolution};
+use crate::series::{PhaseId, SeriesId};
+
+/// Names one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Row {
+    /// An agent.
+    Agent(AgentId),
+    /// What a series is called.
+    Series(SeriesId),
+    /// What a phase is called.
+    Phase(PhaseId),
+    /// How a series is doing.
+    State(SeriesId),
+    /// When a series' check was to run.
+    Schedule(SeriesId),
+    /// That a period is sealed, and up to which mark: a file that is missing is noticed by this.
+    Sealed(Period),
+    /// Figures of an open period.
+    Figures {
+        /// Which period.
+        period: Period,
+        /// The mark of the sealed file that they add to; 0 is none.
+        mark: u64,
+        /// Which series.
+        series: SeriesId,
+        /// Which stretch of neighbouring buckets.
+        stretch: u8,
+    },
+}
+
+pub(super) const HEAD: &[u8] = &[0];
+const AGENT: u8 = 1;
+const SERIES: u8 = 2;
+const PHASE: u8 = 3;
+const STATE: u8 = 4;
+const SCHEDULE: u8 = 5;
+const SEALED: u8 = 6;
+const FIGURES: u8 = 16;
+
+/// All rows of one sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// [`Row::Agent`].
+    Agents,
+    /// [`Row::Series`].
+    Series,
+    /// [`Row::Phase`].
+    Phases,
+    /// [`Row::State`].
+    States,
+    /// [`Row::Schedule`].
+    Schedules,
+    /// [`Row::Sealed`].
+    Sealed,
+    /// [`Row::Figures`].
+    Figures,
+}
+
+impl Table {
+    pub(super) fn prefix(self) -> u8 {
+        match self {
+            Self::Agents => AGENT,
+            Self::Series => SERIES,
+            Self::Phases => PHASE,
+            Self::States => STATE,
+            Self::Schedules => SCHEDULE,
+            Self::Sealed => SEALED,
+            Self::Figures => FIGURES,
+        }
+    }
+}
+
+impl Row {
+    /// Its key. Keys of one table have one length, so that no key starts another.
+    pub(super) fn key(&self) -> Vec<u8> {
+        match self {
+            Self::Agent(agent) => joined(AGENT, &[&agent.0]),
+            Self::Series(series) => joined(SERIES, &[&series.0.to_be_bytes()]),
+            Self::Phase(phase) => joined(PHASE, &[&phase.0.to_be_bytes()]),
+            Self::State(series) => joined(STATE, &[&series.0.to_be_bytes()]),
+            Self::Schedule(series) => joined(SCHEDULE, &[&series.0.to_be_bytes()]),
+            Self::Sealed(period) => {
+                joined(SEALED, &[&[period.resolution.code()], &period.number.to_be_bytes()])
+            }
+            Self::Figures { period, mark, series, stretch } => {
+                let mut key = figures_prefix(*period, Some(*mark), Some(*series));
+                key.push(*stretch);
+                key
+            }
+        }
+    }
+
+    /// Reads a key back; `None` when it is none of ours.
+    pub(super) fn from_key(key: &[u8]) -> Option<Self> {
+        let (table, mut rest) = key.split_first()?;
+        let row = match *table {
+            AGENT => Self::Agent(AgentId(taken(&mut rest)?)),
+            SERIES => Self::Series(SeriesId(u64::from_be_bytes(taken(&mut rest)?))),
+            PHASE => Self::Phase(PhaseId(u32::from_be_bytes(taken(&mut rest)?))),
+            STATE => Self::State(SeriesId(u64::from_be_bytes(taken(&mut rest)?))),
+            SCHEDULE => Self::Schedule(SeriesId(u64::from_be_bytes(taken(&mut rest)?))),
+            SEALED => Self::Sealed(period(&mut rest)?),
+            FIGURES => {
+                let period = period(&mut rest)?;
+                let mark = u64::from_be_bytes(taken(&mut rest)?);
+                let series = SeriesId(u64::from_be_bytes(taken(&mut rest)?));
+                let [stretch] = taken(&mut rest)?;
+                Self::Figures { period, mark, series, stretch }
+            }
+            _ => return None,
+        };
+        rest.is_empty().then_some(row)
+    }
+}
+
+/// What the keys of a period's figures start with, of one mark, of one series.
+pub(super) fn figures_prefix(
+    period: Period,
+    mark: Option<u64>,
+    series: Option<SeriesId>,
+) -> Vec<u8> {
+    let mut key = joined(FIGURES, &[&[period.resolution.code()], &period.number.to_be_bytes()]);
+    if let Some(mark) = mark {
+        key.extend(mark.to_be_bytes());
+    }
+    if let Some(series) = series {
+        key.extend(series.0.to_be_bytes());
+    }
+    key
+}
+
+fn period(rest: &mut &[u8]) -> Option<Period> {
+    let [code] = taken(rest)?;
+    let resolution = Resolution::from_code(code)?;
+    Some(Period { resolution, number: u32::from_be_bytes(taken(rest)?) })
+}
+
+fn joined(table: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(24);
+    key.push(table);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// Takes the first bytes off.
+pub(super) fn taken<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = from.split_first_chunk::<N>()?;
+    *from = rest;
+    Some(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_back() {
+        let period = Period { resolution: Resolution::Hour, number: 20_000 };
+        let figures = Row::Figures { period, mark: 7, series: SeriesId(9), stretch: 3 };
+        for row in [
+            Row::Agent(AgentId([3; 16])),
+            Row::Series(SeriesId(5)),
+            Row::Phase(PhaseId(6)),
+            Row::State(SeriesId(u64::MAX)),
+            Row::Schedule(SeriesId(8)),
+            Row::Sealed(period),
+            figures,
+        ] {
+            assert_eq!(Row::from_key(&row.key()), Some(row));
+            assert_eq!(Row::from_key(&row.key()[1..]), None);
+        }
+        assert!(figures.key().starts_with(&figures_prefix(period, Some(7), Some(SeriesId(9)))));
+        assert_eq!(Row::from_key(HEAD), None);
+    }
+}
