@@ -12,6 +12,7 @@ pub mod credentials;
 mod failure;
 mod offset;
 mod session;
+mod witness;
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use mailsonde_proto::convert::MAX_MESSAGE_BYTES;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::vantage::random_bytes;
 use mailsonde_proto::wire::uplink_client::UplinkClient;
-use mailsonde_proto::{Check, Clock, VantagePoint};
+use mailsonde_proto::{AgentId, Check, Clock, VantagePoint};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -34,6 +35,7 @@ use crate::net::Net;
 use crate::outbox::Outbox;
 use credentials::Credentials;
 use session::{End, Session};
+use witness::{Testimony, Witness};
 
 pub use failure::UplinkError;
 pub use offset::{Exchange, Offsets};
@@ -177,30 +179,30 @@ impl Uplink {
             () = stop.cancelled() => return Ok(End::Stopped),
             dialled = self.dial(collector) => dialled?,
         };
-        let (channel, agent) = dialled;
+        let (channel, agent, testimony) = dialled;
         let mut session = Session::new(self, collector.clone(), agent);
         session.greet(&said).await?;
         let mut client = UplinkClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let within = session.pace().welcome;
-        let stream = timeout(within, client.stream(outgoing));
-        let heard = tokio::select! {
-            () = stop.cancelled() => return Ok(End::Stopped),
-            heard = stream => heard,
+        let talk = async {
+            let heard = timeout(within, client.stream(outgoing)).await;
+            let silent = UplinkError::Silent { what: "answer", within };
+            let heard = heard.ok().ok_or(silent)?;
+            let heard = heard.map_err(|status| UplinkError::of_status(&status))?;
+            session.run(said, heard.into_inner(), stop).await
         };
-        let silent = |_| UplinkError::Silent { what: "answer", within };
-        let heard = heard.map_err(silent)?.map_err(|status| UplinkError::of_status(&status))?;
-        session.run(said, heard.into_inner(), stop).await
+        Box::pin(talk).await.map_err(|error| error.with(testimony.get()))
     }
 
     async fn dial(
         &self,
         collector: &CollectorConfig,
-    ) -> Result<(Channel, mailsonde_proto::AgentId), UplinkError> {
+    ) -> Result<(Channel, AgentId, Testimony), UplinkError> {
         let files = collector.clone();
         let loaded = spawn_blocking(move || Credentials::load(&files)).await;
-        let credentials = loaded.map_err(|_| UplinkError::OutboxClosed)??;
+        let credentials = loaded.ok().ok_or(UplinkError::OutboxClosed)??;
         let (identity, now) = (credentials.identity, self.clock.wall());
         if now >= identity.not_after {
             return Err(UplinkError::Expired(identity.not_after));
@@ -213,6 +215,7 @@ impl Uplink {
         let stream =
             self.net.connect_tls(address, &collector.server_name, credentials.tls, within).await?;
         // TLS is ours, so tonic is told of none; and it may connect once, with what is connected.
+        let (stream, testimony) = Witness::new(stream);
         let mut once = Some(TokioIo::new(stream));
         let connector = tower::service_fn(move |_| {
             let stream = once.take();
@@ -223,12 +226,12 @@ impl Uplink {
             .keep_alive_timeout(KEEPALIVE)
             .keep_alive_while_idle(true)
             .user_agent(session::SOFTWARE)
-            .and_then(|endpoint| Ok(endpoint.origin(authority(&collector.server_name))))
+            .map(|endpoint| endpoint.origin(authority(&collector.server_name)))
             .map_err(|error| UplinkError::of_transport(&error))?
             .connect_with_connector(connector)
             .await
             .map_err(|error| UplinkError::of_transport(&error))?;
-        Ok((channel, identity.agent))
+        Ok((channel, identity.agent, testimony))
     }
 
     /// Warns once of each reason, and again when it has stayed for long.
@@ -257,4 +260,4 @@ fn authority(server_name: &str) -> tonic::transport::Uri {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

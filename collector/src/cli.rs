@@ -14,7 +14,7 @@ mod checks;
 mod observations;
 mod status;
 
-pub(crate) mod client;
+pub mod client;
 mod figures;
 mod terminal;
 

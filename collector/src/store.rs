@@ -79,6 +79,9 @@ pub enum Error {
     /// The store of rows panicked or failed in a commit before this.
     #[error("the rows are in an unknown state; the views have to be opened again")]
     Unknown,
+    /// Something else has the rows open.
+    #[error("the views are open in another process; stop it, or give this one another data folder")]
+    Busy,
     /// A sealed file does not say what was written to it.
     #[error("the sealed {} {} are damaged: {why}; they have to be rebuilt", period.resolution.folder(), period.label())]
     Damaged {

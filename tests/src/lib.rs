@@ -3,6 +3,8 @@
 //!
 //! Nothing here is shipped. Everything that is started here ends when its handle is dropped.
 
+pub mod demo;
+
 pub mod lab;
 
 pub mod hostile;

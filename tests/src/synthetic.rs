@@ -36,7 +36,8 @@ impl Kind for Synthetic {
 
     fn configure(&self, section: &mut Section<'_>, _: &Surroundings) -> Option<Arc<dyn Probe>> {
         let takes = section.duration("takes", DEFAULT_TAKES);
-        section.is_clean().then(|| Arc::new(MadeUp { takes }) as Arc<dyn Probe>)
+        let probe: Arc<dyn Probe> = Arc::new(MadeUp { takes });
+        section.is_clean().then_some(probe)
     }
 }
 

@@ -31,6 +31,9 @@ pub(super) enum Request {
     Follow { from: u64, reply: oneshot::Sender<Follower> },
 }
 
+/// An answer that is ready to be sent.
+type Reply = Box<dyn FnOnce() + Send>;
+
 /// Writes the outbox for as long as it runs.
 pub struct Keeper {
     books: Books,
@@ -69,17 +72,22 @@ impl Keeper {
                 _ = timeout(TICK, queue.recv_many(&mut group, GROUP)) => {}
             }
             let is_over = queue.is_closed() && group.is_empty() && queue.is_empty();
-            books = spawn_blocking(move || {
-                books.serve(group, is_over);
-                books
-            })
-            .await?;
+            let served = spawn_blocking(move || {
+                let replies = books.serve(group, is_over);
+                (books, replies)
+            });
+            let replies;
+            (books, replies) = served.await?;
             said.send_if_modified(|progress| {
                 let now = books.progress();
                 let is_new = *progress != now;
                 *progress = now;
                 is_new
             });
+            // Last: whoever is answered finds the progress that the answer speaks of.
+            for reply in replies {
+                reply();
+            }
             if is_over {
                 return Ok(());
             }
@@ -89,11 +97,11 @@ impl Keeper {
 
 impl Books {
     /// Carries out a group of requests with one flush of each journal.
-    fn serve(&mut self, group: Vec<Request>, is_over: bool) {
+    fn serve(&mut self, group: Vec<Request>, is_over: bool) -> Vec<Reply> {
         let is_idle = group.is_empty();
+        let mut replies = Vec::with_capacity(group.len());
         let (mut intents, mut begins) = (Vec::new(), Vec::new());
-        let (mut entries, mut finished, mut told) = (Vec::new(), Vec::new(), Vec::new());
-        let mut later = Vec::new();
+        let (mut entries, mut later) = (Vec::new(), Vec::new());
         for request in group {
             match request {
                 Request::Begin { intent, reply } => {
@@ -102,30 +110,22 @@ impl Books {
                 }
                 Request::Finish { observation, reply } => {
                     entries.push(Entry::new(&observation));
-                    finished.push(reply);
+                    replies.push(answer(reply, ()));
                 }
                 Request::Amend { amendment, reply } => {
                     let entry = self.amendment(*amendment);
                     // Twice in one group is twice as well.
                     let entry = entry
                         .filter(|new| !entries.iter().any(|other: &Entry| other.told == new.told));
-                    told.push((reply, entry.is_some()));
+                    replies.push(answer(reply, entry.is_some()));
                     entries.extend(entry);
                 }
                 other => later.push(other),
             }
         }
         self.spool(entries);
-        for reply in finished {
-            let _runner_left: Result<(), ()> = reply.send(());
-        }
-        for (reply, was_news) in told {
-            let _runner_left: Result<(), bool> = reply.send(was_news);
-        }
-        self.begin(&intents, begins);
-        for request in later {
-            self.answer(request);
-        }
+        self.begin(&intents, begins, &mut replies);
+        replies.extend(later.into_iter().filter_map(|request| self.carry_out(request)));
         self.trim_spool();
         if self.wants_ledger() && (is_idle || is_over || self.marks.len() > MANY_MARKS) {
             if let Err(error) = self.write_ledger(&[]) {
@@ -133,12 +133,14 @@ impl Books {
             }
             self.folder.keep_reserve();
         }
+        replies
     }
 
     fn begin(
         &mut self,
         intents: &[Intent],
-        replies: Vec<oneshot::Sender<Result<RunId, NotBegun>>>,
+        begins: Vec<oneshot::Sender<Result<RunId, NotBegun>>>,
+        replies: &mut Vec<Reply>,
     ) {
         if intents.is_empty() {
             return;
@@ -146,35 +148,38 @@ impl Books {
         let epoch = self.state.epoch();
         match self.write_ledger(intents) {
             Ok(numbers) => {
-                for (intent, reply) in numbers.into_iter().zip(replies) {
-                    let _runner_left: Result<(), _> = reply.send(Ok(RunId { epoch, intent }));
+                for (intent, reply) in numbers.into_iter().zip(begins) {
+                    replies.push(answer(reply, Ok(RunId { epoch, intent })));
                 }
             }
             Err(error) => {
                 let said = in_full(&error);
-                for (intent, reply) in intents.iter().zip(replies) {
+                for (intent, reply) in intents.iter().zip(begins) {
                     self.hold_void(intent, &error);
-                    let _runner_left: Result<(), _> = reply.send(Err(NotBegun::Disk(said.clone())));
+                    replies.push(answer(reply, Err(NotBegun::Disk(said.clone()))));
                 }
             }
         }
     }
 
-    fn answer(&mut self, request: Request) {
+    fn carry_out(&mut self, request: Request) -> Option<Reply> {
         match request {
             Request::Acknowledge { through } => self.acknowledge(through),
             Request::Reject { ranges } => self.reject(&ranges),
-            Request::Dispute { epoch, reply } => {
-                let _uplink_left: Result<(), bool> = reply.send(self.dispute(epoch));
-            }
+            Request::Dispute { epoch, reply } => return Some(answer(reply, self.dispute(epoch))),
             Request::Damaged { range, reply } => {
-                let given_up = self.give_up(range, TombstoneReason::Damaged);
-                let _uplink_left: Result<(), bool> = reply.send(given_up);
+                return Some(answer(reply, self.give_up(range, TombstoneReason::Damaged)));
             }
-            Request::Follow { from, reply } => {
-                let _uplink_left: Result<(), Follower> = reply.send(self.follow(from));
-            }
+            Request::Follow { from, reply } => return Some(answer(reply, self.follow(from))),
             Request::Begin { .. } | Request::Finish { .. } | Request::Amend { .. } => {}
         }
+        None
     }
+}
+
+/// Who asked may have gone meanwhile, and that is well.
+fn answer<T: Send + 'static>(reply: oneshot::Sender<T>, said: T) -> Reply {
+    Box::new(move || {
+        let _gone: Result<(), T> = reply.send(said);
+    })
 }

@@ -1,4 +1,6 @@
-//! The outbox over crashes, full disks, damage and random histories.
+//! The outbox over crashes, damage and random histories.
+
+mod full;
 
 use std::collections::{BTreeMap, BTreeSet};
 

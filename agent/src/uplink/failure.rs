@@ -4,7 +4,6 @@ use std::error::Error;
 use std::time::Duration;
 
 use mailsonde_proto::{AgentId, WallTime};
-use rustls::AlertDescription;
 use tonic::{Code, Status};
 
 use super::credentials::CredentialsError;
@@ -88,7 +87,7 @@ impl UplinkError {
     /// What a status means.
     pub(super) fn of_status(status: &Status) -> Self {
         if let Some(alert) = alert_in(status) {
-            return Self::CertificateRefused(format!("{alert:?}"));
+            return Self::CertificateRefused(alert);
         }
         let words = words(status.message());
         match status.code() {
@@ -104,31 +103,42 @@ impl UplinkError {
         }
     }
 
+    /// With what is known of how the connection broke, where that says more.
+    pub(super) fn with(self, testimony: Option<&String>) -> Self {
+        match (self, testimony) {
+            (Self::Ended(_), Some(said)) => match alert_named(said) {
+                Some(alert) => Self::CertificateRefused(alert),
+                None => Self::Ended(words(said)),
+            },
+            (error, _) => error,
+        }
+    }
+
     /// What an error of the HTTP/2 layer means.
     pub(super) fn of_transport(error: &tonic::transport::Error) -> Self {
         match alert_in(error) {
-            Some(alert) => Self::CertificateRefused(format!("{alert:?}")),
+            Some(alert) => Self::CertificateRefused(alert),
             None => Self::NotACollector(innermost(error)),
         }
     }
 }
 
 /// In TLS 1.3 a server's refusal of our certificate comes when the handshake is over for us: it stands
-/// deep in the error of whatever is read first.
-fn alert_in(error: &(dyn Error + 'static)) -> Option<AlertDescription> {
+/// deep in the error of whatever is read first, and HTTP/2 keeps of it no more than its words.
+fn alert_in(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(rustls::Error::AlertReceived(alert)) = error.downcast_ref() {
-            return Some(*alert);
+        if let Some(alert) = alert_named(&error.to_string()) {
+            return Some(alert);
         }
-        // An io::Error hides what it wraps from `source` when that is all it says.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
+        next = error.source();
     }
     None
+}
+
+fn alert_named(said: &str) -> Option<String> {
+    let (_, alert) = said.split_once("received fatal alert: ")?;
+    Some(alert.chars().take_while(char::is_ascii_alphanumeric).take(64).collect())
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
@@ -174,7 +184,7 @@ mod tests {
 
     #[test]
     fn an_alert_is_found_however_deep_it_lies() {
-        let alert = rustls::Error::AlertReceived(AlertDescription::UnknownCA);
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
         let wrapped = std::io::Error::other(std::io::Error::other(alert));
         let status = Status::from_error(Box::new(wrapped));
         let said = UplinkError::of_status(&status).to_string();

@@ -168,7 +168,7 @@ impl<'u> Session<'u> {
                 }
                 _ = beats.tick() => self.heartbeat(&said, &progress),
                 changed = self.progress.changed() => {
-                    changed.map_err(|_| UplinkError::OutboxClosed)?;
+                    changed.ok().ok_or(UplinkError::OutboxClosed)?;
                 }
                 Ok(()) = self.uplink.announced.changed() => {
                     if self.uplink.announced.borrow().collector != self.collector {

@@ -1,6 +1,7 @@
 //! The uplink against a double of the collector, honest and otherwise, over mutual TLS on loopback.
 
-mod double;
+pub(crate) mod authority;
+pub(crate) mod double;
 
 use std::path::Path;
 
@@ -10,9 +11,10 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::outbox::{Intent, Limits};
-use double::{Authority, Double, Manners};
+use authority::Authority;
+use double::{Double, Manners};
 
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 struct Agent {
     outbox: Outbox,
@@ -225,7 +227,7 @@ async fn a_throttle_is_kept_to_and_then_over() {
     double.until("hello", |seen| seen.hellos.len() == 1).await;
     let clock = Clock::system();
     let begun = clock.monotonic();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_millis(100)).await;
     agent.observe(5).await;
     agent.until("all five", |p| p.settled == 5).await;
     assert!(clock.monotonic() - begun > Duration::from_millis(500));
@@ -256,9 +258,9 @@ async fn each_failure_has_its_own_words() {
     let good = double.config().clone();
     let refusing = Double::start(Manners { refuse: true, ..Manners::default() }).await;
     let elsewhere = Double::start(Manners { other_agent: true, ..Manners::default() }).await;
-    let closed = Double::start(Manners::default()).await;
+    let mut closed = Double::start(Manners::default()).await;
     let closed_config = closed.config().clone();
-    drop(closed);
+    closed.cut().await;
     let check = |collector: CollectorConfig, expected: &'static str| async move {
         let clock = Clock::system();
         let folder = tempfile::tempdir().unwrap();

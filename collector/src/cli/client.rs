@@ -23,21 +23,21 @@ const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
 /// Nobody listens on the socket.
 #[derive(Debug, thiserror::Error)]
 #[error("the collector is not running: start it with `mailsonde-collector --data {0} serve`")]
-pub(crate) struct NotRunning(String);
+pub struct NotRunning(String);
 
 /// An answer: as it came, and as it was understood.
-pub(crate) struct Answer<T> {
+pub struct Answer<T> {
     /// JSON.
-    pub(crate) raw: String,
+    pub raw: String,
     /// What it says.
-    pub(crate) value: T,
+    pub value: T,
 }
 
 /// Asks a question.
 ///
 /// # Errors
 /// [`NotRunning`] when nobody listens; the collector's own words when it refuses.
-pub(crate) async fn ask<T: DeserializeOwned>(
+pub async fn ask<T: DeserializeOwned>(
     folder: &Folder,
     path: &str,
 ) -> anyhow::Result<Answer<T>> {
@@ -48,7 +48,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(
 ///
 /// # Errors
 /// As [`ask`].
-pub(crate) async fn send<T: DeserializeOwned>(
+pub async fn send<T: DeserializeOwned>(
     folder: &Folder,
     path: &str,
     body: &impl Serialize,

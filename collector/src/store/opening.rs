@@ -10,7 +10,7 @@ use super::files::{failed, make_folder, set_aside, sync_folder};
 use super::recovery::What;
 use super::redo::{self, Redo};
 use super::row::Table;
-use super::rows::Rows;
+use super::rows::{Rows, Trouble};
 use super::shelf::Shelf;
 use super::steps::Steps;
 use super::views::{Opened, Views, aside_path, redo_path, rows_path, sealed_path, snapshots_path};
@@ -72,7 +72,8 @@ fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Opened, Found),
         || redo_path(folder).exists();
     let (rows, head) = match existing(folder, ledger, is_used) {
         Ok(found) => found,
-        Err(why) => anew(folder, ledger, why, &mut recovered)?,
+        Err(Trouble::Damage(why)) => anew(folder, ledger, why, &mut recovered)?,
+        Err(Trouble::Error(error)) => return Err(error),
     };
     let opened = Opened { rows, head, shelf, unfinished: false };
     let lost = lost(&opened, now)?;
@@ -85,26 +86,34 @@ fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Opened, Found),
     Ok((opened, Found { recovered, lost }))
 }
 
-/// The rows as they are, after the last commit was written again; or in words why not.
-fn existing(folder: &Path, ledger: Ledger, is_used: bool) -> Result<(Rows, Head), String> {
+/// The rows as they are, after the last commit was written again.
+fn existing(folder: &Path, ledger: Ledger, is_used: bool) -> Result<(Rows, Head), Trouble> {
     let rows = Rows::open(&rows_path(folder))?;
-    let said = |error: Error| error.to_string();
-    match redo::load(&redo_path(folder)).map_err(said)? {
-        Redo::Changes(changes) => rows.apply(&changes, &Steps::default()).map_err(said)?,
+    match redo::load(&redo_path(folder))? {
+        Redo::Changes(changes) => rows.apply(&changes, &Steps::default()).map_err(unreadable)?,
         Redo::Damaged | Redo::Missing => {} // the sum tells whether the rows are whole without it
     }
-    let head = match rows.head().map_err(said)? {
+    let damage = |why: &str| Err(Trouble::Damage(why.into()));
+    let head = match rows.head().map_err(unreadable)? {
         Some(head) => head,
-        None if is_used => return Err("the rows are empty".into()),
+        None if is_used => return damage("the rows are empty"),
         None => Head::default(),
     };
-    if !rows.agree_with(&head).map_err(said)? {
-        return Err("the rows are not those that were written".into());
+    if !rows.agree_with(&head).map_err(unreadable)? {
+        return damage("the rows are not those that were written");
     }
     if is_behind(ledger, &head) {
-        return Err("they hold more than the journals do".into());
+        return damage("they hold more than the journals do");
     }
     Ok((rows, head))
+}
+
+/// What sled says of rows that it opened is damage; what the system says is not.
+fn unreadable(error: Error) -> Trouble {
+    match error {
+        Error::Rows(_) | Error::Unknown => Trouble::Damage(error.to_string()),
+        other => Trouble::Error(other),
+    }
 }
 
 fn is_behind(ledger: Ledger, head: &Head) -> bool {
@@ -130,9 +139,10 @@ fn anew(
                 fs::rename(&building, &place).map_err(failed("rename", &building))?;
                 sync_folder(folder)?;
                 recovered.push(Recovery { what: What::RowsFromSnapshot { next: head.next }, why });
-                return Ok((reopened(&place)?, head));
+                return Ok((made(&place)?, head));
             }
-            Err(why) => {
+            Err(Trouble::Error(error)) => return Err(error),
+            Err(Trouble::Damage(why)) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 recovered.push(Recovery { what: What::FileSetAside(name), why });
                 set_aside(path, &aside)?;
@@ -140,29 +150,34 @@ fn anew(
         }
     }
     recovered.push(Recovery { what: What::RowsAnew, why });
-    Ok((reopened(&place)?, Head::default()))
+    Ok((made(&place)?, Head::default()))
 }
 
-fn from_snapshot(path: &Path, building: &Path, ledger: Ledger) -> Result<Head, String> {
+/// Makes rows from a snapshot.
+fn from_snapshot(path: &Path, building: &Path, ledger: Ledger) -> Result<Head, Trouble> {
     if building.exists() {
-        fs::remove_dir_all(building).map_err(|error| error.to_string())?;
+        fs::remove_dir_all(building).map_err(failed("remove", building))?;
     }
     let rows = Rows::open(building)?;
     let steps = Steps::default();
     let head = snapshot::load(path, |changes| rows.apply(&changes, &steps))?;
+    let damage = |why: &str| Err(Trouble::Damage(why.into()));
     if is_behind(ledger, &head) {
-        return Err("it holds more than the journals do".into());
+        return damage("it holds more than the journals do");
     }
     if ledger.first > head.next {
-        return Err("the journal no longer has what came after it".into());
+        return damage("the journal no longer has what came after it");
     }
     Ok(head)
 }
 
-fn reopened(place: &Path) -> Result<Rows, Error> {
-    Rows::open(place).map_err(|why| {
-        tracing::error!(why, "the rows cannot be made anew; look at the disk");
-        Error::Unknown
+fn made(place: &Path) -> Result<Rows, Error> {
+    Rows::open(place).map_err(|trouble| match trouble {
+        Trouble::Error(error) => error,
+        Trouble::Damage(why) => {
+            tracing::error!(why, "new rows cannot be opened; look at the disk");
+            Error::Unknown
+        }
     })
 }
 

@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use prost::Message;
 
@@ -23,6 +24,25 @@ const BATCH: usize = 500;
 /// sled's own cache. The rows of a thousand series take about as much.
 const CACHE_BYTES: u64 = 48 << 20;
 
+/// How often it is tried to open rows that something else holds, and how long to wait in between.
+const LOCK_TRIES: u32 = 150;
+const LOCK_WAIT: Duration = Duration::from_millis(20);
+
+/// Why rows cannot be used.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// They are damaged, in words: they have to be made anew.
+    Damage(String),
+    /// The machine says no: making them anew would not help.
+    Error(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
 /// The rows, opened.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -32,27 +52,22 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Opens or creates them; the error says in words what is wrong.
-    pub(super) fn open(folder: &Path) -> Result<Self, String> {
-        remove_unfinished_snapshots(folder).map_err(|error| error.to_string())?;
-        let path = folder.to_owned();
-        let open = move || {
-            sled::Config::default()
-                .path(path)
-                .cache_capacity(CACHE_BYTES)
-                .flush_every_ms(None)
-                .mode(sled::Mode::LowSpace)
-                .open()
+    /// Opens or creates them. Another process, or what is left of an opening before, may hold them for a
+    /// while.
+    pub(super) fn open(folder: &Path) -> Result<Self, Trouble> {
+        remove_unfinished_snapshots(folder)?;
+        let mut tries = 0;
+        let db = loop {
+            match open_guarded(folder) {
+                Err(Trouble::Error(Error::Busy)) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_WAIT);
+                }
+                opened => break opened?,
+            }
         };
-        // A panic ends that thread only, and joining tells of it.
-        let opening = std::thread::Builder::new().name("views-open".into()).spawn(open);
-        let joined = opening.map_err(|error| error.to_string())?.join();
-        let db = joined
-            .or(Err("opening them panicked".to_owned()))?
-            .map_err(|error| format!("they cannot be opened: {error}"))?;
-        let rows = Self { db: Some(db), file: folder.join("db") };
-        sync_folder(folder).map_err(|error| error.to_string())?;
-        Ok(rows)
+        sync_folder(folder)?;
+        Ok(Self { db: Some(db), file: folder.join("db") })
     }
 
     /// Gives them up, so that they can be opened again.
@@ -208,6 +223,44 @@ impl Rows {
             chunks.extend(self.db()?.get(chunk_key(row, chunk))?.map(|bytes| bytes.to_vec()));
         }
         Ok(chunks)
+    }
+}
+
+/// Opens sled on a thread of its own: a panic ends that thread only, and joining tells of it.
+fn open_guarded(folder: &Path) -> Result<sled::Db, Trouble> {
+    let path = folder.to_owned();
+    let open = move || {
+        sled::Config::default()
+            .path(path)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .mode(sled::Mode::LowSpace)
+            .open()
+    };
+    let opening = std::thread::Builder::new().name("views-open".into()).spawn(open);
+    let opened = opening.map_err(failed("open", folder))?.join();
+    let opened = opened.or(Err(Trouble::Damage("opening them panicked".into())))?;
+    opened.map_err(|error| trouble(error, folder))
+}
+
+fn trouble(error: sled::Error, folder: &Path) -> Trouble {
+    use std::io::ErrorKind::{
+        OutOfMemory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    match error {
+        // sled has no error of its own for this.
+        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
+            Error::Busy.into()
+        }
+        sled::Error::Io(error)
+            if matches!(
+                error.kind(),
+                OutOfMemory | PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+            ) =>
+        {
+            failed("open", folder)(error).into()
+        }
+        error => Trouble::Damage(format!("they cannot be opened: {error}")),
     }
 }
 

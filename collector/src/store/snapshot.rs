@@ -15,7 +15,7 @@ use prost::Message;
 use super::files::{failed, list, make_folder, prepare, write};
 use super::redo::Change;
 use super::row::{HEAD, taken};
-use super::rows::Rows;
+use super::rows::{Rows, Trouble};
 use super::steps::Steps;
 use super::{Error, Head};
 
@@ -69,17 +69,15 @@ pub(super) fn all(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if folder.is_dir() { list(folder) } else { Ok(Vec::new()) }
 }
 
-/// The head of a snapshot that can be read to its end; the error says in words what is wrong.
-///
-/// `each` gets the rows, in batches.
+/// The head of a snapshot that can be read to its end; `each` gets the rows, in batches.
 pub(super) fn load(
     path: &Path,
     mut each: impl FnMut(Vec<Change>) -> Result<(), Error>,
-) -> Result<Head, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+) -> Result<Head, Trouble> {
+    let file = File::open(path).map_err(failed("open", path))?;
     let mut file = BufReader::new(file);
     if read::<8>(&mut file)? != MAGIC {
-        return Err("it does not begin as it should".into());
+        return Err(damage("it does not begin as it should"));
     }
     let mut found = Head::default();
     loop {
@@ -90,19 +88,19 @@ pub(super) fn load(
         let mut rest = block.as_slice();
         let mut changes = Vec::new();
         while !rest.is_empty() {
-            let (key, value) = pair(&mut rest).ok_or("a row is cut short")?;
+            let (key, value) = pair(&mut rest).ok_or_else(|| damage("a row is cut short"))?;
             found.add(key, value);
             changes.push((key.to_vec(), Some(value.to_vec())));
         }
-        each(changes).map_err(|error| error.to_string())?;
+        each(changes)?;
     }
     let mut tail = Vec::new();
-    file.take(4_096).read_to_end(&mut tail).map_err(|error| error.to_string())?;
-    let head = head_of(&tail).ok_or("its head is damaged")?;
+    file.take(4_096).read_to_end(&mut tail).map_err(failed("read", path))?;
+    let head = head_of(&tail).ok_or_else(|| damage("its head is damaged"))?;
     if (head.sum, head.keys) != (found.sum, found.keys) {
-        return Err("it does not hold the rows that it says".into());
+        return Err(damage("it does not hold the rows that it says"));
     }
-    each(vec![(HEAD.to_vec(), Some(head.encode_to_vec()))]).map_err(|error| error.to_string())?;
+    each(vec![(HEAD.to_vec(), Some(head.encode_to_vec()))])?;
     Ok(head)
 }
 
@@ -124,19 +122,19 @@ fn write_block(file: &mut File, path: &Path, raw: &[u8]) -> Result<(), Error> {
     write(file, path, &packed)
 }
 
-fn read_block(file: &mut impl Read) -> Result<Vec<u8>, String> {
+fn read_block(file: &mut impl Read) -> Result<Vec<u8>, Trouble> {
     let raw_length = usize::try_from(u32::from_le_bytes(read(file)?)).unwrap_or(usize::MAX);
     let length = usize::try_from(u32::from_le_bytes(read(file)?)).unwrap_or(usize::MAX);
     let checksum = u32::from_le_bytes(read(file)?);
     if raw_length.max(length) > BLOCK_MAX {
-        return Err("a block is larger than any can be".into());
+        return Err(damage("a block is larger than any can be"));
     }
     let mut packed = vec![0; length];
-    file.read_exact(&mut packed).map_err(|error| error.to_string())?;
+    file.read_exact(&mut packed).map_err(|error| damage(error.to_string()))?;
     if crc32c::crc32c(&packed) != checksum {
-        return Err("a block has a wrong checksum".into());
+        return Err(damage("a block has a wrong checksum"));
     }
-    zstd::bulk::decompress(&packed, raw_length).map_err(|error| error.to_string())
+    zstd::bulk::decompress(&packed, raw_length).map_err(|error| damage(error.to_string()))
 }
 
 fn pair<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -148,8 +146,12 @@ fn pair<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((key, value))
 }
 
-fn read<const N: usize>(file: &mut impl Read) -> Result<[u8; N], String> {
+fn read<const N: usize>(file: &mut impl Read) -> Result<[u8; N], Trouble> {
     let mut bytes = [0; N];
-    file.read_exact(&mut bytes).map_err(|error| error.to_string())?;
+    file.read_exact(&mut bytes).map_err(|error| damage(error.to_string()))?;
     Ok(bytes)
+}
+
+fn damage(why: impl Into<String>) -> Trouble {
+    Trouble::Damage(why.into())
 }

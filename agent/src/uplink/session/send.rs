@@ -72,7 +72,7 @@ impl Session<'_> {
             let read = reader.read(before, count, MOST_BYTES);
             (reader, read)
         });
-        let (reader, read) = read.await.map_err(|_| UplinkError::OutboxClosed)?;
+        let (reader, read) = read.await.ok().ok_or(UplinkError::OutboxClosed)?;
         match read {
             Ok(spooled) => {
                 self.reader = Some(reader);

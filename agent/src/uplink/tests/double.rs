@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,45 +17,43 @@ use mailsonde_proto::convert::{
 use mailsonde_proto::wire::uplink_server::{Uplink, UplinkServer};
 use mailsonde_proto::wire::{AgentMessage, CollectorMessage};
 use mailsonde_proto::{AgentId, Clock, Epoch};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::authority::Authority;
 use crate::config::{CollectorConfig, Endpoint};
 
 /// How the double behaves.
 #[derive(Clone, Default)]
-pub(super) struct Manners {
-    pub(super) refuse: bool,
-    pub(super) no_response: bool,
-    pub(super) no_welcome: bool,
-    pub(super) no_ack: bool,
-    pub(super) other_agent: bool,
-    pub(super) ack_beyond: u64,
-    pub(super) stored_through_at_first: u64,
-    pub(super) reject: Option<(RangeInclusive<u64>, RejectReason)>,
-    pub(super) throttle: Option<Duration>,
+pub(crate) struct Manners {
+    pub(crate) refuse: bool,
+    pub(crate) no_response: bool,
+    pub(crate) no_welcome: bool,
+    pub(crate) no_ack: bool,
+    pub(crate) other_agent: bool,
+    pub(crate) ack_beyond: u64,
+    pub(crate) stored_through_at_first: u64,
+    pub(crate) reject: Option<(RangeInclusive<u64>, RejectReason)>,
+    pub(crate) throttle: Option<Duration>,
 }
 
 /// What it was told.
 #[derive(Clone, Default)]
-pub(super) struct Seen {
-    pub(super) streams: usize,
-    pub(super) hellos: Vec<Hello>,
-    pub(super) observations: BTreeMap<(Epoch, u64), Bytes>,
-    pub(super) order: Vec<u64>,
+pub(crate) struct Seen {
+    pub(crate) streams: usize,
+    pub(crate) hellos: Vec<Hello>,
+    pub(crate) observations: BTreeMap<(Epoch, u64), Bytes>,
+    pub(crate) order: Vec<u64>,
 }
 
-pub(super) struct Double {
+pub(crate) struct Double {
     authority: Authority,
     agent: AgentId,
     manners: Manners,
@@ -67,7 +64,7 @@ pub(super) struct Double {
 }
 
 impl Double {
-    pub(super) async fn start(manners: Manners) -> Self {
+    pub(crate) async fn start(manners: Manners) -> Self {
         let (authority, agent) = (Authority::new(), AgentId::random());
         let (certificate, key) = authority.agent_files(agent, 30);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -118,40 +115,40 @@ impl Double {
         *self.runtime.lock().unwrap() = Some(runtime);
     }
 
-    pub(super) fn config(&self) -> &CollectorConfig {
+    pub(crate) fn config(&self) -> &CollectorConfig {
         &self.config
     }
 
-    pub(super) fn authority(&self) -> &Authority {
+    pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    pub(super) fn agent(&self) -> AgentId {
+    pub(crate) fn agent(&self) -> AgentId {
         self.agent
     }
 
-    pub(super) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.seen.borrow().clone()
     }
 
     /// In the order in which they came first.
-    pub(super) fn sequences(&self) -> Vec<u64> {
+    pub(crate) fn sequences(&self) -> Vec<u64> {
         self.seen.borrow().order.clone()
     }
 
-    pub(super) async fn until(&self, what: &str, is_so: impl Fn(&Seen) -> bool) {
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Seen) -> bool) {
         let mut seen = self.seen.subscribe();
         let waited = timeout(super::SOON, seen.wait_for(|seen| is_so(seen))).await;
         assert!(waited.is_ok(), "not in time: {what}");
     }
 
-    pub(super) async fn cut(&mut self) {
+    pub(crate) async fn cut(&mut self) {
         if let Some(runtime) = self.runtime.lock().unwrap().take() {
             runtime.shutdown_background();
         }
     }
 
-    pub(super) async fn come_back(&mut self) {
+    pub(crate) async fn come_back(&mut self) {
         for _ in 0..200 {
             match std::net::TcpListener::bind(self.address) {
                 Ok(listener) => return self.serve(listener),
@@ -292,78 +289,6 @@ impl Service {
             answers.push(FromCollector::Ack(Ack { through }));
         }
         answers
-    }
-}
-
-/// A certificate authority in a folder.
-pub(super) struct Authority {
-    folder: tempfile::TempDir,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    pub(super) fn new() -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        // Two authorities of one name would be told apart by their signature only.
-        let name = AgentId::random().to_string();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
-        Self { folder, issuer: rcgen::Issuer::new(params, key) }
-    }
-
-    pub(super) fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    /// Certificate and key of an agent; the certificate is over in so many days.
-    pub(super) fn agent_files(&self, agent: AgentId, days: i64) -> (PathBuf, PathBuf) {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        let uri = rcgen::SanType::URI(agent.uri().try_into().unwrap());
-        params.subject_alt_names.push(uri);
-        let day = Duration::from_secs(86_400);
-        #[allow(clippy::disallowed_methods, reason = "certificates are of the machine's own time")]
-        let now = std::time::SystemTime::now();
-        params.not_before = (now - 40 * day).into();
-        params.not_after = if days < 0 { (now - day).into() } else { (now + 30 * day).into() };
-        self.write(&params, &format!("agent{days}"))
-    }
-
-    fn write(&self, params: &rcgen::CertificateParams, name: &str) -> (PathBuf, PathBuf) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let at = |end: &str| self.folder.path().join(format!("{name}.{end}.pem"));
-        std::fs::write(at("cert"), certificate.pem()).unwrap();
-        std::fs::write(at("key"), key.serialize_pem()).unwrap();
-        (at("cert"), at("key"))
-    }
-
-    fn acceptor(&self) -> TlsAcceptor {
-        let params = rcgen::CertificateParams::new(vec!["collector.test".into()]).unwrap();
-        let (certificate, key) = self.write(&params, "server");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(self.ca_file()).unwrap()).unwrap();
-        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
-            Arc::new(roots),
-            Arc::clone(&provider),
-        )
-        .build()
-        .unwrap();
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(
-                vec![CertificateDer::from_pem_file(certificate).unwrap()],
-                PrivateKeyDer::from_pem_file(key).unwrap(),
-            )
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        TlsAcceptor::from(Arc::new(config))
     }
 }
 

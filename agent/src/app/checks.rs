@@ -1,0 +1,112 @@
+//! The checks as they are configured now: their schedule, their probes, and the mailboxes they share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use mailsonde_proto::Clock;
+use tracing::debug;
+
+use crate::config::{AgentConfig, MailboxConfig};
+use crate::mail::mailbox::Mailbox;
+use crate::net::Net;
+use crate::probe::{Kinds, Surroundings};
+use crate::runner::Ready;
+use crate::schedule::Schedule;
+
+pub(super) struct Checks {
+    pub(super) schedule: Schedule,
+    pub(super) by_name: BTreeMap<String, Ready>,
+    surroundings: Surroundings,
+    mailboxes: BTreeMap<String, MailboxConfig>,
+    /// No longer configured; shut down when no run has them any more.
+    retired: Vec<Arc<Mailbox>>,
+}
+
+impl Checks {
+    pub(super) fn ready(config: &AgentConfig, kinds: &Kinds, clock: Clock) -> anyhow::Result<Self> {
+        let surroundings = config.surroundings(Net::new(), clock);
+        let by_name = probes(config, kinds, &surroundings)?;
+        let checks = config.checks.iter().map(|check| check.check.clone());
+        Ok(Self {
+            schedule: Schedule::new(checks, clock.wall()),
+            by_name,
+            surroundings,
+            mailboxes: config.mailboxes.clone(),
+            retired: Vec::new(),
+        })
+    }
+
+    /// Goes over to another configuration; runs under way go on with the old one.
+    pub(super) fn replace(
+        &mut self,
+        config: &AgentConfig,
+        kinds: &Kinds,
+        clock: Clock,
+    ) -> anyhow::Result<()> {
+        let mut surroundings = config.surroundings(Net::new(), clock);
+        for (name, mailbox) in &mut surroundings.mailboxes {
+            let before = self.mailboxes.get(name).zip(config.mailboxes.get(name));
+            // Two watchers on one mailbox would take each other's mail for strays.
+            if before.is_some_and(|(before, now)| is_same(before, now))
+                && let Some(kept) = self.surroundings.mailboxes.get(name)
+            {
+                *mailbox = Arc::clone(kept);
+            }
+        }
+        let by_name = probes(config, kinds, &surroundings)?;
+        let old = std::mem::replace(&mut self.surroundings, surroundings);
+        let is_kept = |mailbox: &Arc<Mailbox>| {
+            self.surroundings.mailboxes.values().any(|kept| Arc::ptr_eq(kept, mailbox))
+        };
+        self.retired.extend(old.mailboxes.into_values().filter(|mailbox| !is_kept(mailbox)));
+        self.by_name = by_name;
+        self.mailboxes = config.mailboxes.clone();
+        let checks = config.checks.iter().map(|check| check.check.clone());
+        self.schedule.replace_checks(checks, clock.wall());
+        Ok(())
+    }
+
+    /// Drops retired mailboxes that no run uses: their watchers end with them.
+    pub(super) fn let_go(&mut self) {
+        let before = self.retired.len();
+        self.retired.retain(|mailbox| Arc::strong_count(mailbox) > 1);
+        if self.retired.len() < before {
+            debug!(
+                left = self.retired.len(),
+                "agent: mailboxes of the old configuration were let go"
+            );
+        }
+    }
+
+    /// Shuts every mailbox down, all at once.
+    pub(super) async fn shut_down(&self) {
+        let all = self.surroundings.mailboxes.values().chain(&self.retired);
+        futures_util::future::join_all(all.map(|mailbox| mailbox.shutdown())).await;
+    }
+}
+
+fn probes(
+    config: &AgentConfig,
+    kinds: &Kinds,
+    surroundings: &Surroundings,
+) -> anyhow::Result<BTreeMap<String, Ready>> {
+    let ready = config.checks.iter().map(|check| {
+        let probe = check.probe(kinds, surroundings);
+        let probe = probe.with_context(|| format!("check \"{}\"", check.check.name))?;
+        Ok((check.check.name.clone(), Ready { check: check.check.clone(), probe }))
+    });
+    ready.collect()
+}
+
+/// Whether a mailbox can be kept over a reload, with its connections and the runs that wait on it.
+fn is_same(before: &MailboxConfig, now: &MailboxConfig) -> bool {
+    before.canonical == now.canonical
+        && format!("{:?}", before.settings) == format!("{:?}", now.settings)
+        && password(before) == password(now)
+}
+
+fn password(mailbox: &MailboxConfig) -> [Option<&crate::secret::Secret>; 2] {
+    [&mailbox.settings.smtp, &mailbox.settings.imap]
+        .map(|server| server.login.as_ref().map(|login| &login.password))
+}

@@ -1,0 +1,75 @@
+use super::*;
+
+#[test]
+fn commits_and_seals_at_any_time_change_nothing() {
+    let journal = Journal::of_four_hours();
+    let expected = journal.expected();
+    for step in [7, 100, 333] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut rollups, _) = journal.open(folder.path());
+        let mut period_count = 0;
+        while rollups.cursors().next < journal.len() {
+            let until = (rollups.cursors().next + step).min(journal.len());
+            journal.fold(&mut rollups, until).unwrap();
+            if until % 2 == 0 {
+                // Everything, not only what is due.
+                for (period, _) in rollups.views.open_periods().unwrap() {
+                    rollups.seal(period, journal.now(until)).unwrap();
+                    period_count += 1;
+                }
+            }
+        }
+        assert!(period_count > 4);
+        assert_same(&dump(&rollups), &expected, &format!("steps of {step}"));
+        drop(rollups);
+        let (rollups, recovered) = journal.open(folder.path());
+        assert_eq!(recovered, []);
+        assert_same(&dump(&rollups), &expected, &format!("steps of {step}, opened again"));
+    }
+}
+
+#[test]
+fn a_crash_at_any_step_changes_nothing() {
+    let journal = Journal::of_four_hours();
+    let expected = journal.expected();
+    for steps in (0..).step_by(5) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut rollups, _) = journal.open(folder.path());
+        rollups.views.stop_after(steps);
+        let ended = journal.run(&mut rollups, 120);
+        // The folder as it is in this moment: what was not written to the files is lost.
+        let crashed = tempfile::tempdir().unwrap();
+        copy(folder.path(), crashed.path());
+        drop(rollups);
+        let (mut rollups, recovered) = journal.open(crashed.path());
+        let lost = recovered.iter().any(|each| matches!(each.what, What::SealedSetAside(_)));
+        assert!(!lost, "after {steps} steps: {recovered:?}");
+        journal.run(&mut rollups, 120).unwrap();
+        assert_same(&dump(&rollups), &expected, &format!("after {steps} steps"));
+        if ended.is_ok() {
+            assert!(steps > 100, "the script has too few steps to say anything");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_failed_commit_can_be_recovered_from_in_place() {
+    let journal = Journal::of_four_hours();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut rollups, _) = journal.open(folder.path());
+    let reader = rollups.reader();
+    for steps in 0..40 {
+        rollups.views.stop_after(steps);
+        if journal.run(&mut rollups, 20).is_ok() {
+            assert!(steps > 15, "the script has too few steps to say anything");
+            break;
+        }
+        rollups.views.stop_after(u32::MAX);
+        rollups.recover(journal.ledger(), journal.now(0)).unwrap();
+    }
+    rollups.views.stop_after(u32::MAX);
+    journal.run(&mut rollups, 50).unwrap();
+    assert_same(&dump(&rollups), &journal.expected(), "after many failures");
+    assert_eq!(reader.totals().unwrap().observed(), journal.len());
+}
