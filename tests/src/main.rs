@@ -1,6 +1,8 @@
 //! One binary that is each process of the tests and the demo: what it is stands first on its command
 //! line. `demo agent …` is `mailsonde-agent …` (with the kinds of the tests), `demo collector …` is
-//! `mailsonde-collector …`; anything else is the demo itself.
+//! `mailsonde-collector …`, `demo round-trips …` an agent for tests; anything else is the demo itself.
+
+mod round_trips;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
         Some("collector") => {
             let arguments = named("mailsonde-collector").chain(arguments.skip(1));
             mailsonde_collector::cli::main(arguments)
+        }
+        Some("round-trips") => {
+            round_trips::main(named("demo round-trips").chain(arguments.skip(1)))
         }
         _ => demo::main(&demo::Options::parse()),
     }

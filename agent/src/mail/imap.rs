@@ -82,8 +82,8 @@ pub struct Session {
     driver: Driver,
     capabilities: Vec<String>,
     facts: Vec<Fact>,
-    step: Duration,
     patience: Patience,
+    is_kept: bool,
 }
 
 impl Session {
@@ -107,9 +107,14 @@ impl Session {
             driver: Driver::new(entered.wire, dial.patience.clock),
             capabilities: entered.capabilities,
             facts,
-            step: dial.patience.step,
             patience: dial.patience,
+            is_kept: false,
         })
+    }
+
+    /// From now on it outlives the run that opened it: each step has a deadline of its own.
+    pub fn keep(&mut self) {
+        self.is_kept = true;
     }
 
     /// What was learnt on the way.
@@ -155,7 +160,7 @@ impl Session {
         let mailbox = Folder::try_from(folder.to_owned());
         let mailbox = mailbox.ok().ok_or_else(|| not_a_name("folder"))?;
         let body = CommandBody::Select { mailbox };
-        let answer = self.command(name::SELECT, body, &format!("selection of {folder}")).await?;
+        let answer = self.command(body, &format!("selection of {folder}")).await?;
         let mut selected = Selected { uid_validity: 0, uid_next: 0 };
         for code in &answer.codes {
             match code {
@@ -175,7 +180,7 @@ impl Session {
     /// When the server refuses or does not answer.
     pub async fn junk_folder(&mut self) -> Result<Option<String>, Failure> {
         let body = CommandBody::list("", "*").ok().ok_or_else(|| not_a_name("pattern"))?;
-        let answer = self.command(name::SELECT, body, "list of folders").await?;
+        let answer = self.command(body, "list of folders").await?;
         let mut by_name = None;
         for data in answer.data {
             let Data::List { items, mailbox: Folder::Other(folder), .. } = data else { continue };
@@ -204,7 +209,7 @@ impl Session {
     /// # Errors
     /// When the server does not answer.
     pub async fn noop(&mut self) -> Result<(), Failure> {
-        self.command(name::WATCH, CommandBody::Noop, "answer to NOOP").await.map(drop)
+        self.command(CommandBody::Noop, "answer to NOOP").await.map(drop)
     }
 
     /// Descriptions of the messages of `set`, such as `17:*`.
@@ -225,7 +230,7 @@ impl Session {
             },
         ];
         let body = fetch(set, items)?;
-        let answer = self.command(name::WATCH, body, "description of messages").await?;
+        let answer = self.command(body, "description of messages").await?;
         Ok(answer.data.into_iter().filter_map(found::described).collect())
     }
 
@@ -241,7 +246,7 @@ impl Session {
         ];
         let body = fetch(set, items)?;
         self.driver.accept_literals_of(most);
-        let answer = self.command(name::WATCH, body, "messages").await;
+        let answer = self.command(body, "messages").await;
         self.driver.accept_literals_of(guard::LONGEST_LITERAL);
         Ok(answer?.data.into_iter().filter_map(found::body).collect())
     }
@@ -257,7 +262,7 @@ impl Session {
         let store =
             CommandBody::store(sequence(&set)?, StoreType::Add, StoreResponse::Silent, flags, true);
         let store = store.ok().ok_or_else(|| not_a_name("set"))?;
-        self.command(name::WATCH, store, "removal of test messages").await?;
+        self.command(store, "removal of test messages").await?;
         let expunge = if self.has("UIDPLUS") {
             CommandBody::ExpungeUid { sequence_set: sequence(&set)? }
         } else {
@@ -267,7 +272,7 @@ impl Session {
             }
             CommandBody::Expunge
         };
-        self.command(name::WATCH, expunge, "removal of test messages").await.map(drop)
+        self.command(expunge, "removal of test messages").await.map(drop)
     }
 
     /// Waits in IDLE (RFC 2177) until something changes, `wake` is ready, or `most` is over. It is
@@ -286,7 +291,7 @@ impl Session {
 
     /// Takes leave.
     pub async fn logout(mut self) {
-        if self.command(name::WATCH, CommandBody::Logout, "farewell").await.is_err() {
+        if self.command(CommandBody::Logout, "farewell").await.is_err() {
             tracing::debug!("no farewell");
         }
     }
@@ -294,7 +299,7 @@ impl Session {
     async fn search(&mut self, key: SearchKey<'static>, what: &str) -> Result<Vec<u32>, Failure> {
         let body = CommandBody::search(None, Vec1::from(key), true);
         self.driver.accept_long_lines(true);
-        let answer = self.command(name::WATCH, body, what).await;
+        let answer = self.command(body, what).await;
         self.driver.accept_long_lines(false);
         let uids = answer?.data.into_iter().filter_map(|data| match data {
             Data::Search(uids) => Some(uids),
@@ -303,19 +308,16 @@ impl Session {
         Ok(uids.flatten().map(NonZeroU32::get).collect())
     }
 
-    async fn command(
-        &mut self,
-        phase: &str,
-        body: CommandBody<'static>,
-        what: &str,
-    ) -> Result<Answer, Failure> {
+    async fn command(&mut self, body: CommandBody<'static>, what: &str) -> Result<Answer, Failure> {
+        let phase = if self.is_kept { name::WATCH } else { name::SELECT };
         let patience = self.patience();
         self.driver.command(patience, phase, body, what).await
     }
 
-    /// A kept session outlives the run that opened it: each step has its own deadline.
     fn patience(&self) -> Patience {
-        Patience { deadline: self.patience.clock.monotonic() + self.step, ..self.patience }
+        let Patience { clock, step, .. } = self.patience;
+        let deadline = if self.is_kept { clock.monotonic() + step } else { self.patience.deadline };
+        Patience { deadline, ..self.patience }
     }
 }
 

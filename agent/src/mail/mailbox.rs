@@ -118,15 +118,17 @@ impl Mailbox {
     pub async fn watch(&self, order: Order) -> Result<Watch, Refusal> {
         let deadline = order.deadline;
         let run = order.token.run;
-        let (mut inbox, mut junk) = self.watchers().await;
+        // Before the watchers start: an attempt that began earlier is not looked at.
         let registered = self.board.open(order);
         let mut watch = Watch {
             board: Arc::clone(&self.board),
             run,
             laps: Vec::new(),
             facts: Vec::new(),
-            inbox: inbox.clone(),
+            inbox: tokio::sync::watch::channel(FolderState::Starting).1,
         };
+        let (mut inbox, mut junk) = self.watchers().await;
+        watch.inbox = inbox.clone();
         let seen = async {
             tokio::join!(
                 until_watched(&mut inbox, registered),

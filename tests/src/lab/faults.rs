@@ -1,7 +1,11 @@
 //! What tests do to the servers of a lab while it runs.
 
+use std::time::Duration;
+
 use super::server::{Running, Server};
-use super::{Host, Lab, LabError, layout, output_of};
+use super::{Host, Lab, LabError, layout, output_of, within};
+
+const QUEUED_WITHIN: Duration = Duration::from_secs(10);
 
 impl Lab {
     /// Stops all processes of a server (SIGSTOP): the kernel still accepts connections for it, and
@@ -57,13 +61,20 @@ impl Lab {
         self.set_link(branch, "up")
     }
 
-    /// Releases the mail that Postfix holds for `hold@good.test` and its like: now it is delivered.
+    /// Releases a message that Postfix holds for `hold@good.test` and its like: now it is delivered.
     ///
     /// # Errors
-    /// Postfix is not running.
-    pub fn release_held_mail(&self) -> Result<(), LabError> {
+    /// Postfix has not queued it, or is not running.
+    pub fn release_held(&self, message_id: &str) -> Result<(), LabError> {
+        let what = || format!("queueing of {message_id}");
+        let mut id = None;
+        within(QUEUED_WITHIN, || {
+            id = self.mail_log().queue_id(message_id);
+            id.is_some()
+        });
+        let id = id.ok_or_else(|| LabError::TooLate { what: what(), within: QUEUED_WITHIN })?;
         let mut command = self.supervisor.server_command("mail");
-        command.args(["postsuper", "-c"]).arg(self.folder.join("postfix")).args(["-H", "ALL"]);
+        command.args(["postsuper", "-c"]).arg(self.folder.join("postfix")).args(["-H", &id]);
         output_of(&mut command).map(drop)
     }
 

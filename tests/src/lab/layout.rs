@@ -8,7 +8,8 @@ use std::net::Ipv4Addr;
 use super::folder::Folder;
 use super::{Host, LabError};
 
-/// Postfix and Dovecot; `mail.good.test`, `mx1.good.test`.
+/// Postfix and Dovecot; `mail.good.test`, `mx1.good.test`. Besides the standard ports, submission with
+/// AUTH PLAIN only at 1587, and with LOGIN only at 2587.
 pub const MAIL: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 10);
 /// The authoritative DNS server; `ns1.lab.test`.
 pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 53);

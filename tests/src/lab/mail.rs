@@ -8,9 +8,9 @@ use super::users::{self, User};
 use super::{LabError, output_of};
 use crate::certificates::{Authority, Identity, Validity};
 
-/// The names that the good certificate is for.
-pub(super) const GOOD_NAMES: [&str; 4] =
-    ["mail.good.test", "mx1.good.test", "imap.good.test", "smtp.good.test"];
+/// The names that the good certificate is for; the last for proxies, which stand in for the servers.
+pub(super) const GOOD_NAMES: [&str; 5] =
+    ["mail.good.test", "mx1.good.test", "imap.good.test", "smtp.good.test", "spare.lab.test"];
 const BAD_NAMES: [&str; 2] = ["mail.badcert.test", "mx.badcert.test"];
 
 /// Writes the authority's certificate and those of all endpoints.

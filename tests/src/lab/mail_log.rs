@@ -71,6 +71,15 @@ impl MailLog {
         let wanted = format!("message-id=<{}>", bare(message_id));
         self.with(&wanted).find(|entry| entry.text.contains("cleanup")).map(|entry| entry.at)
     }
+
+    /// Postfix's queue id of the message.
+    pub fn queue_id(&self, message_id: &str) -> Option<String> {
+        let wanted = format!(": message-id=<{}>", bare(message_id));
+        let entry = self.with(&wanted).find(|entry| entry.text.contains("cleanup"))?;
+        // "mx1/submission/cleanup[81]: 4cXYZ: message-id=<…>"
+        let (before, _) = entry.text.split_once(&wanted)?;
+        Some(before.rsplit_once(' ')?.1.to_owned())
+    }
 }
 
 fn bare(message_id: &str) -> &str {

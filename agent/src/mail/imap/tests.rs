@@ -38,6 +38,7 @@ async fn described(answer: &'static str) -> Result<Vec<Described>, Failure> {
     let selected = session.select("INBOX").await?;
     assert_eq!(selected, Selected { uid_validity: 5, uid_next: 9 });
     assert!(session.has("IDLE") && !session.has_news());
+    session.keep();
     session.describe("9:*").await
 }
 

@@ -91,6 +91,7 @@ struct State {
 
 struct Open {
     token: Token,
+    deadline: Instant,
     registered: Instant,
     sent: Option<Instant>,
     accepted: Option<Instant>,
@@ -122,6 +123,7 @@ impl Board {
         let run = order.token.run;
         let open = Open {
             token: order.token,
+            deadline: order.deadline,
             registered,
             sent: None,
             accepted: None,
@@ -232,6 +234,11 @@ impl Board {
             }
         }
         wanted
+    }
+
+    /// When the last of the open runs ends.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.lock().open.values().map(|open| open.deadline).max()
     }
 
     /// A forged token was seen.

@@ -28,6 +28,10 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// From this share of one run on, polls become rare: 100 commands a round trip are the most.
 const THRIFTY_FROM: u64 = 80;
 const THRIFTY_GAP: Duration = Duration::from_secs(10);
+/// A connection with all its steps, when nobody waits for it.
+const LONGEST_CONNECTING: Duration = Duration::from_secs(30);
+/// Before its deadline a run learns why there is no connection.
+const TELLING: Duration = Duration::from_millis(100);
 
 /// What the runs want.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +94,19 @@ pub(super) fn next(
         return Next::Poll(looked + KEEPALIVE);
     }
     Next::Idle(LONGEST_IDLE)
+}
+
+/// How long a connection may take to come to be, when open runs end at `deadline` at the latest. They
+/// must still learn in which phase it failed; and they can go on without the junk folder, so that one
+/// leaves them most of their time.
+pub(super) fn connecting(place: Place, now: Instant, deadline: Option<Instant>) -> Duration {
+    let Some(deadline) = deadline else { return LONGEST_CONNECTING };
+    let left = deadline.saturating_duration_since(now);
+    let share = match place {
+        Place::Inbox => left.saturating_sub(TELLING),
+        Place::Junk => left / 3,
+    };
+    share.min(LONGEST_CONNECTING)
 }
 
 /// 4 ms and an eighth of what has passed; with several runs a fraction of it, for they share the cost.
@@ -155,6 +172,22 @@ mod tests {
             let junk = cost(Place::Junk, has_idle, timeout, rtt);
             assert!(inbox + junk <= 94, "{has_idle} {timeout_s} s: {inbox} + {junk}");
             assert!(inbox >= 30, "{inbox}");
+        }
+    }
+
+    #[test]
+    fn a_connection_fails_before_the_run_that_waits_for_it() {
+        let now = Clock::system().monotonic();
+        let in_3_s = Some(now + Duration::from_secs(3));
+        for (place, deadline, expected_ms) in [
+            (Place::Inbox, None, 30_000),
+            (Place::Inbox, in_3_s, 2_900),
+            (Place::Junk, in_3_s, 1_000),
+            (Place::Inbox, Some(now + Duration::from_secs(300)), 30_000),
+            (Place::Inbox, Some(now), 0),
+        ] {
+            let expected = Duration::from_millis(expected_ms);
+            assert_eq!(connecting(place, now, deadline), expected, "{place:?} {deadline:?}");
         }
     }
 

@@ -149,7 +149,8 @@ impl Watcher {
         watch: &mut Stopwatch,
         record: &mut Option<Record>,
     ) -> Result<Option<Connection>, Failure> {
-        let deadline = self.clock.monotonic() + STEP * 3;
+        let now = self.clock.monotonic();
+        let deadline = now + pace::connecting(self.place, now, self.board.deadline());
         let patience = Patience { clock: self.clock, step: STEP, deadline };
         let dial = imap::dial(&self.net, patience);
         let record = record.insert(dial.record(&self.settings.imap)).clone();
@@ -177,6 +178,7 @@ impl Watcher {
             spoken: 0,
         };
         self.catch_up(&mut connection, selected).await?;
+        connection.session.keep();
         self.known = Some(selected);
         watch.lap(imap::name::SELECT);
         connection.looked = self.clock.monotonic();

@@ -1,0 +1,211 @@
+//! `demo round-trips`: an agent without a collector that makes many round trips and tells each as a line
+//! of JSON, for the end-to-end tests.
+//!
+//! It uses the agent's library as `mailsonde-agent run` does: one process, kept mailboxes, one token key.
+//! Unlike it, key and epoch can be given, so that a test can be a second start, or a forger. The last
+//! line says what the process took in all.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Parser;
+use mailsonde_agent::config::AgentConfig;
+use mailsonde_agent::mail::token::TokenKey;
+use mailsonde_agent::net::Net;
+use mailsonde_agent::probe::{Amendment, Kinds, Probe, Run, Surroundings};
+use mailsonde_proto::{AgentId, Cause, Clock, Epoch, Fact, Fault, Phase, RunId, Verdict};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+const MOST_AMENDMENTS: usize = 64;
+
+#[derive(Debug, Parser)]
+#[command(about = "Makes round trips and tells each as a line of JSON")]
+struct Arguments {
+    /// A configuration; its checks take turns
+    config: PathBuf,
+    /// How many round trips in all
+    #[arg(long, default_value_t = 1)]
+    count: u64,
+    /// How many of them at the same time
+    #[arg(long, default_value_t = 1)]
+    at_once: usize,
+    /// How long to go on watching the mailboxes afterwards, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    linger_ms: u64,
+    /// Every byte of the token key; a random key without it
+    #[arg(long)]
+    key: Option<u8>,
+    /// The epoch of the outbox; random without it
+    #[arg(long)]
+    epoch: Option<u64>,
+}
+
+/// Runs the command line; `args` begin with the program's name.
+pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            error.print().ok();
+            return ExitCode::from(2);
+        }
+    };
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let ran = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+        .and_then(|runtime| runtime.block_on(run(&arguments)));
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(std::io::stderr(), "demo round-trips: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Check {
+    name: String,
+    timeout: Duration,
+    probe: Arc<dyn Probe>,
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let kinds = Kinds::standard();
+    let loaded = AgentConfig::load(&arguments.config, &kinds)?;
+    let surroundings = loaded.config.surroundings(Net::new(), clock);
+    let checks = made_ready(&loaded.config, &kinds, &surroundings)?;
+    let (amendments, mut news) = mpsc::channel(MOST_AMENDMENTS);
+    let epoch = arguments.epoch.map_or_else(Epoch::random, Epoch);
+    let key =
+        arguments.key.map_or_else(TokenKey::generate, |byte| TokenKey::from_bytes([byte; 32]));
+    let key = Arc::new(key);
+    let order = |intent: u64, check: &Check| Run {
+        id: RunId { epoch, intent },
+        agent: AgentId::default(),
+        check: check.name.clone(),
+        cause: Cause::OnDemand,
+        scheduled_for: clock.wall(),
+        deadline: clock.monotonic() + check.timeout,
+        token_key: Arc::clone(&key),
+        amendments: amendments.clone(),
+    };
+    let began = clock.monotonic();
+    let mut left = (1..=arguments.count).zip(checks.iter().cycle());
+    let mut under_way = JoinSet::new();
+    loop {
+        while under_way.len() < arguments.at_once {
+            let Some((intent, check)) = left.next() else { break };
+            let (run, probe) = (order(intent, check), Arc::clone(&check.probe));
+            let name = check.name.clone();
+            under_way.spawn(async move { (name, probe.run(run).await) });
+        }
+        tokio::select! {
+            Some(amendment) = news.recv() => say(&amended(&amendment))?,
+            ended = under_way.join_next() => match ended {
+                Some(ended) => {
+                    let (name, outcome) = ended.context("a probe panicked")?;
+                    let verdict = (&outcome.verdict, outcome.total_us);
+                    say(&observed(&name, verdict, (&outcome.phases, &outcome.facts)))?;
+                    for finding in &outcome.findings {
+                        say(&json!({ "finding": finding.rule, "evidence": finding.evidence }))?;
+                    }
+                }
+                None => break,
+            },
+        }
+    }
+    let elapsed = began.elapsed();
+    let until = clock.monotonic() + Duration::from_millis(arguments.linger_ms);
+    while let Ok(Some(amendment)) = tokio::time::timeout_at(until, news.recv()).await {
+        say(&amended(&amendment))?;
+    }
+    for mailbox in surroundings.mailboxes.values() {
+        mailbox.shutdown().await;
+    }
+    let commands: u64 = surroundings.mailboxes.values().map(|mailbox| mailbox.commands()).sum();
+    let elapsed_us = mailsonde_proto::time::as_us(elapsed);
+    say(&json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib() }))
+}
+
+fn made_ready(
+    config: &AgentConfig,
+    kinds: &Kinds,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    for check in &config.checks {
+        let probe = check.probe(kinds, surroundings)?;
+        let name = check.check.name.clone();
+        checks.push(Check { name, timeout: check.check.timeout, probe });
+    }
+    if checks.is_empty() {
+        bail!("the configuration has no check");
+    }
+    Ok(checks)
+}
+
+fn observed(
+    check: &str,
+    (verdict, total_us): (&Verdict, u64),
+    (phases, facts): (&[Phase], &[Fact]),
+) -> Value {
+    let fault = if let Verdict::Fail(fault) = verdict { told(fault) } else { Value::Null };
+    json!({
+        "check": check,
+        "verdict": verdict.as_str(),
+        "fault": fault,
+        "total_us": total_us,
+        "phases": timed(phases),
+        "facts": learnt(facts),
+    })
+}
+
+fn amended(amendment: &Amendment) -> Value {
+    json!({
+        "amends": amendment.run.intent,
+        "fault": told(&amendment.fault),
+        "phases": timed(&amendment.phases),
+        "facts": learnt(&amendment.facts),
+    })
+}
+
+fn told(fault: &Fault) -> Value {
+    json!({
+        "phase": fault.phase,
+        "class": fault.class.as_str(),
+        "basic_code": fault.basic_code,
+        "enhanced_code": fault.enhanced_code.map(|code| code.to_string()),
+        "explanation": fault.explanation,
+    })
+}
+
+fn timed(phases: &[Phase]) -> Value {
+    let phase = |phase: &Phase| json!({ "name": phase.name, "us": phase.duration_us, "start_us": phase.start_us });
+    phases.iter().map(phase).collect()
+}
+
+fn learnt(facts: &[Fact]) -> Value {
+    facts.iter().map(|fact| json!({ "name": fact.name, "value": fact.value })).collect()
+}
+
+/// The most memory that this process has had so far.
+fn peak_rss_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
+}
+
+fn say(line: &Value) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("nobody listens")
+}
