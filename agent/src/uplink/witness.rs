@@ -41,19 +41,38 @@ impl<S: AsyncRead + Unpin> AsyncRead for Witness<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Witness<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Witness<S> {
+    /// A peer that refuses us says why and closes: when a write finds the connection closed, the reason
+    /// stands where the next read looks.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if matches!(polled, Poll::Ready(Err(_))) {
+            let mut rest = [0; 256];
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut ReadBuf::new(&mut rest));
+            if let Poll::Ready(Err(reason)) = read {
+                self.testimony.get_or_init(|| reason.to_string());
+            }
+        }
+        self.heard(polled)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Witness<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.heard(polled)
+        self.written(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.heard(polled)
+        self.written(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
