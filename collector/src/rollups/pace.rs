@@ -21,7 +21,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Pace {
     /// In the last 15 minutes.
     pub now: Percentiles,
-    /// In the same hour of each of the last 7 days; in all their hours where there is nothing else.
+    /// In the same hour of each of the last 7 days; for series without one, in the last 24 hours.
     pub usual: Percentiles,
 }
 
@@ -85,9 +85,11 @@ impl Reader {
         let same_hours =
             (1..=7).map(|day| hour.minus(DAY * day)).map(|start| start..start.plus(HOUR));
         let mut found = self.latencies(same_hours)?;
-        let week = hour.minus(DAY * 7)..hour;
-        for (series, latency) in self.latencies(std::iter::once(week))? {
-            found.entry(series).or_insert(latency);
+        if found.len() < self.series()?.len() {
+            let day = hour.minus(DAY)..hour;
+            for (series, latency) in self.latencies(std::iter::once(day))? {
+                found.entry(series).or_insert(latency);
+            }
         }
         Ok(found.iter().map(|(series, latency)| (*series, Percentiles::of(latency))).collect())
     }
