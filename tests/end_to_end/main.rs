@@ -13,3 +13,4 @@
 mod dialogue;
 mod lab;
 mod lab_ends;
+mod nothing_lost;
