@@ -244,12 +244,14 @@ impl Rollups {
                     .collect::<Vec<_>>(),
             );
         }
-        if head.next < ledger.first {
-            let what = What::Skipped { first: head.next, next: ledger.first };
+        // Records are counted from 1: views that have read none yet miss nothing by that.
+        let next = head.next.max(1);
+        if next < ledger.first {
+            let what = What::Skipped { first: next, next: ledger.first };
             let why = "the journal no longer has them".into();
             recovered.push(Recovery { what, why });
-            head.next = ledger.first;
         }
+        head.next = next.max(ledger.first);
         self.begin(head, now);
         Ok(recovered)
     }

@@ -10,11 +10,17 @@
     reason = "a test says by ending what is wrong; clippy's own exception leaves out their helpers"
 )]
 
-mod agent;
+mod real_servers;
+
+mod outcomes;
+
 mod bad_input;
 mod bad_lines;
-mod dialogue;
+
+mod nothing_lost;
+
 mod lab;
 mod lab_ends;
-mod outcomes;
-mod real_servers;
+
+mod agent;
+mod dialogue;

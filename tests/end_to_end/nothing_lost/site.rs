@@ -1,0 +1,276 @@
+//! A collector and an agent as processes of their own, in one temporary folder. Each is ended by its id
+//! when its handle is dropped, also on a panic.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use mailsonde_agent::outbox::{Accounts, Limits, Outbox};
+use mailsonde_proto::Clock;
+use mailsonde_proto::time::Instant;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// The one binary that is every process of the tests.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_demo");
+/// A process ends within this when it is asked to, and starts within this.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at a condition.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The agent's name at the collector.
+pub(crate) const AGENT: &str = "branch";
+
+/// One collector and one agent; what is not started is `None`.
+pub(crate) struct Site {
+    pub(crate) collector: Option<Process>,
+    pub(crate) agent: Option<Process>,
+    pub(crate) address: SocketAddr,
+    /// Of the agent, without its checks.
+    base: String,
+    folder: TempDir,
+}
+
+impl Site {
+    /// A collector and an agent that knows it; neither runs yet.
+    pub(crate) fn new() -> Self {
+        Self::prepare(|_| {})
+    }
+
+    /// The same, in a folder in which something was prepared before: `collector` or `outbox`.
+    pub(crate) fn prepare(prepare: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::Builder::new().prefix("mailsonde-lost-").tempdir().unwrap();
+        prepare(folder.path());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let mut site = Self { collector: None, agent: None, address, base: String::new(), folder };
+        let listen = address.to_string();
+        site.ask_collector(&["init", "--listen", &listen, "--name", "localhost"]);
+        let out = site.folder.path().join(AGENT);
+        site.ask_collector(&["agent", "add", AGENT, "--out", out.to_str().unwrap()]);
+        site.base = fs::read_to_string(site.agent_config()).unwrap();
+        site
+    }
+
+    /// Runs a command of the collector to its end.
+    pub(crate) fn ask_collector(&self, arguments: &[&str]) {
+        let output = Command::new(PROGRAM)
+            .args([
+                OsStr::new("collector"),
+                OsStr::new("--data"),
+                self.collector_folder().as_os_str(),
+            ])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    }
+
+    /// Gives the agent so many synthetic checks, from its next start on.
+    pub(crate) fn set_checks(&self, count: usize, every: &str) {
+        let mut text = self.base.clone();
+        for number in 0..count {
+            text.push_str(&format!(
+                "\n[[check]]\nname = \"made-up-{number}\"\nkind = \"synthetic\"\nevery = \"{every}\"\n"
+            ));
+        }
+        fs::write(self.agent_config(), text).unwrap();
+    }
+
+    pub(crate) fn start_collector(&mut self) {
+        let data = self.collector_folder();
+        let arguments =
+            ["collector".as_ref(), "--data".as_ref(), data.as_os_str(), "serve".as_ref()];
+        self.collector = Some(Process::start("collector", &arguments, self.folder.path()));
+    }
+
+    pub(crate) fn start_agent(&mut self) {
+        let (config, data) = (self.agent_config(), self.outbox_folder());
+        let arguments = [
+            "agent".as_ref(),
+            "run".as_ref(),
+            "--config".as_ref(),
+            config.as_os_str(),
+            "--data".as_ref(),
+            data.as_os_str(),
+        ];
+        self.agent = Some(Process::start("agent", &arguments, self.folder.path()));
+    }
+
+    /// Asks the agent to end, and waits until it has.
+    pub(crate) fn stop_agent(&mut self) {
+        self.agent.take().unwrap().stop();
+    }
+
+    /// Asks the collector to end, and waits until it has.
+    pub(crate) fn stop_collector(&mut self) {
+        self.collector.take().unwrap().stop();
+    }
+
+    /// Waits until the collector accepts connections; says how long that took.
+    pub(crate) fn wait_for_collector(&mut self) -> Duration {
+        let begun = now();
+        wait_until("the collector accepts", PATIENCE, || {
+            self.collector.as_mut().unwrap().expect_alive();
+            TcpStream::connect(self.address).is_ok()
+        });
+        now() - begun
+    }
+
+    pub(crate) fn agent_config(&self) -> PathBuf {
+        self.folder.path().join(AGENT).join("agent.toml")
+    }
+
+    pub(crate) fn collector_folder(&self) -> PathBuf {
+        self.folder.path().join("collector")
+    }
+
+    pub(crate) fn outbox_folder(&self) -> PathBuf {
+        self.folder.path().join("outbox")
+    }
+
+    /// What a process has written to its log since the site was made.
+    pub(crate) fn log(&self, name: &str) -> String {
+        let log = fs::read(self.folder.path().join(format!("{name}.log"))).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// The outbox's own accounts. The agent must not run.
+    pub(crate) fn accounts(&self) -> Accounts {
+        assert!(self.agent.is_none(), "the agent has the outbox");
+        let opened = Outbox::open(&self.outbox_folder(), Limits::default(), Clock::system());
+        opened.unwrap().0.accounts()
+    }
+
+    /// Lets the agent send what it has, without anything new, until its outbox is empty; it is stopped
+    /// then. Returns its accounts.
+    pub(crate) fn drain(&mut self, within: Duration) -> Accounts {
+        let deadline = now() + within;
+        if self.agent.is_some() {
+            self.stop_agent();
+        }
+        self.set_checks(1, "24h");
+        loop {
+            let accounts = self.accounts();
+            let parts =
+                accounts.acknowledged + accounts.spooled + accounts.tombstoned + accounts.rejected;
+            assert_eq!(accounts.produced, parts, "the outbox's accounts: {accounts:?}");
+            if accounts.spooled == 0 {
+                return accounts;
+            }
+            assert!(now() < deadline, "not drained within {within:?}: {accounts:?}");
+            self.start_agent();
+            std::thread::sleep(Duration::from_millis(700));
+            self.stop_agent();
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for name in ["agent", "collector"] {
+                let log = self.log(name);
+                let lines: Vec<_> = log.lines().collect();
+                let tail = &lines[lines.len().saturating_sub(40)..];
+                println!("--- the end of the {name}'s log\n{}", tail.join("\n"));
+            }
+        }
+    }
+}
+
+/// A process, killed when it is dropped.
+pub(crate) struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+    /// Where its part of the log begins.
+    begins_at: usize,
+}
+
+impl Process {
+    fn start(name: &'static str, arguments: &[&OsStr], folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let begins_at = fs::read(&log).unwrap_or_default().len();
+        let file: File = OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(PROGRAM)
+            .args(arguments)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Self { name, child, log, begins_at }
+    }
+
+    /// What it has logged since it was started.
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(log.get(self.begins_at..).unwrap_or_default()).into_owned()
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Fails when it has ended by itself.
+    pub(crate) fn expect_alive(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "the {} ended by itself: {ended:?}", self.name);
+    }
+
+    /// SIGKILL, and waits; fails when it had ended before.
+    pub(crate) fn kill(mut self) {
+        self.expect_alive();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and waits until it has ended well.
+    pub(crate) fn stop(mut self) {
+        let is_ready = |process: &mut Self| {
+            process.expect_alive();
+            let log = process.log();
+            log.contains("agent: at work") || log.contains("accepting agents")
+        };
+        // Before that it may not listen to signals yet.
+        wait_until("a process is ready", PATIENCE, || is_ready(&mut self));
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(id, Signal::TERM).unwrap();
+        let mut ended = None;
+        wait_until("a process ends", PATIENCE, || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        assert!(ended.unwrap().success(), "the {} ended with {ended:?}", self.name);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended and been waited for already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Looks at a condition until it holds.
+pub(crate) fn wait_until(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
+    let deadline = now() + within;
+    while !holds() {
+        assert!(now() < deadline, "not within {within:?}: {what}");
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// The monotonic clock.
+pub(crate) fn now() -> Instant {
+    Clock::system().monotonic()
+}
