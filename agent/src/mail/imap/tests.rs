@@ -27,7 +27,7 @@ async fn open(
     let record = Record::new(Transcript::start(Clock::system(), Vec::new()));
     let mut watch = Stopwatch::start(Clock::system());
     let opened =
-        Session::open(dial(&net, patience(300)), &endpoint, record.clone(), &mut watch).await;
+        Session::open(dial(&net, patience(2_000)), &endpoint, record.clone(), &mut watch).await;
     assert!(!record.text().contains("hunter2") && !record.text().contains("aHVudGVy"));
     Ok((opened?, server))
 }
@@ -88,7 +88,7 @@ async fn a_hostile_answer_is_a_fault_at_once() {
         ),
         (
             "…",
-            "imap.watch: timeout: the server did not send the description of messages within 0.3 s",
+            "imap.watch: timeout: the server did not send the description of messages within 2 s",
         ),
     ] {
         assert_eq!(described(answer).await.unwrap_err().fault.to_string(), expected);
@@ -105,7 +105,7 @@ async fn each_trouble_before_it_has_its_own_words() {
             "",
             vec![],
             Tls::None,
-            "imap.greeting: timeout: the server did not send its greeting within 0.3 s",
+            "imap.greeting: timeout: the server did not send its greeting within 2 s",
         ),
         (
             "* BYE full\r\n",
@@ -147,7 +147,7 @@ async fn each_trouble_before_it_has_its_own_words() {
             GREETING,
             vec![ABLE, ("AUTHENTICATE", "…")],
             Tls::None,
-            "imap.auth: timeout: the server did not send the answer to the sign-in within 0.3 s",
+            "imap.auth: timeout: the server did not send the answer to the sign-in within 2 s",
         ),
         (
             GREETING,

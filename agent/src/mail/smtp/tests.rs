@@ -13,7 +13,7 @@ async fn submit(greeting: &'static str, script: Script, tls: Tls) -> Result<Repl
     let server = Server::scripted(greeting, script).await;
     let endpoint = Endpoint { tls, ..endpoint(server.port) };
     let net = Net::new();
-    let dial = dial(&net, patience(300));
+    let dial = dial(&net, patience(2_000));
     let record = Record::new(Transcript::start(Clock::system(), Vec::new()));
     let mut watch = Stopwatch::start(Clock::system());
     let mut session = Session::open(dial, &endpoint, None, record.clone(), &mut watch).await?;
@@ -52,7 +52,7 @@ async fn each_trouble_has_its_own_words() {
             "",
             vec![("x", "")],
             Tls::None,
-            "greeting: timeout: the server did not send its greeting within 0.3 s",
+            "greeting: timeout: the server did not send its greeting within 2 s",
         ),
         (
             endless,
@@ -94,7 +94,7 @@ async fn each_trouble_has_its_own_words() {
             GREETING,
             vec![("EHLO", "250-a\r\n250 STARTTLS\r\n"), ("STARTTLS", "220 go\r\n")],
             Tls::StartTls,
-            "tls: timeout: the server did not send its part of the TLS handshake within 0.3 s",
+            "tls: timeout: the server did not send its part of the TLS handshake within 2 s",
         ),
         (
             GREETING,
@@ -112,7 +112,7 @@ async fn each_trouble_has_its_own_words() {
             GREETING,
             vec![EHLO, ("AUTH", "…")],
             Tls::None,
-            "auth: timeout: the server did not send the answer to AUTH within 0.3 s",
+            "auth: timeout: the server did not send the answer to AUTH within 2 s",
         ),
         (
             GREETING,
@@ -124,13 +124,13 @@ async fn each_trouble_has_its_own_words() {
             GREETING,
             vec![EHLO, auth, mail, ("RCPT", "…")],
             Tls::None,
-            "envelope: timeout: the server did not send the answer to RCPT TO within 0.3 s",
+            "envelope: timeout: the server did not send the answer to RCPT TO within 2 s",
         ),
         (
             GREETING,
             vec![EHLO, auth, mail, rcpt, ("DATA", "354 go\r\n"), ("..dot", "…")],
             Tls::None,
-            "data: timeout: the server did not send its acceptance of the message within 0.3 s",
+            "data: timeout: the server did not send its acceptance of the message within 2 s",
         ),
         (
             GREETING,
