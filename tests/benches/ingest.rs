@@ -46,7 +46,7 @@ fn main() {
     let fsyncs_per_s = plain_fsyncs(folder.path());
     println!("plain disk: {fsyncs_per_s:.0} fsyncs/s of 4 KiB");
 
-    let mut collector = collector::Collector::start(folder.path(), STREAMS);
+    let collector = collector::Collector::start(folder.path(), STREAMS);
     let sent = agents::send(&collector, STREAMS, BATCH, UNDER_WAY, MEASURED);
     let observations_per_s = sent.acknowledged as f64 / sent.seconds;
     println!(
@@ -56,7 +56,7 @@ fn main() {
     );
     let (p50, p99) = (sent.ack_us(0.50), sent.ack_us(0.99));
     println!("acknowledged after p50 {:.1} ms, p99 {:.1} ms", p50 as f64 / 1e3, p99 as f64 / 1e3);
-    let folded = collector.folded(sent.acknowledged);
+    let folded = collector.folded(sent.acknowledged, BATCH);
     println!(
         "pipeline: {:.0}/s while agents sent, {:.0}/s when alone",
         folded.beside_per_s(&sent),

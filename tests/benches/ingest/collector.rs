@@ -6,15 +6,21 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mailsonde_collector::api::path;
+use mailsonde_collector::cli::client;
 use mailsonde_collector::config::Config;
 use mailsonde_collector::control::{ControlJournal, Enrolled};
 use mailsonde_collector::folder::Folder;
 use mailsonde_collector::identity::{Authority, HostName, PrivateKey};
+use mailsonde_collector::query::StatusAnswer;
 use mailsonde_proto::{AgentId, Clock};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use super::agents::Sent;
+
+/// The pipeline gets this long to fold what agents left it.
+const CATCH_UP: Duration = Duration::from_secs(120);
 
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
@@ -85,9 +91,25 @@ impl Collector {
         ServerName::try_from("localhost").unwrap()
     }
 
-    /// Waits until the pipeline has folded everything.
-    pub(crate) fn folded(&mut self, _all: u64) -> Folded {
-        Folded { beside: 0, alone_per_s: 0.0 }
+    /// How much the pipeline has folded already; then waits until it has folded everything.
+    pub(crate) fn folded(&self, all: u64, batch: usize) -> Folded {
+        let behind = || self.records_behind() * batch as u64;
+        let at_end = behind();
+        let clock = Clock::system();
+        let start = clock.monotonic();
+        while behind() > 0 {
+            assert!(start.elapsed() < CATCH_UP, "the pipeline does not catch up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let alone_per_s = at_end as f64 / start.elapsed().as_secs_f64();
+        Folded { beside: all.saturating_sub(at_end), alone_per_s }
+    }
+
+    fn records_behind(&self) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = Folder::at(&self.folder);
+        let answer = runtime.block_on(client::ask::<StatusAnswer>(&folder, path::STATUS));
+        answer.unwrap().value.collector.records_behind
     }
 
     pub(crate) fn peak_rss_mib(&self) -> f64 {
