@@ -183,6 +183,24 @@ fn a_missing_epoch_or_ledger_or_spool_begins_a_new_epoch_and_loses_no_count() {
 }
 
 #[test]
+fn an_epoch_goes_on_however_often_an_empty_outbox_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut books = open(folder.path(), Limits::default());
+    let epoch = books.state.epoch();
+    let number = books.begin_one();
+    books.finish_one(number, Verdict::Pass);
+    books.acknowledge(1);
+    books.write_ledger(&[]).unwrap();
+    drop(books);
+    for _ in 0..3 {
+        let books = open(folder.path(), Limits::default());
+        assert_eq!(books.state.epoch(), epoch);
+        assert_eq!((books.accounts().acknowledged, books.accounts().spooled), (1, 0));
+        assert_eq!(books.spool.next_sequence(), 2);
+    }
+}
+
+#[test]
 fn two_agents_cannot_share_an_outbox() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path(), Limits::default());

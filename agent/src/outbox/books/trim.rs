@@ -3,7 +3,7 @@
 use mailsonde_proto::Observation;
 use mailsonde_proto::Verdict;
 use mailsonde_proto::convert::{SequenceRange, Tombstone, TombstoneReason, observation_from_bytes};
-use mailsonde_proto::journal::Next;
+use mailsonde_proto::journal::{JournalError, Next};
 use tracing::warn;
 
 use super::{Books, in_full};
@@ -23,8 +23,25 @@ impl Books {
                 return;
             }
         }
+        if let Err(error) = self.keep_a_segment() {
+            warn!(error = %in_full(&error), "outbox: acknowledged observations cannot be removed");
+            return;
+        }
         if let Err(error) = self.spool.remove_before(settled.saturating_add(1)) {
             warn!(error = %in_full(&error), "outbox: acknowledged observations cannot be removed");
+        }
+    }
+
+    /// Begins a segment where none is written to: a spool without any would look lost to the next start,
+    /// which would begin another epoch, and what the collector has lost of this one were never told.
+    fn keep_a_segment(&mut self) -> Result<(), JournalError> {
+        if !self.spool.wants_roll() {
+            return Ok(());
+        }
+        let (epochs, now) = (self.state.epochs_note(), self.clock.wall());
+        match self.spool.roll(&epochs, now) {
+            Err(_) if self.folder.free_reserve() => self.spool.roll(&epochs, now),
+            rolled => rolled,
         }
     }
 
