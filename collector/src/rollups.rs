@@ -132,6 +132,16 @@ impl Rollups {
     /// # Errors
     /// When the disk is full or cannot be written: then [`Rollups::recover`].
     pub fn commit(&mut self) -> Result<(), Error> {
+        let committed = self.write();
+        if committed.is_err() {
+            // What was gathered is gone: a commit before the recovery must not say that it was read.
+            let head = self.views.head();
+            self.cursors = Cursors { next: head.next, control_next: head.control_next };
+        }
+        committed
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
         let delta = self.fold.take();
         let mut head = self.views.head();
         let is_news =
@@ -244,14 +254,16 @@ impl Rollups {
                     .collect::<Vec<_>>(),
             );
         }
-        // Records are counted from 1: views that have read none yet miss nothing by that.
-        let next = head.next.max(1);
-        if next < ledger.first {
-            let what = What::Skipped { first: next, next: ledger.first };
-            let why = "the journal no longer has them".into();
-            recovered.push(Recovery { what, why });
+        if head.next < ledger.first {
+            // Records are counted from 1: views that have read none yet miss nothing by that.
+            let first = head.next.max(1);
+            if first < ledger.first {
+                let what = What::Skipped { first, next: ledger.first };
+                let why = "the journal no longer has them".into();
+                recovered.push(Recovery { what, why });
+            }
+            head.next = ledger.first;
         }
-        head.next = next.max(ledger.first);
         self.begin(head, now);
         Ok(recovered)
     }

@@ -1,8 +1,12 @@
 //! Nothing is lost and nothing is counted twice, whatever is killed, filled up or damaged: the processes
 //! are the real ones, and what they keep is counted again from their journals.
 
+mod backlog;
+mod damage;
+mod full_disk;
 mod recount;
 mod site;
+mod strangers;
 
 use std::time::Duration;
 

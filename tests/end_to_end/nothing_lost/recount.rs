@@ -39,6 +39,8 @@ pub(crate) struct Recount {
     /// The voids for want of space at the agent.
     pub(crate) local_disk: u64,
     runs: BTreeSet<(Source, u64)>,
+    /// The last sequence that was read, by agent and epoch.
+    last: BTreeMap<Source, u64>,
 }
 
 impl Recount {
@@ -49,7 +51,10 @@ impl Recount {
         loop {
             match reader.read().unwrap() {
                 Next::CaughtUp => return recount,
-                Next::Gap { first, last } => recount.damaged.push((first, last)),
+                Next::Gap { first, last } => {
+                    recount.damaged.push((first, last));
+                    recount.last.clear(); // nobody knows what stood there
+                }
                 Next::Record { record, .. } => recount.record(Entry::decode(record).unwrap()),
             }
         }
@@ -57,7 +62,10 @@ impl Recount {
 
     fn record(&mut self, entry: Entry) {
         match entry {
-            Entry::Gap { source, range, reason, .. } => self.gaps.push((source, range, reason)),
+            Entry::Gap { source, range, reason, .. } => {
+                self.follow_on((source, range.first), range.last);
+                self.gaps.push((source, range, reason));
+            }
             Entry::Batch { source, first, observations, .. } => {
                 for (sequence, bytes) in (first..).zip(&observations) {
                     self.observation((source, sequence), bytes);
@@ -68,11 +76,8 @@ impl Recount {
 
     fn observation(&mut self, key: (Source, u64), bytes: &Bytes) {
         let (source, sequence) = key;
-        let stored = self.stored.entry(source).or_default();
-        if stored.last().is_some_and(|last| last + 1 != sequence) {
-            self.out_of_order.push(key);
-        }
-        if !stored.insert(sequence) {
+        self.follow_on(key, sequence);
+        if !self.stored.entry(source).or_default().insert(sequence) {
             self.doubled.push(key);
         }
         if bytes.is_empty() {
@@ -85,6 +90,14 @@ impl Recount {
         }
         if observation.counts() {
             self.count(&observation);
+        }
+    }
+
+    /// Whether what was read follows on what was read before.
+    fn follow_on(&mut self, first: (Source, u64), last: u64) {
+        let before = self.last.insert(first.0, last);
+        if before.is_some_and(|before| before + 1 != first.1) {
+            self.out_of_order.push(first);
         }
     }
 
@@ -107,9 +120,7 @@ impl Recount {
 
     /// Fails unless every sequence from the first to the last is there, in order, once.
     pub(crate) fn expect_whole(&self) {
-        assert_eq!(self.doubled, [], "stored twice");
-        assert_eq!(self.out_of_order, [], "stored out of order");
-        assert_eq!(self.told_twice, [], "runs told twice");
+        self.expect_once();
         assert_eq!(self.gaps, [], "declared missing");
         assert_eq!(self.damaged, [], "unreadable in the ledger");
         assert_eq!(self.refused, 0, "refused as malformed");
@@ -117,6 +128,13 @@ impl Recount {
             let ends = (sequences.first().copied(), sequences.last().copied());
             assert_eq!(ends, (Some(1), Some(count(sequences.len()))), "a gap: {source:?}");
         }
+    }
+
+    /// Fails unless what is there is there once and in order.
+    pub(crate) fn expect_once(&self) {
+        assert_eq!(self.doubled, [], "stored twice");
+        assert_eq!(self.out_of_order, [], "stored out of order");
+        assert_eq!(self.told_twice, [], "runs told twice");
     }
 }
 

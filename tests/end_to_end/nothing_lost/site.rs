@@ -9,6 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mailsonde_agent::outbox::{Accounts, Limits, Outbox};
+use mailsonde_collector::api::path;
+use mailsonde_collector::cli::client;
+use mailsonde_collector::folder::Folder;
+use mailsonde_collector::query::ObservationsAnswer;
 use mailsonde_proto::Clock;
 use mailsonde_proto::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
@@ -82,6 +86,14 @@ impl Site {
         fs::write(self.agent_config(), text).unwrap();
     }
 
+    /// Makes the agent claim another name than its own.
+    pub(crate) fn rename_agent(&mut self, claimed: &str) {
+        let renamed =
+            self.base.replace(&format!("name = \"{AGENT}\""), &format!("name = \"{claimed}\""));
+        assert_ne!(renamed, self.base, "agent.toml has another form");
+        self.base = renamed;
+    }
+
     pub(crate) fn start_collector(&mut self) {
         let data = self.collector_folder();
         let arguments =
@@ -120,6 +132,20 @@ impl Site {
             TcpStream::connect(self.address).is_ok()
         });
         now() - begun
+    }
+
+    /// The sequence of the observation that the collector stored last; 0 where there is none, or nobody
+    /// answers.
+    pub(crate) fn newest_sequence(&self) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let question = format!("{}?limit=1", path::OBSERVATIONS);
+        let answer = runtime.block_on(client::ask::<ObservationsAnswer>(
+            &Folder::at(self.collector_folder()),
+            &question,
+        ));
+        answer.map_or(0, |answer| {
+            answer.value.observations.first().map_or(0, |newest| newest.sequence)
+        })
     }
 
     pub(crate) fn agent_config(&self) -> PathBuf {
@@ -207,6 +233,13 @@ impl Process {
             .spawn()
             .unwrap();
         Self { name, child, log, begins_at }
+    }
+
+    /// Its resident memory in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
     }
 
     /// What it has logged since it was started.

@@ -72,3 +72,19 @@ fn a_failed_commit_can_be_recovered_from_in_place() {
     assert_same(&dump(&rollups), &journal.expected(), "after many failures");
     assert_eq!(reader.totals().unwrap().observed(), journal.len());
 }
+
+#[test]
+fn a_commit_after_a_failed_one_does_not_stand_for_what_is_gone() {
+    let journal = Journal::of_four_hours();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut rollups, _) = journal.open(folder.path());
+    rollups.views.stop_after(0);
+    assert!(journal.fold(&mut rollups, 100).is_err());
+    // As at the end of a process that never came to its recovery.
+    rollups.views.stop_after(u32::MAX);
+    rollups.commit().ok();
+    drop(rollups);
+    let (mut rollups, _) = journal.open(folder.path());
+    journal.run(&mut rollups, 50).unwrap();
+    assert_same(&dump(&rollups), &journal.expected(), "after a failed commit and another");
+}

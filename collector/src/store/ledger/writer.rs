@@ -167,6 +167,10 @@ impl Writer {
                 let through = self.marks.through(source);
                 if oldest > through.saturating_add(1) {
                     let range = SequenceRange { first: through + 1, last: oldest - 1 };
+                    tracing::error!(
+                        agent = %source.agent, epoch = %source.epoch, first = range.first, last = range.last,
+                        "observations that were acknowledged are not here any more; a gap is declared"
+                    );
                     self.gap(now, source, (range, GapReason::CollectorBehind, [0; 3]))?;
                 }
                 Vec::new()
