@@ -138,7 +138,9 @@ fn found(observation: &ObservationAnswer) -> String {
         (Some(fault), _) => parts.push(super::status::in_words(fault)),
         (None, Some(void)) => parts.push(super::status::void_in_words(void)),
         (None, None) => {
-            let slowest = observation.phases.iter().max_by_key(|phase| phase.duration_us);
+            // What is less than its own uncertainty says nothing.
+            let known = observation.phases.iter().filter(|phase| phase.is_known());
+            let slowest = known.max_by_key(|phase| phase.duration_us);
             parts.extend(
                 slowest.map(|phase| format!("{} took {}", phase.name, duration(phase.duration_us))),
             );

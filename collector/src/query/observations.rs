@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mailsonde_proto::convert::observation_from_bytes;
 use mailsonde_proto::journal::{Next, SegmentFacts};
-use mailsonde_proto::{AgentId, Clock, Observation, Verdict, WallTime};
+use mailsonde_proto::{AgentId, Clock, Fact, Observation, Verdict, WallTime};
 use serde::{Deserialize, Serialize};
 
 use super::{FaultAnswer, QueryError, VoidAnswer};
@@ -111,11 +111,26 @@ pub struct ObservationAnswer {
     /// Its timed parts.
     pub phases: Vec<PhaseAnswer>,
     /// Names and values that the probe learnt, in its order.
-    pub facts: Vec<(String, String)>,
+    pub facts: Vec<FactAnswer>,
     /// Posture rules that do not hold.
     pub findings: Vec<FindingAnswer>,
     /// What was said on the wire, of a failure.
     pub transcript: String,
+}
+
+/// A name and a value that the probe learnt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactAnswer {
+    /// Dotted words, such as `smtp.greeting`.
+    pub name: String,
+    /// Text as it is shown.
+    pub value: String,
+}
+
+impl From<Fact> for FactAnswer {
+    fn from(Fact { name, value }: Fact) -> Self {
+        Self { name, value }
+    }
 }
 
 /// One timed part of a run.
@@ -129,6 +144,13 @@ pub struct PhaseAnswer {
     pub duration_us: i64,
     /// The end is known to within this, in microseconds.
     pub uncertainty_us: u64,
+}
+
+impl PhaseAnswer {
+    /// Whether the figure says more than its own uncertainty, as [`Phase::is_known`] has it.
+    pub fn is_known(&self) -> bool {
+        self.uncertainty_us == 0 || self.duration_us.unsigned_abs() > self.uncertainty_us
+    }
 }
 
 /// One posture rule that does not hold.
@@ -289,7 +311,7 @@ fn shown(
         void,
         total_us: observation.total_us,
         phases: observation.phases.into_iter().map(phase).collect(),
-        facts: observation.facts.into_iter().map(|fact| (fact.name, fact.value)).collect(),
+        facts: observation.facts.into_iter().map(FactAnswer::from).collect(),
         findings: observation.findings.into_iter().map(finding).collect(),
         transcript: observation.transcript,
     }

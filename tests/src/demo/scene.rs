@@ -174,7 +174,7 @@ fn behaviour(site: &str, ca: &Path) -> SandboxOptions {
     if site == "branch-coast" { SandboxOptions { flaky, ..calm } } else { calm }
 }
 
-const PASSWORD: &str = "sandbox";
+const PASSWORD: &str = "correct-horse-7";
 
 fn address_of(site: &str) -> String {
     format!("probe@{site}.test")
