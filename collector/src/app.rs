@@ -82,6 +82,10 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     for recovery in &recovered {
         tracing::warn!(%recovery, "the views are made anew behind what agents send");
     }
+    let unread = extent.next.saturating_sub(rollups.cursors().next);
+    if recovered.is_empty() && unread > 0 && rollups.cursors().next <= extent.first {
+        tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
+    }
     let operators = Operators {
         query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
         authority,

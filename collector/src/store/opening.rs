@@ -66,19 +66,12 @@ impl Views {
 fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Opened, Found), Error> {
     make_folder(folder)?;
     let aside = aside_path(folder);
-    let is_new = !rows_path(folder).exists();
     let (shelf, mut recovered) = Shelf::open(&sealed_path(folder), &aside, ledger.next)?;
     let is_used = shelf.iter().next().is_some()
         || !snapshot::all(&snapshots_path(folder))?.is_empty()
         || redo_path(folder).exists();
     let (rows, head) = match existing(folder, ledger, is_used) {
-        Ok(found) => {
-            if is_new && ledger.next > 1 {
-                let why = "there are none, and the journal holds observations".into();
-                recovered.push(Recovery { what: What::RowsAnew, why });
-            }
-            found
-        }
+        Ok(found) => found,
         Err(Trouble::Damage(why)) => anew(folder, ledger, why, &mut recovered)?,
         Err(Trouble::Error(error)) => return Err(error),
     };

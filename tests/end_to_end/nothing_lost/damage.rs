@@ -17,6 +17,9 @@ use super::site::{Site, now, wait_until};
 const AGAIN: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(60);
 
+/// Damages the views' folder.
+type Spoil = fn(&Path);
+
 #[test]
 fn a_journal_that_is_cut_short_becomes_a_declared_gap() {
     let mut dice = Dice(7);
@@ -62,7 +65,7 @@ fn a_flipped_byte_costs_its_record_and_is_told() {
 #[test]
 fn damaged_or_missing_views_are_made_anew() {
     let mut site = filled();
-    let spoil: [(&str, fn(&Path)); 4] = [
+    let spoil: [(&str, Spoil); 4] = [
         ("sled is garbage", |views| {
             each_file(&views.join("sled"), |file| fs::write(file, [7; 999]))
         }),
