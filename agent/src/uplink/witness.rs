@@ -14,12 +14,14 @@ pub(super) type Testimony = Arc<OnceLock<String>>;
 pub(super) struct Witness<S> {
     stream: S,
     testimony: Testimony,
+    /// A write failed, and the reading side has not said why yet.
+    failed: Option<io::Error>,
 }
 
 impl<S> Witness<S> {
     pub(super) fn new(stream: S) -> (Self, Testimony) {
         let testimony = Testimony::default();
-        (Self { stream, testimony: testimony.clone() }, testimony)
+        (Self { stream, testimony: testimony.clone(), failed: None }, testimony)
     }
 
     fn heard<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -43,20 +45,34 @@ impl<S: AsyncRead + Unpin> AsyncRead for Witness<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Witness<S> {
     /// A peer that refuses us says why and closes: when a write finds the connection closed, the reason
-    /// stands where the next read looks.
+    /// stands where the next read looks. The write's failure waits for that; an end or an error is sure
+    /// to come to the reading side of a closed connection.
     fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
         polled: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if matches!(polled, Poll::Ready(Err(_))) {
-            let mut rest = [0; 256];
-            let read = Pin::new(&mut self.stream).poll_read(cx, &mut ReadBuf::new(&mut rest));
-            if let Poll::Ready(Err(reason)) = read {
-                self.testimony.get_or_init(|| reason.to_string());
+        let failed = match (polled, self.failed.take()) {
+            (Poll::Ready(Err(error)), _) | (Poll::Pending, Some(error)) => error,
+            (polled, _) => return polled,
+        };
+        loop {
+            let mut bytes = [0; 256];
+            let mut rest = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut rest) {
+                Poll::Pending => {
+                    self.failed = Some(failed);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) if !rest.filled().is_empty() => {}
+                Poll::Ready(Ok(())) => break,
+                Poll::Ready(Err(reason)) => {
+                    self.testimony.get_or_init(|| reason.to_string());
+                    break;
+                }
             }
         }
-        self.heard(polled)
+        self.heard(Poll::Ready(Err(failed)))
     }
 }
 
