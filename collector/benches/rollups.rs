@@ -19,7 +19,7 @@ use mailsonde_collector::judge::fold::{Fold, Folded};
 use mailsonde_collector::period::Resolution;
 use mailsonde_collector::rollups::{Cursors, Rollups};
 use mailsonde_collector::series::PhaseId;
-use mailsonde_collector::store::Ledger;
+use mailsonde_collector::store::Extent;
 use mailsonde_proto::{
     AgentId, Cause, Clock, Observation, Phase, SettingsDigest, Verdict, WallTime,
 };
@@ -27,7 +27,7 @@ use mailsonde_proto::{
 const PHASES: [&str; 9] =
     ["resolve", "connect", "tls", "greeting", "auth", "envelope", "data", "transit", "arrival"];
 const BEGIN: WallTime = WallTime::from_s(1_793_484_000);
-const LEDGER: Ledger = Ledger { first: 0, next: u64::MAX, control_next: 0 };
+const LEDGER: Extent = Extent { first: 0, next: u64::MAX, control_next: 0 };
 
 fn main() {
     let numbers: Vec<u32> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();

@@ -20,7 +20,7 @@ use crate::judge::fold::Folded;
 use crate::judge::registry::{AgentSeen, Event, Gap};
 use crate::rollups::{Cursors, Rollups};
 use crate::store::ledger::{Entry, GapReason, Ledger};
-use crate::store::{self, Ledger as Extent};
+use crate::store::{self, Extent};
 
 /// Views are committed this often while observations come.
 const COMMIT: Duration = Duration::from_secs(1);

@@ -25,7 +25,7 @@ use crate::judge::fold::{Fold, Folded, Sealed};
 use crate::judge::registry::Event;
 use crate::period::{Period, Resolution};
 use crate::store::recovery::What;
-use crate::store::{Error, Found, Head, Ledger, Recovery, Row, Views, Writes};
+use crate::store::{Error, Found, Head, Extent, Recovery, Row, Views, Writes};
 
 /// How long after its end a period waits for what comes late, before it is sealed.
 const GRACE: Duration = Duration::from_secs(15 * 60);
@@ -74,7 +74,7 @@ impl Rollups {
     /// When the folder cannot be read or written.
     pub fn open(
         folder: &Path,
-        ledger: Ledger,
+        ledger: Extent,
         now: WallTime,
     ) -> Result<(Self, Vec<Recovery>), Error> {
         let (views, found) = Views::open(folder, ledger, now)?;
@@ -92,7 +92,7 @@ impl Rollups {
     ///
     /// # Errors
     /// As [`Rollups::open`]. It can be tried again.
-    pub fn recover(&mut self, ledger: Ledger, now: WallTime) -> Result<Vec<Recovery>, Error> {
+    pub fn recover(&mut self, ledger: Extent, now: WallTime) -> Result<Vec<Recovery>, Error> {
         let found = self.views.reopen(ledger, now)?;
         self.repair(found, ledger, now)
     }
@@ -164,7 +164,7 @@ impl Rollups {
     ///
     /// # Errors
     /// When the disk is full or cannot be written: then [`Rollups::recover`].
-    pub fn maintain(&mut self, ledger: Ledger, now: WallTime) -> Result<Maintained, Error> {
+    pub fn maintain(&mut self, ledger: Extent, now: WallTime) -> Result<Maintained, Error> {
         self.commit()?;
         let mut done = Maintained::default();
         let damaged: Vec<Period> = self.views.take_damaged().into_iter().collect();
@@ -214,7 +214,7 @@ impl Rollups {
     fn repair(
         &mut self,
         found: Found,
-        ledger: Ledger,
+        ledger: Extent,
         now: WallTime,
     ) -> Result<Vec<Recovery>, Error> {
         let Found { mut recovered, mut lost } = found;

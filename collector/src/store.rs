@@ -43,7 +43,7 @@ mod steps;
 
 pub use head::Head;
 pub use opening::Found;
-pub use recovery::{Ledger, Recovery};
+pub use recovery::{Extent, Recovery};
 pub use row::{Row, Table};
 pub use views::{Merge, Views, Writes};
 

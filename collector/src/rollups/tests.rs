@@ -53,8 +53,8 @@ impl Journal {
         u64::try_from(self.0.len()).unwrap()
     }
 
-    fn ledger(&self) -> Ledger {
-        Ledger { first: 0, next: self.len(), control_next: 0 }
+    fn ledger(&self) -> Extent {
+        Extent { first: 0, next: self.len(), control_next: 0 }
     }
 
     fn now(&self, sequence: u64) -> WallTime {

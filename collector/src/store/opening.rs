@@ -14,7 +14,7 @@ use super::rows::{Rows, Trouble};
 use super::shelf::Shelf;
 use super::steps::Steps;
 use super::views::{Opened, Views, aside_path, redo_path, rows_path, sealed_path, snapshots_path};
-use super::{Error, Head, Ledger, Recovery, Row, snapshot};
+use super::{Error, Head, Extent, Recovery, Row, snapshot};
 use crate::period::Period;
 
 /// What was found when the views were opened.
@@ -31,7 +31,7 @@ impl Views {
     ///
     /// # Errors
     /// When the folder cannot be read or written; damage is repaired and told instead.
-    pub fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Self, Found), Error> {
+    pub fn open(folder: &Path, ledger: Extent, now: WallTime) -> Result<(Self, Found), Error> {
         let (opened, found) = open(folder, ledger, now)?;
         let views = Self {
             folder: folder.to_owned(),
@@ -48,7 +48,7 @@ impl Views {
     ///
     /// # Errors
     /// As [`Views::open`]. It can be tried again.
-    pub fn reopen(&self, ledger: Ledger, now: WallTime) -> Result<Found, Error> {
+    pub fn reopen(&self, ledger: Extent, now: WallTime) -> Result<Found, Error> {
         let found = {
             let _writing = self.begin_writing();
             let mut opened = self.write();
@@ -63,7 +63,7 @@ impl Views {
     }
 }
 
-fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Opened, Found), Error> {
+fn open(folder: &Path, ledger: Extent, now: WallTime) -> Result<(Opened, Found), Error> {
     make_folder(folder)?;
     let aside = aside_path(folder);
     let (shelf, mut recovered) = Shelf::open(&sealed_path(folder), &aside, ledger.next)?;
@@ -87,7 +87,7 @@ fn open(folder: &Path, ledger: Ledger, now: WallTime) -> Result<(Opened, Found),
 }
 
 /// The rows as they are, after the last commit was written again.
-fn existing(folder: &Path, ledger: Ledger, is_used: bool) -> Result<(Rows, Head), Trouble> {
+fn existing(folder: &Path, ledger: Extent, is_used: bool) -> Result<(Rows, Head), Trouble> {
     let rows = Rows::open(&rows_path(folder))?;
     match redo::load(&redo_path(folder))? {
         Redo::Changes(changes) => rows.apply(&changes, &Steps::default()).map_err(unreadable)?,
@@ -116,14 +116,14 @@ fn unreadable(error: Error) -> Trouble {
     }
 }
 
-fn is_behind(ledger: Ledger, head: &Head) -> bool {
+fn is_behind(ledger: Extent, head: &Head) -> bool {
     ledger.next < head.next.max(head.floor) || ledger.control_next < head.control_next
 }
 
 /// The rows from the last good snapshot, or none.
 fn anew(
     folder: &Path,
-    ledger: Ledger,
+    ledger: Extent,
     why: String,
     recovered: &mut Vec<Recovery>,
 ) -> Result<(Rows, Head), Error> {
@@ -154,7 +154,7 @@ fn anew(
 }
 
 /// Makes rows from a snapshot.
-fn from_snapshot(path: &Path, building: &Path, ledger: Ledger) -> Result<Head, Trouble> {
+fn from_snapshot(path: &Path, building: &Path, ledger: Extent) -> Result<Head, Trouble> {
     if building.exists() {
         fs::remove_dir_all(building).map_err(failed("remove", building))?;
     }

@@ -6,7 +6,7 @@ use crate::period::Period;
 
 /// What the journals hold, to compare the views with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
+pub struct Extent {
     /// The oldest observation record that is still there.
     pub first: u64,
     /// One past the newest observation record.

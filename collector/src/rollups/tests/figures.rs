@@ -32,7 +32,7 @@ fn names_come_back_from_the_sealed_days() {
     fs::remove_dir_all(folder.path().join("sled")).unwrap();
     fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
     // The journal has nothing left to tell them from.
-    let ledger = Ledger { first: journal.len(), next: journal.len(), control_next: 0 };
+    let ledger = Extent { first: journal.len(), next: journal.len(), control_next: 0 };
     let (rollups, recovered) = Rollups::open(folder.path(), ledger, journal.now(0)).unwrap();
     assert_eq!(rollups.reader().series().unwrap(), names);
     assert!(rollups.reader().phases().unwrap().contains_key(&PhaseId::of("connect")));
@@ -51,7 +51,7 @@ fn missed_slots_are_those_nobody_heard_of() {
         settings_digest: SettingsDigest::default(),
     };
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger { first: 0, next: 1_000, control_next: 10 };
+    let ledger = Extent { first: 0, next: 1_000, control_next: 10 };
     let (mut rollups, _) = Rollups::open(folder.path(), ledger, BEGIN).unwrap();
     let named = Some(("hq".into(), Default::default()));
     rollups.event(
@@ -99,7 +99,7 @@ fn missed_slots_are_those_nobody_heard_of() {
 fn pace_is_the_last_quarter_of_an_hour_beside_the_same_hour_of_the_week() {
     let agent = AgentId([1; 16]);
     let folder = tempfile::tempdir().unwrap();
-    let (mut rollups, _) = Rollups::open(folder.path(), Ledger::default(), BEGIN).unwrap();
+    let (mut rollups, _) = Rollups::open(folder.path(), Extent::default(), BEGIN).unwrap();
     let day = Duration::from_secs(86_400);
     for (before, minute, ms) in [
         (day, 10, 20),
