@@ -22,7 +22,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::AgentConfig;
+use crate::config::check::TIMEOUT_BOUNDS;
+use crate::config::{AgentConfig, units};
 use crate::probe::Kinds;
 use terminal::Terminal;
 
@@ -109,7 +110,7 @@ struct ProbeArguments {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// How long it may take at most, such as 60s
-    #[arg(long, value_name = "DURATION", value_parser = crate::config::units::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = run_time)]
     timeout: Option<Duration>,
     /// Print one JSON object instead of the words and bars
     #[arg(long)]
@@ -117,6 +118,17 @@ struct ProbeArguments {
     /// Print help; after a kind, also its settings
     #[arg(long, short = 'h')]
     help: bool,
+}
+
+/// How long a run may take, within the bounds that a configuration has too.
+fn run_time(text: &str) -> Result<Duration, String> {
+    let (least, most) = TIMEOUT_BOUNDS;
+    let asked = units::duration(text)?;
+    if asked < least || asked > most {
+        let [least, most] = [least, most].map(units::duration_text);
+        return Err(format!("must be {least} to {most}"));
+    }
+    Ok(asked)
 }
 
 /// Runs the agent's command line with these kinds of probes; `args` begin with the program's name.

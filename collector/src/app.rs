@@ -3,11 +3,12 @@
 //! Start: the folder's lock, the journals (mended), then agents are accepted; views catch up behind that.
 //! End: no new streams, streams ended, what was received written, views committed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Damage;
 use tokio::net::{TcpListener, UnixListener};
@@ -74,9 +75,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let Opened { ledger, damage, writer } = Ledger::open(folder.path(), options, clock)?;
     tell("ledger", &damage);
     let registry = Arc::new(Registry::new(control.clone())?);
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!("cannot listen on {}: is another collector running there?", config.listen)
-    })?;
+    let listener = listen(config.listen).await?;
     let extent = extent(&ledger, &control);
     let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
     for recovery in &recovered {
@@ -98,6 +97,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let mut threads = JoinSet::new();
     let stop = shutdown.clone();
     threads.spawn_blocking(move || pipeline.run(&stop));
+    threads.spawn_blocking(move || drop(writer.join().inspect_err(|_| panicked("ledger"))));
     let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
     threads.spawn_blocking(move || compact(&compacted, &read, &stop));
     let mut tasks = JoinSet::new();
@@ -108,15 +108,40 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
-    let served = ingest.serve(listener, acceptor).await;
+    let served = tokio::select! {
+        served = ingest.serve(listener, acceptor) => {
+            served.context("agents cannot be served any more")
+        }
+        () = ended_early(&mut threads, &shutdown) => {
+            Err(anyhow!("a part of the collector ended by itself, which is a defect: see the log"))
+        }
+    };
     shutdown.cancel();
     while tasks.join_next().await.is_some() {}
     while threads.join_next().await.is_some() {}
-    tokio::task::spawn_blocking(move || writer.join())
-        .await?
-        .ok()
-        .context("the ledger's writer ended by a panic")?;
-    served.context("agents cannot be served any more")
+    served
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound
+        .with_context(|| format!("cannot listen on {address}: is another collector running there?"))
+}
+
+/// Returns when a thread ends although nobody stops the collector: without it nothing would be stored, or
+/// nothing folded, and nobody would know.
+async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) {
+    let ended = threads.join_next().await;
+    if shutdown.is_cancelled() {
+        return std::future::pending().await;
+    }
+    if let Some(Err(error)) = ended {
+        tracing::error!(%error, "a thread of the collector ended by itself");
+    }
+}
+
+fn panicked(thread: &'static str) {
+    tracing::error!(thread, "a thread of the collector ended by a panic");
 }
 
 fn tell(what: &'static str, damage: &[Damage]) {

@@ -25,7 +25,7 @@ use crate::judge::fold::{Fold, Folded, Sealed};
 use crate::judge::registry::Event;
 use crate::period::{Period, Resolution};
 use crate::store::recovery::What;
-use crate::store::{Error, Found, Head, Extent, Recovery, Row, Views, Writes};
+use crate::store::{Error, Extent, Found, Head, Recovery, Row, Views, Writes};
 
 /// How long after its end a period waits for what comes late, before it is sealed.
 const GRACE: Duration = Duration::from_secs(15 * 60);

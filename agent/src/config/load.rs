@@ -84,9 +84,11 @@ impl AgentConfig {
                     Ok(warnings) => (Vec::new(), warnings),
                     Err((mistakes, warnings)) => (mistakes.0, warnings),
                 };
-                // A line that is no TOML is told as such, not also for what it seems to lack.
-                let read = read.into_iter().filter(|mistake| {
-                    mistake.place.line().is_none_or(|line| !spoilt.contains(&line))
+                // A line that is no TOML is told as such, not also for what it seems to lack; and
+                // what the file as a whole seems to lack may stand where it cannot be read.
+                let read = read.into_iter().filter(|mistake| match mistake.place.line() {
+                    Some(line) => !spoilt.contains(&line),
+                    None => spoilt.is_empty(),
                 });
                 let mut mistakes: Vec<_> = unreadable.into_iter().chain(read).collect();
                 mistakes.sort();

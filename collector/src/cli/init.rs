@@ -14,11 +14,16 @@ use crate::identity::{Authority, HostName};
 #[derive(Debug, clap::Args)]
 pub(super) struct InitArguments {
     /// Where agents connect to, such as 0.0.0.0:7443
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: SocketAddr,
     /// What agents call this machine; it stands in its certificate
     #[arg(long, value_name = "HOST")]
     name: HostName,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let form = "write an IP address and a port, such as 0.0.0.0:7443";
+    text.parse().map_err(|_unparsed| form.to_owned())
 }
 
 pub(super) fn run(setting: &Setting, arguments: &InitArguments) -> anyhow::Result<Ending> {

@@ -178,8 +178,7 @@ impl Session {
     async fn batch(&mut self, source: Source, batch: Batch) -> Result<(), Status> {
         let bytes: usize = batch.observations.iter().map(Bytes::len).sum();
         let kib = u32::try_from(bytes / 1_024 + 1).unwrap_or(u32::MAX);
-        let permit = self.ingest.in_flight.clone().acquire_many_owned(kib).await;
-        let permit = permit.ok().ok_or_else(|| Status::unavailable("the collector is stopping"))?;
+        let permit = self.permit(source, kib).await?;
         let Batch { first_sequence, mut observations } = batch;
         let mut rejected = Vec::new();
         for (sequence, observation) in (first_sequence..).zip(&mut observations) {
@@ -194,6 +193,21 @@ impl Session {
         self.ingest.registry.observed(self.agent, self.ingest.clock.wall());
         let wanted = Wanted::Batch { first: first_sequence, observations };
         self.offer(source, wanted, rejected, Some(permit)).await
+    }
+
+    /// Waits for room among what all streams have under way. What this stream has under way itself is
+    /// answered meanwhile: otherwise streams could wait for each other's room for ever.
+    async fn permit(&mut self, source: Source, kib: u32) -> Result<OwnedSemaphorePermit, Status> {
+        let mut room = std::pin::pin!(self.ingest.in_flight.clone().acquire_many_owned(kib));
+        loop {
+            tokio::select! {
+                permit = &mut room => {
+                    let stopping = || Status::unavailable("the collector is stopping");
+                    return permit.ok().ok_or_else(stopping);
+                }
+                stored = first_answer(&mut self.under_way) => self.answered(source, stored).await?,
+            }
+        }
     }
 
     async fn tombstone(&mut self, source: Source, tombstone: Tombstone) -> Result<(), Status> {

@@ -14,7 +14,7 @@ use super::rows::{Rows, Trouble};
 use super::shelf::Shelf;
 use super::steps::Steps;
 use super::views::{Opened, Views, aside_path, redo_path, rows_path, sealed_path, snapshots_path};
-use super::{Error, Head, Extent, Recovery, Row, snapshot};
+use super::{Error, Extent, Head, Recovery, Row, snapshot};
 use crate::period::Period;
 
 /// What was found when the views were opened.
