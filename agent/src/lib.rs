@@ -20,6 +20,7 @@ pub mod probe;
 
 pub mod mail;
 
+pub mod dns;
 pub mod net;
 
 pub mod secret;

@@ -6,6 +6,8 @@
 
 mod round_trip;
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ use crate::config::section::Section;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
+
+pub(crate) use told::strict;
 
 pub use round_trip::{Expect, RoundTrip, RoundTripSettings};
 

@@ -167,6 +167,13 @@ pub struct Fact {
     pub value: String,
 }
 
+impl Fact {
+    /// A fact of this name.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
+}
+
 /// One posture rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

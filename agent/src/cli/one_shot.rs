@@ -19,7 +19,7 @@ use crate::config::{AgentConfig, mailbox, surroundings};
 use crate::mail::mailbox::Mailbox;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
-use crate::probe::{Amendment, Kind, Kinds, Outcome, Probe, Run};
+use crate::probe::{Amendment, Kind, Kinds, Outcome, Probe, Run, strict};
 
 /// What the check and the mailbox of a command line are called.
 const COMMAND_LINE: &str = "command-line";
@@ -54,7 +54,7 @@ pub(crate) struct Refusal {
 
 /// Whether a kind takes a mailbox, which on the command line is described by settings of its own.
 pub(crate) fn wants_a_mailbox(kind: &dyn Kind) -> bool {
-    kind.settings().iter().any(|setting| setting.name == "mailbox")
+    kind.settings().iter().any(|setting| setting.name == "mailbox" && setting.default.is_none())
 }
 
 /// A check of a configuration; without a name the only one of this kind.
@@ -124,6 +124,7 @@ pub(crate) fn from_settings(pairs: &[String], kind: &dyn Kind) -> Result<Subject
     let mut section = Section::new(&table, &report, Path::new(""), "");
     let head = head(&mut section, Some(kind.name()));
     let probe = kind.configure(&mut section, &surroundings);
+    let probe = probe.map(|probe| strict(&mut section, probe));
     section.finish();
     match (report.into_result(), probe) {
         (Ok(warnings), Some(probe)) => Ok(Subject {
@@ -143,7 +144,8 @@ pub(crate) fn from_settings(pairs: &[String], kind: &dyn Kind) -> Result<Subject
 
 /// Takes the keys of the mailbox out of the settings, mistyped ones too, and puts the mailbox's name in.
 fn mailbox_part(table: &mut Table, kind: &dyn Kind) -> Table {
-    let of_check = kind.settings().iter().map(|setting| setting.name).chain(["every", "timeout"]);
+    let of_check =
+        kind.settings().iter().map(|setting| setting.name).chain(["every", "timeout", "fail_from"]);
     let known: Vec<&str> = mailbox::KEYS.iter().copied().chain(of_check).collect();
     let is_of_mailbox = |key: &str| {
         nearest(key, known.iter().copied()).is_some_and(|near| mailbox::KEYS.contains(&near))

@@ -149,8 +149,15 @@ const MAILBOX: &[Setting] = &[
     setting("imap.junk_folder", "text", Some("as the server says"), "where junk goes"),
 ];
 
-const COMMON: &[Setting] =
-    &[setting("timeout", "duration", Some("60s"), "how long a run may take at most")];
+const COMMON: &[Setting] = &[
+    setting("timeout", "duration", Some("60s"), "how long a run may take at most"),
+    setting(
+        "fail_from",
+        "never | notice | warning | critical",
+        Some("never"),
+        "from which severity on a finding makes the run a failure",
+    ),
+];
 
 const fn setting(
     name: &'static str,

@@ -12,7 +12,7 @@ use super::section::Section;
 use super::spelling::{did_you_mean, listed};
 use super::units::duration_text;
 use super::value::Table;
-use crate::probe::{Kind, Kinds, Probe, Surroundings};
+use crate::probe::{Kind, Kinds, Probe, Surroundings, strict};
 
 /// How often a check runs when its table does not say.
 pub const DEFAULT_CADENCE: Duration = Duration::from_secs(60);
@@ -49,8 +49,10 @@ impl CheckConfig {
         let mut section =
             Section::new(&self.table, &report, &self.folder, &label(&self.check.name));
         let head = head(&mut section, None);
-        let probe =
-            kinds.get(&head.kind).and_then(|kind| kind.configure(&mut section, surroundings));
+        let probe = kinds
+            .get(&head.kind)
+            .and_then(|kind| kind.configure(&mut section, surroundings))
+            .map(|probe| strict(&mut section, probe));
         match (report.into_result(), probe) {
             (Ok(_), Some(probe)) => Ok(probe),
             (Err((mistakes, _)), _) => Err(mistakes),

@@ -12,7 +12,7 @@ use super::section::Section;
 use super::value::Table;
 use super::{AgentConfig, CollectorConfig, Limits, mailbox};
 use crate::net::Net;
-use crate::probe::{Kinds, Surroundings};
+use crate::probe::{Kinds, Surroundings, strict};
 
 /// The port that a collector listens on when the address does not say.
 const DEFAULT_COLLECTOR_PORT: u16 = 7443;
@@ -220,7 +220,8 @@ fn checks(
             // Which keys are right nobody can say without the kind.
             continue;
         };
-        let ready = kind.configure(&mut section, surroundings).is_some();
+        let probe = kind.configure(&mut section, surroundings);
+        let ready = probe.map(|probe| strict(&mut section, probe)).is_some();
         let told = !section.is_clean();
         let mailbox = |name: &str| config.mailboxes.get(name).map(|m| m.canonical.as_str());
         let settings_digest = SettingsDigest::of(&check::canonical(&section, &head.kind, mailbox));

@@ -1,8 +1,9 @@
 //! `[[mailbox]]`: an address, where mail for it is handed in, and where it is read.
 
-use super::password::{self, Password};
+use super::password;
 use super::section::Section;
-use crate::mail::endpoint::{Endpoint, Login, Tls};
+use super::server::{self, Account, Protocol, is_host};
+use crate::mail::endpoint::{Endpoint, Tls};
 use crate::mail::mailbox::MailboxSettings;
 use crate::net::TlsTrust;
 
@@ -37,15 +38,6 @@ impl MailboxConfig {
     }
 }
 
-/// The words of `tls`. With `opportunistic`, STARTTLS is used where it is offered and no certificate is
-/// required, as between mail exchangers (RFC 7435); for mail straight to the MX only.
-const TLS_WORDS: &[(&str, Tls)] = &[
-    ("starttls", Tls::StartTls),
-    ("implicit", Tls::Implicit),
-    ("none", Tls::None),
-    ("opportunistic", Tls::Opportunistic),
-];
-
 /// The keys of a mailbox, which `--set` mixes with those of a check.
 pub const KEYS: &[&str] =
     &["address", "login", "password", "password_env", "password_file", "smtp", "imap"];
@@ -63,14 +55,14 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
     let (smtp, hello) = match section.required_table("smtp") {
         Some(mut table) => {
             let hello = hello(&mut table);
-            (server(table, Protocol::Smtp, &account), hello)
+            (server::read(table, Protocol::Smtp, &account), hello)
         }
         None => (None, None),
     };
     let (imap, junk_folder) = match section.required_table("imap") {
         Some(mut table) => {
             let junk_folder = table.text("junk_folder");
-            (server(table, Protocol::Imap, &account), junk_folder)
+            (server::read(table, Protocol::Imap, &account), junk_folder)
         }
         None => (None, None),
     };
@@ -97,114 +89,12 @@ fn hello(section: &mut Section<'_>) -> Option<String> {
     Some(hello)
 }
 
-/// What a mailbox says about signing in, for each of its servers that says nothing else.
-struct Account {
-    login: Option<String>,
-    password: Password,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Protocol {
-    Smtp,
-    Imap,
-}
-
-impl Protocol {
-    const fn default_tls(self) -> Tls {
-        match self {
-            Self::Smtp => Tls::StartTls,
-            Self::Imap => Tls::Implicit,
-        }
-    }
-
-    const fn default_port(self, tls: Tls) -> u16 {
-        match (self, tls) {
-            (Self::Smtp, Tls::StartTls) => 587,
-            (Self::Smtp, Tls::Implicit) => 465,
-            (Self::Smtp, Tls::Opportunistic | Tls::None) => 25,
-            (Self::Imap, Tls::Implicit) => 993,
-            (Self::Imap, Tls::StartTls | Tls::Opportunistic | Tls::None) => 143,
-        }
-    }
-
-    fn tls_words(self) -> &'static [(&'static str, Tls)] {
-        match self {
-            Self::Smtp => TLS_WORDS,
-            Self::Imap => TLS_WORDS.split_last().map_or(TLS_WORDS, |(_opportunistic, rest)| rest),
-        }
-    }
-}
-
-fn server(mut section: Section<'_>, protocol: Protocol, account: &Account) -> Option<Endpoint> {
-    let host = section.required_text("host");
-    if let Some(host) = host.as_deref().filter(|host| !is_host(host)) {
-        let example = "such as \"mail.example.org\" (the port has a key of its own)";
-        let message = format!("host must be a name or an address, {example}, not \"{host}\"");
-        section.mistake("host", message);
-    }
-    let tls = section.choice("tls", protocol.tls_words(), protocol.default_tls());
-    let port = section.number("port", protocol.default_port(tls), 1..=u16::MAX);
-    let trust = trust(&mut section, tls);
-    let login = login(&mut section, protocol, port, account);
-    if tls == Tls::None && login.is_some() && !host.as_deref().is_some_and(is_loopback) {
-        section.warning("tls", "without TLS the password goes over the wire as it is");
-    }
-    let clean = section.is_clean();
-    section.finish();
-    if clean { Some(Endpoint { host: host?, port, tls, trust, login }) } else { None }
-}
-
-fn trust(section: &mut Section<'_>, tls: Tls) -> TlsTrust {
-    let Some(path) = section.path("ca_file") else {
-        return if tls == Tls::Opportunistic { TlsTrust::anybody() } else { TlsTrust::native() };
-    };
-    TlsTrust::ca_file(&path).unwrap_or_else(|error| {
-        section.mistake("ca_file", error.to_string());
-        TlsTrust::native()
-    })
-}
-
-fn login(
-    section: &mut Section<'_>,
-    protocol: Protocol,
-    port: u16,
-    account: &Account,
-) -> Option<Login> {
-    let own_login = section.text("login");
-    let own_password = password::read(section);
-    // On port 25 nobody signs in, unless this very server is told to.
-    let inherits = protocol == Protocol::Imap || port != 25 || own_login.is_some();
-    let password = match own_password {
-        Password::Absent if inherits => account.password.clone(),
-        own => own,
-    };
-    if protocol == Protocol::Imap && matches!(password, Password::Absent) {
-        section.mistake("password", "password is missing: an IMAP server wants one".into());
-    }
-    let login = match (own_login.or_else(|| account.login.clone()), password) {
-        (Some(user), Password::Known(password)) => Some(Login { user, password }),
-        _ => None,
-    };
-    section.record("sign_in_as", login.as_ref().map_or("nobody", |login| &login.user));
-    login
-}
-
 /// Enough to tell an address from a slip; the server judges the rest.
 fn is_address(text: &str) -> bool {
     let sound = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',');
     text.rsplit_once('@').is_some_and(|(local, domain)| {
         !local.is_empty() && !domain.is_empty() && !local.contains('@') && text.chars().all(sound)
     })
-}
-
-fn is_host(text: &str) -> bool {
-    text.parse::<std::net::IpAddr>().is_ok()
-        || text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

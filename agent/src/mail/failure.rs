@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailsonde_proto::{EnhancedCode, Fault, FaultClass};
+use mailsonde_proto::{EnhancedCode, Fault, FaultClass, Verdict, VoidReason};
 
 use super::wire::WireError;
 use crate::net::NetError;
@@ -21,6 +21,14 @@ impl Failure {
     /// A failure without a server's reply.
     pub fn new(phase: &str, class: FaultClass, explanation: impl Into<String>) -> Self {
         Self { fault: Fault::new(phase, class, explanation), is_local: false }
+    }
+
+    /// The verdict that it makes of a run.
+    pub fn into_verdict(self) -> Verdict {
+        if self.is_local {
+            return Verdict::void(VoidReason::LocalNetwork, self.fault.explanation);
+        }
+        Verdict::Fail(self.fault)
     }
 
     /// Something that could not be opened.

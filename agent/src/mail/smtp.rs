@@ -104,7 +104,7 @@ impl Session {
             match dial.connect(&endpoint, &addresses, record.clone(), watch).await {
                 Ok(wire) => {
                     let (offers, mut facts) = (Vec::new(), Vec::new());
-                    facts.push(fact("smtp.exchanger", &endpoint.host));
+                    facts.push(Fact::new("smtp.exchanger", &endpoint.host));
                     let session = Self { wire, patience: dial.patience, hello, offers, facts };
                     return session.greet(dial, &endpoint, watch).await;
                 }
@@ -158,7 +158,7 @@ impl Session {
         let reply = self.reply(name::DATA, awaited).await?;
         watch.lap(name::DATA);
         if let Some(queued) = reply.lines().first() {
-            self.facts.push(fact("smtp.queued", queued));
+            self.facts.push(Fact::new("smtp.queued", queued));
         }
         reply.expect_2xx("message")
     }
@@ -187,7 +187,7 @@ impl Session {
         watch: &mut Stopwatch,
     ) -> Result<Self, Failure> {
         let greeting = self.reply(name::GREETING, "its greeting").await?;
-        self.facts.push(fact("smtp.greeting", &greeting.text()));
+        self.facts.push(Fact::new("smtp.greeting", greeting.text()));
         greeting.expect_2xx("session")?;
         self.ehlo(name::GREETING).await?;
         watch.lap(name::GREETING);
@@ -240,7 +240,7 @@ impl Session {
         self.wire.set_secret(true);
         let signed_in = self.authenticate(login).await;
         self.wire.set_secret(false);
-        self.facts.push(fact("smtp.auth", signed_in?));
+        self.facts.push(Fact::new("smtp.auth", signed_in?));
         watch.lap(name::AUTH);
         Ok(self)
     }
@@ -340,10 +340,6 @@ fn offered_mechanisms(offers: &[String]) -> Vec<&str> {
 
 fn ours(error: &SaslError) -> Failure {
     Failure::new(name::AUTH, FaultClass::Protocol, error.to_string())
-}
-
-fn fact(name: &str, value: &str) -> Fact {
-    Fact { name: name.to_owned(), value: value.to_owned() }
 }
 
 /// A message as DATA wants it: dots at line starts doubled, and a line with a dot at the end

@@ -29,7 +29,7 @@ use crate::mail::smtp::{self, Session};
 use crate::mail::wire::Record;
 use crate::net::Net;
 use crate::stopwatch::{Stopwatch, us};
-use told::{Story, failed, judge};
+use told::{Story, judge};
 
 pub use settings::{Expect, RoundTripSettings};
 
@@ -105,7 +105,7 @@ impl RoundTrip {
             Ok(submitted) => submitted,
             Err(failure) => {
                 let total_us = us(origin, stopwatch.now());
-                return story.end(failed(failure), total_us, record.text());
+                return story.end(failure.into_verdict(), total_us, record.text());
             }
         };
         story.accepted = Some((accepted, self.clock.wall()));
@@ -122,7 +122,7 @@ impl RoundTrip {
                 story.arrived(&arrival, origin);
                 (judge(&self.settings, &arrival, &copies), arrival.first_seen)
             }
-            Some(Event::Bounced(failure)) => (failed(failure), self.clock.monotonic()),
+            Some(Event::Bounced(failure)) => (failure.into_verdict(), self.clock.monotonic()),
             None => (self.missing(&watch, accepted), self.clock.monotonic()),
         };
         story.watched(&watch);
@@ -231,7 +231,7 @@ fn not_ready(refusal: Refusal, began: Instant) -> Outcome {
     let phases: Vec<_> = refusal.laps.iter().map(|lap| lap.phase_from(began)).collect();
     let total_us = refusal.laps.last().map_or(0, |lap| us(began, lap.to));
     Outcome {
-        verdict: failed(refusal.failure),
+        verdict: refusal.failure.into_verdict(),
         total_us,
         phases,
         facts: Vec::new(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lettre::Address;
 
 use super::super::{Section, Setting, Surroundings};
+use crate::config::server::known_mailbox;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::LARGEST_BODY;
 use crate::mail::smtp::MX_PORT;
@@ -108,9 +109,10 @@ pub(super) fn read(
     surroundings: &Surroundings,
 ) -> Option<(RoundTripSettings, Arc<Mailbox>)> {
     let name = section.required_text("mailbox");
-    let mailbox = name.and_then(|name| known(section, surroundings, "mailbox", &name));
+    let mailbox = name.and_then(|name| known_mailbox(section, surroundings, "mailbox", &name));
     let from = section.text("from_mailbox");
-    let from_mailbox = from.and_then(|name| known(section, surroundings, "from_mailbox", &name));
+    let from_mailbox =
+        from.and_then(|name| known_mailbox(section, surroundings, "from_mailbox", &name));
     let to = section.text("to");
     if to.as_ref().is_some_and(|to| to.parse::<Address>().is_err()) {
         section.mistake("to", "this is not an e-mail address".to_owned());
@@ -131,19 +133,4 @@ pub(super) fn read(
     let settings =
         RoundTripSettings { to, from_mailbox, size, settle, exchanger_of, exchanger_port, expect };
     Some((settings, mailbox))
-}
-
-fn known(
-    section: &mut Section<'_>,
-    surroundings: &Surroundings,
-    key: &str,
-    name: &str,
-) -> Option<Arc<Mailbox>> {
-    let mailbox = surroundings.mailboxes.get(name).map(Arc::clone);
-    if mailbox.is_none() {
-        let names: Vec<_> = surroundings.mailboxes.keys().map(String::as_str).collect();
-        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        section.mistake(key, format!("there is no mailbox {name}; configured are: {known}"));
-    }
-    mailbox
 }

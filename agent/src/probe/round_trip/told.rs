@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use mailsonde_proto::phase::name;
 use mailsonde_proto::time::{Instant, as_us};
-use mailsonde_proto::{
-    Fact, Fault, FaultClass, Finding, Phase, Severity, Verdict, VoidReason, WallTime,
-};
+use mailsonde_proto::{Fact, Fault, FaultClass, Finding, Phase, Severity, Verdict, WallTime};
 
 use super::super::Outcome;
 use super::settings::{Expect, RoundTripSettings};
-use crate::mail::failure::Failure;
 use crate::mail::mailbox::{Arrival, Place, Watch};
 use crate::mail::message::{Body, TestMessage};
 use crate::stopwatch::{Lap, signed_us, us};
@@ -31,8 +28,8 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(message: &TestMessage, watch: &Watch) -> Self {
         let mut facts = vec![
-            fact("message_id", &message.message_id),
-            fact("message.bytes", &message.bytes.len().to_string()),
+            Fact::new("message_id", &message.message_id),
+            Fact::new("message.bytes", message.bytes.len().to_string()),
         ];
         facts.extend(watch.facts().iter().cloned());
         Self {
@@ -68,29 +65,29 @@ impl Story {
             duration_us: signed_us(origin, arrival.first_seen).saturating_sub(start_us),
             uncertainty_us: us(arrival.last_absent, arrival.first_seen),
         });
-        self.facts.push(fact("imap.folder", &arrival.folder));
-        self.facts.push(fact("imap.uid", &arrival.uid.to_string()));
-        self.facts.push(fact("arrival.bytes", &arrival.bytes.to_string()));
+        self.facts.push(Fact::new("imap.folder", &arrival.folder));
+        self.facts.push(Fact::new("imap.uid", arrival.uid.to_string()));
+        self.facts.push(Fact::new("arrival.bytes", arrival.bytes.to_string()));
         if arrival.body == Body::Reencoded {
-            self.facts.push(fact("arrival.body", "in another transfer encoding"));
+            self.facts.push(Fact::new("arrival.body", "in another transfer encoding"));
         }
         // To be compared with the server's own log.
         let seen_at = match arrival.first_seen.checked_duration_since(accepted) {
             Some(after) => accepted_wall.plus(after),
             None => accepted_wall.minus(accepted.duration_since(arrival.first_seen)),
         };
-        self.facts.push(fact("arrival.seen_at", &seen_at.to_string()));
+        self.facts.push(Fact::new("arrival.seen_at", seen_at.to_string()));
         if let Some(stored) = arrival.stored {
-            self.facts.push(fact("arrival.stored", &stored.to_string()));
+            self.facts.push(Fact::new("arrival.stored", stored.to_string()));
         }
     }
 
     /// What the watch cost, and what else turned up.
     pub(super) fn watched(&mut self, watch: &Watch) {
-        self.facts.push(fact("arrival.commands", &watch.commands().to_string()));
+        self.facts.push(Fact::new("arrival.commands", &watch.commands().to_string()));
         let forged = watch.forged();
         if forged > 0 {
-            self.facts.push(fact("mailbox.forged_tokens", &forged.to_string()));
+            self.facts.push(Fact::new("mailbox.forged_tokens", forged.to_string()));
             self.findings.push(Finding {
                 rule: "mailbox.forged_token".to_owned(),
                 severity: Severity::Warning,
@@ -147,16 +144,4 @@ pub(super) fn judge(
         ),
         Body::Same | Body::Reencoded | Body::Unknown => Verdict::Pass,
     }
-}
-
-/// The verdict that a failure makes.
-pub(super) fn failed(failure: Failure) -> Verdict {
-    if failure.is_local {
-        return Verdict::void(VoidReason::LocalNetwork, failure.fault.explanation);
-    }
-    Verdict::Fail(failure.fault)
-}
-
-fn fact(name: &str, value: &str) -> Fact {
-    Fact { name: name.to_owned(), value: value.to_owned() }
 }
