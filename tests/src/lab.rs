@@ -28,7 +28,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use self::layout::{BAD_ENDPOINTS, MAIL, NAME_SERVER, RESOLVER, SPARE, branch_address};
+pub use self::dns::OldNameServer;
+pub use self::layout::{
+    BAD_ENDPOINTS, GREY, MAIL, MAIL_2, NAME_SERVER, NAME_SERVER_2, NO_PTR, OLD_NAME_SERVER, RELAY,
+    RESOLVER, SPARE, TWO_PTR, WEB, WRONG_PTR, branch_address,
+};
 pub use self::mail_log::{Delivery, Entry, MailLog};
 pub use self::server::Server;
 pub use self::users::User;
@@ -201,18 +205,21 @@ impl Lab {
 
     fn start_servers(&self, options: &LabOptions) -> Result<(), LabError> {
         let folder = &self.folder;
-        mail::write_certificates(folder, &self.authority)?;
+        let identities = mail::write_certificates(folder, &self.authority)?;
         mail::prepare_postfix(folder, &self.users, options.queue_lifetime)?;
         self.launch(Server::Postfix)?; // the slowest to come up, so it goes first
         mail::prepare_dovecot(folder, &self.users)?;
         self.launch(Server::Dovecot)?;
-        dns::prepare(folder, options.branches)?;
+        dns::prepare(folder, options.branches, &identities)?;
         self.launch(Server::Knot)?;
         self.wait_for(Server::Knot)?; // or Unbound would remember it as dead
+        dns::delegate(self)?;
+        self.launch(Server::SecondKnot)?;
         self.launch(Server::Unbound)?;
         for server in Server::ALL {
             self.wait_for(server)?;
         }
+        dns::wait_for_transfers(self)?;
         users::fill_mailbox(&folder.join("dovecot/run/lmtp"), "full@good.test")
             .map_err(LabError::io("fill the mailbox of full@good.test"))
     }
@@ -374,6 +381,10 @@ fn output_of(command: &mut Command) -> Result<String, LabError> {
     }
     let said = format!("{command:?}: {}{}", text(&output.stdout), text(&output.stderr));
     Err(LabError::Program { what: "a program of the lab", output: said })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Looks at a condition until it holds; whether it did. Counts looks instead of asking a clock, because
