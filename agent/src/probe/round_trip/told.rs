@@ -85,7 +85,7 @@ impl Story {
 
     /// What the watch cost, and what else turned up.
     pub(super) fn watched(&mut self, watch: &Watch) {
-        self.facts.push(Fact::new("arrival.commands", &watch.commands().to_string()));
+        self.facts.push(Fact::new("arrival.commands", watch.commands().to_string()));
         let forged = watch.forged();
         if forged > 0 {
             self.facts.push(Fact::new("mailbox.forged_tokens", forged.to_string()));
