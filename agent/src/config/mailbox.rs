@@ -162,7 +162,7 @@ mod tests {
     fn read_with(keys: &[&str]) -> String {
         let mut pairs = vec!["address=probe@good.test", "password=hunter2", "smtp.host=a"];
         pairs.extend(keys);
-        let (table, _) = Table::of_settings(pairs.into_iter());
+        let (table, _) = Table::of_settings(pairs);
         let report = Report::default();
         let mut section = Section::new(&table, &report, Path::new(""), "");
         let config = read(&mut section, "main");
