@@ -95,9 +95,8 @@ impl Anchors {
 
     /// Whether one of these keys is in the answers.
     pub(super) fn are_met(keys: &TrustAnchors, answers: &[Message]) -> bool {
-        dnskeys(answers).any(|(name, key)| {
-            keys.contains_with_name(key.public_key(), &LowerName::from(&name))
-        })
+        dnskeys(answers)
+            .any(|(name, key)| keys.contains_with_name(key.public_key(), &LowerName::from(&name)))
     }
 
     fn trust(&mut self, zone: &Name, key: &DNSKEY) {

@@ -101,7 +101,7 @@ async fn over_tcp(
     let id = random_id()?;
     let bytes = message::question(id, question, is_unchecked).map_err(Trouble::Malformed)?;
     let length = u16::try_from(bytes.len())
-        .map_err(|_| Trouble::Malformed("the question is too long".to_owned()))?;
+        .map_err(|error| Trouble::Malformed(format!("the question is too long: {error}")))?;
     let mut stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
     let framed = [length.to_be_bytes().as_slice(), &bytes].concat();
@@ -118,8 +118,8 @@ async fn over_tcp(
 
 fn random_id() -> Result<u16, Trouble> {
     let mut bytes = [0; 2];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Trouble::Io("the system gives no random numbers".to_owned())
-    })?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|error| Trouble::Io(format!("the system gives no random numbers: {error}")))?;
     Ok(u16::from_be_bytes(bytes))
 }

@@ -7,7 +7,12 @@ use super::wire::{Heard, Wire};
 use crate::dns::ExtendedError;
 
 /// Looks at the signatures, and then at the keys that they name.
-pub(super) async fn why(wire: &Wire, name: &Name, kind: RecordType, heard: &Heard) -> ExtendedError {
+pub(super) async fn why(
+    wire: &Wire,
+    name: &Name,
+    kind: RecordType,
+    heard: &Heard,
+) -> ExtendedError {
     let now = wire.now_s();
     let message = &heard.message;
     let sections = || message.answers.iter().chain(&message.authorities);
