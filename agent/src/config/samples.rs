@@ -26,7 +26,7 @@ impl Kind for Stand {
             Setting {
                 name: "mailbox",
                 form: "name of a mailbox",
-                default: None,
+                default: Some("the only one"),
                 help: "where the mail goes",
             },
             Setting {
