@@ -32,7 +32,7 @@ pub(super) fn prepare(
     for zone in &zones {
         let text = match zone.signing {
             Signing::Expired => signing::expired(zone)?,
-            _ => fill(&zone.text(), &value)?,
+            _ => fill(&zone.text(), value)?,
         };
         folder.write(&format!("knot/zones/{}", zone.file()), &text)?;
         if zone.second == Second::Differs {

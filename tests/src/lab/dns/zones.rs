@@ -98,7 +98,9 @@ impl Zone {
                 ("expired", _) => zone.signing = Signing::Expired,
                 ("lame", _) => zone.second = Second::Lame,
                 ("differs", _) => zone.second = Second::Differs,
-                ("ttl", seconds) => zone.ttl_s = seconds.parse().map_err(|_| mistake(head))?,
+                ("ttl", seconds) => {
+                    zone.ttl_s = seconds.parse().ok().ok_or_else(|| mistake(head))?
+                }
                 ("ns", names) => zone.servers = list(names),
                 ("parent", names) => zone.parent_says = list(names),
                 _ => return Err(mistake(head)),
