@@ -31,6 +31,7 @@ use spam::Spam;
 pub use authentication::Trust;
 pub use date::date;
 pub use received::{Hop, HopTls};
+pub use told::MOST_FACTS;
 
 /// What the headers of one message tell.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -188,14 +188,14 @@ impl Reader {
         if word.eq_ignore_ascii_case("tls") {
             self.has_tls = true;
             self.cipher_next = true;
-        } else if self.clause == Clause::With && self.words <= 3 {
-            if let Some(with) = &mut self.hop.with
-                && with.starts_with("Microsoft")
-            {
-                // with Microsoft SMTP Server
-                with.push(' ');
-                with.extend(word.chars().take(LONGEST));
-            }
+        } else if self.clause == Clause::With
+            && self.words <= 3
+            && let Some(with) = &mut self.hop.with
+            && with.starts_with("Microsoft")
+        {
+            // with Microsoft SMTP Server
+            with.push(' ');
+            with.extend(word.chars().take(64));
         }
     }
 

@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::told::MOST_FACTS;
 use super::*;
 
 const MESSAGE: &str = "Return-Path: <a@a.test>\r\n\
