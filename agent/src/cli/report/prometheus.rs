@@ -175,10 +175,12 @@ mod tests {
         let mut slow = samples::refused_sign_in();
         slow.check = "branch \"north\"\n".to_owned();
         slow.outcome.phases.truncate(1);
+        let mut unknown = samples::void();
+        unknown.check = "south".to_owned();
         let mut good = samples::pass();
         good.outcome.phases.truncate(1);
         good.outcome.facts.push(mailsonde_proto::Fact::new("smtp.certificate_days", "42"));
-        insta::assert_snapshot!(prometheus(&[good, slow, samples::void()]), @r#"
+        insta::assert_snapshot!(prometheus(&[good, slow, unknown]), @r#"
         # HELP mailsonde_probe_success 1 when the run passed, 0 when it failed
         # TYPE mailsonde_probe_success gauge
         mailsonde_probe_success{check="mail",kind="round-trip"} 1
@@ -187,10 +189,10 @@ mod tests {
         # TYPE mailsonde_probe_void gauge
         mailsonde_probe_void{check="mail",kind="round-trip"} 0
         mailsonde_probe_void{check="branch \"north\"\n",kind="round-trip"} 0
-        mailsonde_probe_void{check="mail",kind="round-trip"} 1
+        mailsonde_probe_void{check="south",kind="round-trip"} 1
         # HELP mailsonde_probe_void_info why the run could not be judged
         # TYPE mailsonde_probe_void_info gauge
-        mailsonde_probe_void_info{check="mail",kind="round-trip",reason="local_network"} 1
+        mailsonde_probe_void_info{check="south",kind="round-trip",reason="local_network"} 1
         # HELP mailsonde_probe_fault_info what failed, and how
         # TYPE mailsonde_probe_fault_info gauge
         mailsonde_probe_fault_info{check="branch \"north\"\n",kind="round-trip",phase="auth",class="permanent",basic_code="535",enhanced_code="5.7.8"} 1
@@ -198,12 +200,12 @@ mod tests {
         # TYPE mailsonde_probe_started_timestamp_seconds gauge
         mailsonde_probe_started_timestamp_seconds{check="mail",kind="round-trip"} 1764000000.000123
         mailsonde_probe_started_timestamp_seconds{check="branch \"north\"\n",kind="round-trip"} 1764000000.000123
-        mailsonde_probe_started_timestamp_seconds{check="mail",kind="round-trip"} 1764000000.000123
+        mailsonde_probe_started_timestamp_seconds{check="south",kind="round-trip"} 1764000000.000123
         # HELP mailsonde_probe_duration_seconds how long the run took
         # TYPE mailsonde_probe_duration_seconds gauge
         mailsonde_probe_duration_seconds{check="mail",kind="round-trip"} 0.024100
         mailsonde_probe_duration_seconds{check="branch \"north\"\n",kind="round-trip"} 2.008700
-        mailsonde_probe_duration_seconds{check="mail",kind="round-trip"} 0.000310
+        mailsonde_probe_duration_seconds{check="south",kind="round-trip"} 0.000310
         # HELP mailsonde_probe_phase_seconds how long each phase took; may be negative
         # TYPE mailsonde_probe_phase_seconds gauge
         mailsonde_probe_phase_seconds{check="mail",kind="round-trip",phase="imap.connect"} 0.000300
@@ -220,9 +222,9 @@ mod tests {
         mailsonde_probe_findings{check="branch \"north\"\n",kind="round-trip",severity="notice"} 0
         mailsonde_probe_findings{check="branch \"north\"\n",kind="round-trip",severity="warning"} 1
         mailsonde_probe_findings{check="branch \"north\"\n",kind="round-trip",severity="critical"} 0
-        mailsonde_probe_findings{check="mail",kind="round-trip",severity="notice"} 0
-        mailsonde_probe_findings{check="mail",kind="round-trip",severity="warning"} 0
-        mailsonde_probe_findings{check="mail",kind="round-trip",severity="critical"} 0
+        mailsonde_probe_findings{check="south",kind="round-trip",severity="notice"} 0
+        mailsonde_probe_findings{check="south",kind="round-trip",severity="warning"} 0
+        mailsonde_probe_findings{check="south",kind="round-trip",severity="critical"} 0
         # HELP mailsonde_probe_finding_info each posture rule that does not hold
         # TYPE mailsonde_probe_finding_info gauge
         mailsonde_probe_finding_info{check="branch \"north\"\n",kind="round-trip",rule="tls.certificate_expires_soon",severity="warning"} 1
