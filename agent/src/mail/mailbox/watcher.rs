@@ -4,6 +4,7 @@
 //! message only after whoever waits for it has been told, so a crash at any point leaves the message
 //! where the next start finds it.
 
+mod folder;
 mod tell;
 
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Place};
-use super::pace::{self, Next};
+use super::board::Board;
+use super::event::Place;
+use super::pace::{self, Next, Wanted};
 use super::{MailboxSettings, STEP};
 use crate::mail::dial::Patience;
 use crate::mail::failure::Failure;
@@ -40,6 +42,8 @@ pub(super) enum FolderState {
     /// It watches, and was seen to work at `verified`.
     Ready {
         verified: Instant,
+        /// When the answer is due that is awaited; `None` while nothing is awaited.
+        due: Option<Instant>,
         laps: Arc<[Lap]>,
         facts: Arc<[Fact]>,
         record: Record,
@@ -53,6 +57,8 @@ pub(super) enum FolderState {
 
 pub(super) struct Watcher {
     place: Place,
+    /// The folder's name, where a check gives it.
+    folder: Option<Arc<str>>,
     settings: Arc<MailboxSettings>,
     net: Net,
     clock: Clock,
@@ -82,7 +88,7 @@ struct Connection {
 
 impl Watcher {
     pub(super) fn new(
-        place: Place,
+        (place, folder): (Place, Option<Arc<str>>),
         (settings, net, clock): (Arc<MailboxSettings>, Net, Clock),
         board: Arc<Board>,
         shutdown: CancellationToken,
@@ -90,8 +96,19 @@ impl Watcher {
         let (state, receiver) = watch::channel(FolderState::Starting);
         let changes = board.changes();
         let (known, absent) = (None, None);
-        let watcher =
-            Self { place, settings, net, clock, board, shutdown, state, changes, known, absent };
+        let watcher = Self {
+            place,
+            folder,
+            settings,
+            net,
+            clock,
+            board,
+            shutdown,
+            state,
+            changes,
+            known,
+            absent,
+        };
         (watcher, receiver)
     }
 
@@ -127,12 +144,16 @@ impl Watcher {
         }
     }
 
+    fn wanted(&self, verified: Option<Instant>) -> Wanted {
+        self.board.wanted(self.folder.as_deref(), verified)
+    }
+
     /// Waits before the next attempt; a run that registered since the last one does not wait.
     async fn pause(&mut self, attempted: Instant, pause: Duration) {
         let until = self.clock.monotonic() + pause;
         loop {
             self.changes.mark_unchanged();
-            if self.board.wanted(None).newest.is_some_and(|newest| newest > attempted) {
+            if self.wanted(None).newest.is_some_and(|newest| newest > attempted) {
                 return;
             }
             tokio::select! {
@@ -155,16 +176,20 @@ impl Watcher {
         let dial = imap::dial(&self.net, patience);
         let record = record.insert(dial.record(&self.settings.imap)).clone();
         let mut session = Session::open(dial, &self.settings.imap, record.clone(), watch).await?;
-        let folder = match (self.place, &self.settings.junk_folder) {
-            (Place::Inbox, _) => Some("INBOX".to_owned()),
-            (Place::Junk, Some(named)) => Some(named.clone()),
-            (Place::Junk, None) => session.junk_folder().await?,
+        let folder = match (&self.folder, self.place, &self.settings.junk_folder) {
+            (Some(named), ..) => Some(named.to_string()),
+            (None, Place::Junk, Some(named)) => Some(named.clone()),
+            (None, Place::Junk, None) => session.junk_folder().await?,
+            (None, ..) => Some("INBOX".to_owned()),
         };
         let Some(folder) = folder else {
             session.logout().await;
             return Ok(None);
         };
-        let selected = session.select(&folder).await?;
+        let selected = match self.place {
+            Place::Folder => self.select_when_it_is_there(&mut session, &folder).await?,
+            Place::Inbox | Place::Junk => session.select(&folder).await?,
+        };
         let now = self.clock.monotonic();
         let mut connection = Connection {
             session,
@@ -185,6 +210,7 @@ impl Watcher {
         self.board.spent(connection.newly_spoken());
         self.state.send_replace(FolderState::Ready {
             verified: connection.verified,
+            due: None,
             laps: watch.laps().into(),
             facts: connection.session.facts().into(),
             record,
@@ -229,7 +255,7 @@ impl Watcher {
         while !self.shutdown.is_cancelled() {
             self.changes.mark_unchanged();
             let now = self.clock.monotonic();
-            let wanted = self.board.wanted(Some(connection.verified));
+            let wanted = self.wanted(Some(connection.verified));
             let removal_due = connection.removal_due(now, wanted.waiting > 0);
             if removal_due && !wanted.to_verify {
                 let uids = std::mem::take(&mut connection.removals);
@@ -258,12 +284,25 @@ impl Watcher {
 
     async fn poll(&mut self, connection: &mut Connection) -> Result<(), Failure> {
         let asked = self.clock.monotonic();
+        self.awaits(Some(asked));
         connection.session.noop().await?;
         self.seen_to_work(connection, asked);
         Ok(())
     }
 
+    /// Says by when the server should have answered what is asked.
+    fn awaits(&self, answer: Option<Instant>) {
+        self.state.send_if_modified(|state| {
+            if let FolderState::Ready { due, .. } = state {
+                *due = answer;
+            }
+            // Nobody waits for this alone.
+            false
+        });
+    }
+
     async fn idle(&mut self, connection: &mut Connection, most: Duration) -> Result<(), Failure> {
+        self.awaits(Some(self.clock.monotonic() + most));
         let (changes, shutdown) = (&mut self.changes, &self.shutdown);
         let wake = async {
             tokio::select! {
@@ -272,6 +311,7 @@ impl Watcher {
             }
         };
         connection.session.idle(most, wake).await?;
+        self.awaits(None);
         // The end of IDLE was answered, but not asked for at a known time: it proves no absence.
         connection.looked = self.clock.monotonic();
         Ok(())
@@ -285,8 +325,9 @@ impl Watcher {
             connection.absent = asked;
         }
         self.state.send_modify(|state| {
-            if let FolderState::Ready { verified, .. } = state {
+            if let FolderState::Ready { verified, due, .. } = state {
                 *verified = asked;
+                *due = None;
             }
         });
     }
