@@ -85,7 +85,8 @@ fn automatic(message: &Message<'_>) -> Option<Automatic> {
 
 /// The token of the message that this one says to answer.
 fn answered(message: &Message<'_>, key: &TokenKey) -> Option<Token> {
-    let named = ["In-Reply-To", "References"].into_iter().filter_map(|name| message.header_raw(name));
+    let named =
+        ["In-Reply-To", "References"].into_iter().filter_map(|name| message.header_raw(name));
     let ids = named.flat_map(str::split_whitespace).take(MOST_IDS);
     ids.filter_map(token_of_message_id).find_map(|sealed| key.open(sealed).ok())
 }
@@ -134,8 +135,14 @@ mod tests {
         let id = format!("<mailsonde.{}@b.test>", key.seal(&token));
         let others = format!("<mailsonde.{}@b.test>", TokenKey::from_bytes([2; 32]).seal(&token));
         for (headers, kind) in [
-            (format!("Auto-Submitted: auto-replied (vacation)\r\nIn-Reply-To: {id}"), "auto-replied (vacation)"),
-            (format!("Auto-Submitted: auto-generated\r\nReferences: <a@b>\r\n {id}"), "auto-generated"),
+            (
+                format!("Auto-Submitted: auto-replied (vacation)\r\nIn-Reply-To: {id}"),
+                "auto-replied (vacation)",
+            ),
+            (
+                format!("Auto-Submitted: auto-generated\r\nReferences: <a@b>\r\n {id}"),
+                "auto-generated",
+            ),
             (format!("X-Autoreply: yes\r\nIn-Reply-To: {id}"), "X-Autoreply: yes"),
             (format!("Precedence: auto_reply\r\nReferences: {id}"), "Precedence: auto_reply"),
             // by hand

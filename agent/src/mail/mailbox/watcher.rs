@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::Board;
 use super::event::Place;
 use super::pace::{self, Next, Wanted};
+use super::teller::Teller;
 use super::{MailboxSettings, STEP};
 use crate::mail::dial::Patience;
 use crate::mail::failure::Failure;
@@ -63,6 +64,7 @@ pub(super) struct Watcher {
     net: Net,
     clock: Clock,
     board: Arc<Board>,
+    teller: Teller,
     shutdown: CancellationToken,
     state: watch::Sender<FolderState>,
     changes: watch::Receiver<u64>,
@@ -95,7 +97,12 @@ impl Watcher {
     ) -> (Self, watch::Receiver<FolderState>) {
         let (state, receiver) = watch::channel(FolderState::Starting);
         let changes = board.changes();
-        let (known, absent) = (None, None);
+        let teller = Teller {
+            board: Arc::clone(&board),
+            clock,
+            shutdown: shutdown.clone(),
+            mailbox: settings.name.clone(),
+        };
         let watcher = Self {
             place,
             folder,
@@ -103,11 +110,12 @@ impl Watcher {
             net,
             clock,
             board,
+            teller,
             shutdown,
             state,
             changes,
-            known,
-            absent,
+            known: None,
+            absent: None,
         };
         (watcher, receiver)
     }
@@ -174,8 +182,9 @@ impl Watcher {
         let deadline = now + pace::connecting(self.place, now, self.board.deadline());
         let patience = Patience { clock: self.clock, step: STEP, deadline };
         let dial = imap::dial(&self.net, patience);
-        let record = record.insert(dial.record(&self.settings.imap)).clone();
-        let mut session = Session::open(dial, &self.settings.imap, record.clone(), watch).await?;
+        let record = record.insert(dial.record(self.settings.inbox.server())).clone();
+        let mut session =
+            Session::open(dial, self.settings.inbox.server(), record.clone(), watch).await?;
         let folder = match (&self.folder, self.place, &self.settings.junk_folder) {
             (Some(named), ..) => Some(named.to_string()),
             (None, Place::Junk, Some(named)) => Some(named.clone()),

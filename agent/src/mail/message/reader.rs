@@ -306,7 +306,8 @@ mod tests {
     fn what_is_hostile_is_bounded() {
         let deep = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(100);
         assert!(read(&deep).leaves.len() <= MOST_PARTS);
-        let many = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(500));
+        let many =
+            format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(500));
         assert_eq!(read(&many).leaves.len(), MOST_PARTS);
         let headers = format!("X: {}\r\n\r\nbody", "y".repeat(2 * LONGEST_HEADERS));
         assert!(read(&headers).headers.len() <= LONGEST_HEADERS + 2);

@@ -68,7 +68,8 @@ fn a_message_that_wants_a_reply_does_not_say_that_a_machine_sent_it() {
 
 #[test]
 fn a_subject_of_ones_own() {
-    let (_, message) = sealed(Content { subject: Some("LAB Grüße".into()), ..Content::default() });
+    let (_, message) =
+        sealed(Content { subject: Some("LAB Grüße".into()), ..Content::default() });
     let text = text_of(&message);
     assert!(text.is_ascii());
     assert_eq!(MessageParser::default().parse(&text).unwrap().subject(), Some("LAB Grüße"));
@@ -135,9 +136,9 @@ fn what_becomes_of_an_attachment_is_told_apart() {
     let quoted: String = {
         use base64::Engine;
         let bytes = base64::engine::general_purpose::STANDARD.decode(&base64).unwrap();
-        let lines = bytes.chunks(25).map(|row| {
-            row.iter().map(|byte| format!("={byte:02X}")).collect::<String>() + "=\r\n"
-        });
+        let lines = bytes
+            .chunks(25)
+            .map(|row| row.iter().map(|byte| format!("={byte:02X}")).collect::<String>() + "=\r\n");
         lines.collect()
     };
     for (arrived, expected) in [
@@ -147,14 +148,16 @@ fn what_becomes_of_an_attachment_is_told_apart() {
         (text.replace(rows, &base64), Body::Same),
         (wrapped, Body::Same),
         (
-            text.replace(rows, &quoted)
-                .replace("Encoding: base64", "Encoding: quoted-printable"),
+            text.replace(rows, &quoted).replace("Encoding: base64", "Encoding: quoted-printable"),
             Body::Reencoded,
         ),
         (text.replace("how fast", "how slow"), Body::Altered),
         (text.replace(&rows[..4], "AAAA"), Body::AttachmentAltered),
         (text.replace(rows, ""), Body::AttachmentAltered),
-        (text.replace(&file_part, "\r\n\r\nThe attachment was removed.\r\n"), Body::AttachmentRemoved),
+        (
+            text.replace(&file_part, "\r\n\r\nThe attachment was removed.\r\n"),
+            Body::AttachmentRemoved,
+        ),
     ] {
         assert_eq!(judged(&arrived, &message), expected, "{arrived}");
     }

@@ -19,8 +19,8 @@ impl Default for DotStuffing {
 impl DotStuffing {
     pub(super) fn stuffed<'m>(&mut self, piece: &'m [u8]) -> Cow<'m, [u8]> {
         self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        let has_dots = piece.windows(2).any(|two| two == b"\n.");
-        if !has_dots && !(self.at_line_start && piece.first() == Some(&b'.')) {
+        let begins_with_dot = self.at_line_start && piece.first() == Some(&b'.');
+        if !begins_with_dot && !piece.windows(2).any(|two| two == b"\n.") {
             self.at_line_start = piece.last().map_or(self.at_line_start, |last| *last == b'\n');
             return Cow::Borrowed(piece);
         }

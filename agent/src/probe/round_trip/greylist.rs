@@ -34,13 +34,15 @@ pub(super) fn postponed(fault: &Fault, step: Step) -> Option<Postponed> {
     let is_certain = names_it.iter().any(|name| words.contains(name));
     let basic = matches!(fault.basic_code, Some(450 | 451)) && step != Step::Sender;
     let code = fault.enhanced_code.map(|code| (code.subject, code.detail));
-    let asks_to_return = || ["again", "later", "retry", "come back"].iter().any(|w| words.contains(w));
+    let asks_to_return =
+        || ["again", "later", "retry", "come back"].iter().any(|w| words.contains(w));
     let policy = match code {
         Some((7, 0 | 1)) => true,
         Some(_) => false,
         None => asks_to_return(),
     };
-    let is_load = ["too many", "rate", "limit", "busy", "load", "quota"].iter().any(|w| words.contains(w));
+    let is_load =
+        ["too many", "rate", "limit", "busy", "load", "quota"].iter().any(|w| words.contains(w));
     let may_be = basic && policy && !is_load;
     (is_certain || may_be).then(|| Postponed { is_certain, after: hint(&words) })
 }
@@ -53,11 +55,10 @@ fn hint(words: &str) -> Option<Duration> {
         let word = word.trim_end_matches('.');
         let clock: Vec<Option<u64>> = word.split(':').map(|part| part.parse().ok()).collect();
         let seconds = match clock.as_slice() {
-            [Some(hours), Some(minutes), Some(seconds)] => {
-                hours.checked_mul(3600).zip(minutes.checked_mul(60)).and_then(|(hours, minutes)| {
-                    hours.checked_add(minutes)?.checked_add(*seconds)
-                })
-            }
+            [Some(hours), Some(minutes), Some(seconds)] => hours
+                .checked_mul(3600)
+                .zip(minutes.checked_mul(60))
+                .and_then(|(hours, minutes)| hours.checked_add(minutes)?.checked_add(*seconds)),
             [Some(number)] => words.peek().and_then(|next| unit(next)?.checked_mul(*number)),
             [None] => {
                 let digits = word.bytes().take_while(u8::is_ascii_digit).count();
@@ -107,9 +108,21 @@ mod tests {
         let (certain, perhaps) = (Some(true), Some(false));
         for (code, reply, step, expected, after_s) in [
             // postgrey
-            (450, "4.2.0 <a@b>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help/b.html", Step::Recipient, certain, None),
+            (
+                450,
+                "4.2.0 <a@b>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help/b.html",
+                Step::Recipient,
+                certain,
+                None,
+            ),
             // milter-greylist
-            (451, "4.7.1 Greylisting in action, please come back in 00:05:00", Step::Recipient, certain, Some(301)),
+            (
+                451,
+                "4.7.1 Greylisting in action, please come back in 00:05:00",
+                Step::Recipient,
+                certain,
+                Some(301),
+            ),
             // sqlgrey
             (450, "4.7.1 Greylisted for 5 minutes (17)", Step::Recipient, certain, Some(301)),
             // rspamd
@@ -118,8 +131,20 @@ mod tests {
             (451, "greylisted - retry after 60s", Step::Recipient, certain, Some(61)),
             (451, "Temporary failure, please try again later.", Step::Message, perhaps, None),
             // Cisco and the like
-            (450, "4.7.1 This message has been graylisted. Retry in 300 seconds.", Step::Message, certain, Some(301)),
-            (421, "4.7.0 Greylisted, please try again in 120 seconds", Step::Recipient, certain, Some(121)),
+            (
+                450,
+                "4.7.1 This message has been graylisted. Retry in 300 seconds.",
+                Step::Message,
+                certain,
+                Some(301),
+            ),
+            (
+                421,
+                "4.7.0 Greylisted, please try again in 120 seconds",
+                Step::Recipient,
+                certain,
+                Some(121),
+            ),
             (450, "4.7.1 greylisted", Step::Sender, certain, None),
             // none of it
             (451, "4.3.0 lab: try later", Step::Recipient, None, None),

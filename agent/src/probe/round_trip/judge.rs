@@ -110,11 +110,12 @@ fn arrived(settings: &RoundTripSettings, first: &Arrival, copies: &[Arrival]) ->
         Body::AttachmentAltered => {
             mismatch("the attachment was altered on its way: its SHA-256 is another".to_owned())
         }
-        Body::AttachmentRemoved => {
-            mismatch("the attachment was removed on its way: the message came without it".to_owned())
-        }
+        Body::AttachmentRemoved => mismatch(
+            "the attachment was removed on its way: the message came without it".to_owned(),
+        ),
         Body::Unknown if settings.content.attachment.is_some() => mismatch(
-            "the attachment cannot be verified: the server gave only a part of the message".to_owned(),
+            "the attachment cannot be verified: the server gave only a part of the message"
+                .to_owned(),
         ),
         Body::Same | Body::Reencoded | Body::Unknown => Verdict::Pass,
     }
@@ -190,12 +191,7 @@ fn expected_code(settings: &RoundTripSettings, failure: Failure, what: &str) -> 
 }
 
 /// Whether the message was answered as it should be; `was_watched` says that the whole time was.
-pub(super) fn auto_reply(
-    wanted: AutoReply,
-    log: &Log,
-    wait: &Wait,
-    was_watched: bool,
-) -> Verdict {
+pub(super) fn auto_reply(wanted: AutoReply, log: &Log, wait: &Wait, was_watched: bool) -> Verdict {
     let (class, words) = match (wanted.is_required, &log.reply) {
         (true, Some(_)) => return Verdict::Pass,
         (true, None) => {

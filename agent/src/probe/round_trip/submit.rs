@@ -67,7 +67,8 @@ impl RoundTrip {
         let origin = stopwatch.started();
         loop {
             let mut facts = Vec::new();
-            let attempt = self.attempt(patience, message, record, (eyes, &mut stopwatch, &mut facts));
+            let attempt =
+                self.attempt(patience, message, record, (eyes, &mut stopwatch, &mut facts));
             let ended = attempt.await;
             let wait = match &ended {
                 Err(refused) => self.wait_after(refused, patience.deadline, &mut waits),

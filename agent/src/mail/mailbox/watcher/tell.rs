@@ -3,20 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mailsonde_proto::time::Instant;
 
 use super::{Connection, Watcher};
-use crate::mail::bounce::{self, Action};
 use crate::mail::failure::Failure;
 use crate::mail::imap::{Described, uid_set};
-use crate::mail::mailbox::board::Disposition;
-use crate::mail::mailbox::event::{Arrival, Arrived, Bounced, Reply};
-use crate::mail::mailbox::ledger::amendment_of_forgotten;
+use crate::mail::mailbox::event::{Arrival, Arrived, Reply};
 use crate::mail::mailbox::sort::{Automatic, Sorted, sort};
 use crate::mail::message::{Reader, Reading};
-use crate::mail::token::{Token, TokenKey};
 
 /// Bytes that are read at once, with which a message counts as small: one response has at most 1 MiB.
 const READ_AT_ONCE: usize = 512 * 1024;
@@ -26,8 +21,6 @@ const HEADER_ROOM: u64 = 64 * 1024;
 const ENCODING_ROOM: u64 = 3;
 /// A message up to this size is kept whole until its run has looked at it.
 const KEPT_WHOLE: usize = 256 * 1024;
-/// A message of ours from another outbox is a stray from then on; before, its own process removes it.
-const STRAY_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Watcher {
     /// Tells whoever waits for these messages, and notes which can be removed. `news` is to how
@@ -67,9 +60,10 @@ impl Watcher {
             };
             let body = reading.judge(token.body, self.board.attached(&token).as_ref());
             let arrival = Arrival {
+                protocol: "imap",
                 place: self.place,
                 folder: connection.folder.clone(),
-                uid: message.uid,
+                uid: message.uid.to_string(),
                 first_seen,
                 last_absent: connection.absent,
                 stored: message.stored,
@@ -77,84 +71,29 @@ impl Watcher {
                 body,
                 message: Arc::new(Arrived { headers: reading.headers, whole }),
             };
-            let is_new = new_from.is_some_and(|from| arrival.uid >= from);
-            self.tell_one(connection, &token, arrival, is_new).await;
+            let is_new = new_from.is_some_and(|from| message.uid >= from);
+            if self.teller.arrived(&token, arrival, is_new).await {
+                self.remove_later(connection, message.uid);
+            }
         }
         for message in notifications {
             let body = bodies.remove(&message.uid).unwrap_or_default();
-            self.tell_notification(connection, (message.uid, seen(&message)), &body, &key).await;
+            let seen = (connection.folder.as_str(), seen(&message));
+            if self.teller.notified(&body, &key, seen).await {
+                self.remove_later(connection, message.uid);
+            }
         }
-        for (message, token, automatic) in replies {
-            let Automatic { kind, from } = automatic;
+        for (message, token, Automatic { kind, from }) in replies {
             let (folder, first_seen) = (connection.folder.clone(), seen(&message));
             let reply = Reply { kind, from, folder, first_seen };
-            let mut disposition = self.board.replied(&token, reply);
-            if matches!(disposition, Disposition::Unknown) && self.board.is_of_this_epoch(&token) {
-                disposition = Disposition::Told;
+            if self.teller.replied(&token, reply).await {
+                self.remove_later(connection, message.uid);
             }
-            self.dispose(connection, message.uid, disposition).await;
         }
         Ok(())
     }
 
-    async fn tell_notification(
-        &self,
-        connection: &mut Connection,
-        (uid, first_seen): (u32, Instant),
-        body: &[u8],
-        key: &TokenKey,
-    ) {
-        let Some(read) = bounce::read(body) else { return };
-        let token = read.candidates.iter().find_map(|sealed| key.open(sealed).ok());
-        let Some(token) = token else { return };
-        let disposition = match read.action {
-            Action::Failed => {
-                let (failure, folder) = (read.failure, connection.folder.clone());
-                self.board.bounced(&token, Bounced { failure, folder, first_seen })
-            }
-            Action::Delayed | Action::Fine => Disposition::Told,
-        };
-        self.dispose(connection, uid, disposition).await;
-    }
-
-    async fn tell_one(
-        &self,
-        connection: &mut Connection,
-        token: &Token,
-        arrival: Arrival,
-        is_new: bool,
-    ) {
-        let uid = arrival.uid;
-        let mut disposition = self.board.saw(token, arrival.clone());
-        if matches!(disposition, Disposition::Unknown) {
-            let age = arrival.stored.map(|stored| self.clock.wall().since(stored));
-            let of_this_epoch = self.board.is_of_this_epoch(token);
-            if of_this_epoch && is_new {
-                let amendment = Box::new(amendment_of_forgotten(token, &arrival));
-                disposition = self.board.amend(amendment);
-            } else if of_this_epoch || age.is_none_or(|age| age > STRAY_AFTER) {
-                tracing::info!(mailbox = %self.settings.name, run = ?token.run, uid, "stray removed");
-                disposition = Disposition::Told;
-            }
-        }
-        self.dispose(connection, uid, disposition).await;
-    }
-
-    /// Sends the amendment if there is one; only then can the message go.
-    async fn dispose(&self, connection: &mut Connection, uid: u32, disposition: Disposition) {
-        match disposition {
-            Disposition::Told => {}
-            Disposition::Unknown => return,
-            Disposition::Amend(to, amendment) => {
-                let sent = tokio::select! {
-                    sent = to.send(*amendment) => sent.is_ok(),
-                    () = self.shutdown.cancelled() => false,
-                };
-                if !sent {
-                    return;
-                }
-            }
-        }
+    fn remove_later(&self, connection: &mut Connection, uid: u32) {
         if connection.removals.is_empty() {
             connection.removals_since = self.clock.monotonic();
         }

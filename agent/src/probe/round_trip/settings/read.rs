@@ -16,8 +16,7 @@ use crate::mail::smtp::MX_PORT;
 
 const LONGEST_SETTLE: Duration = Duration::from_secs(60);
 const GREYLIST_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(1800));
-const AUTO_REPLY_BOUNDS: (Duration, Duration) =
-    (Duration::from_secs(1), Duration::from_secs(3600));
+const AUTO_REPLY_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 const LONGEST_SUBJECT: usize = 200;
 const LONGEST_NAME: usize = 100;
 const DEFAULT_NAME: &str = "mailsonde.bin";
@@ -146,13 +145,13 @@ fn content(section: &mut Section<'_>, invites_replies: bool) -> Content {
     if subject.as_ref().is_some_and(|subject| subject.chars().count() > LONGEST_SUBJECT) {
         section.mistake("subject", "subject has at most 200 characters".to_owned());
     }
-    let words =
-        [("plain", None), ("gtube", Some(Pattern::Gtube)), ("eicar", Some(Pattern::Eicar))];
+    let words = [("plain", None), ("gtube", Some(Pattern::Gtube)), ("eicar", Some(Pattern::Eicar))];
     let pattern = section.choice("body", &words, None);
     let size = section.size_within("size", 0, 0..=LARGEST_BODY);
     let attachment = attachment(section, pattern);
     if size > 0 && attachment.is_some() {
-        let words = "a message with an attachment has a short text: leave size or the attachment out";
+        let words =
+            "a message with an attachment has a short text: leave size or the attachment out";
         section.mistake("size", words.to_owned());
     }
     Content { subject, size, pattern, attachment, invites_replies }
