@@ -152,7 +152,7 @@ fn what_becomes_of_an_attachment_is_told_apart() {
             Body::Reencoded,
         ),
         (text.replace("how fast", "how slow"), Body::Altered),
-        (text.replace(&rows[..4], "AAAA"), Body::AttachmentAltered),
+        (text.replace(rows.get(..4).unwrap(), "AAAA"), Body::AttachmentAltered),
         (text.replace(rows, ""), Body::AttachmentAltered),
         (
             text.replace(&file_part, "\r\n\r\nThe attachment was removed.\r\n"),
