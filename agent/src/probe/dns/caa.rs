@@ -166,9 +166,7 @@ mod tests {
             (
                 "critical.test",
                 "critical.test",
-                vec![
-                    "critical dns.caa.critical_unknown: critical.test has 128 tbs \"unknown\"",
-                ],
+                vec!["critical dns.caa.critical_unknown: critical.test has 128 tbs \"unknown\""],
             ),
             (
                 "own.test",

@@ -2,8 +2,8 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hickory_resolver::proto::dnssec::Algorithm;
 use hickory_resolver::proto::dnssec::rdata::{DNSSECRData, RRSIG};
+use hickory_resolver::proto::dnssec::{Algorithm, PublicKey};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use mailsonde_proto::{Severity, WallTime};
 
@@ -104,7 +104,10 @@ fn expected(context: &Context<'_>, status: &str, looked: &mut Looked) {
         None => return,
     };
     if status != wanted {
-        looked.unexpected("dns.dnssec", format!("the domain is {status}, where {wanted} is expected"));
+        looked.unexpected(
+            "dns.dnssec",
+            format!("the domain is {status}, where {wanted} is expected"),
+        );
     }
 }
 
@@ -168,12 +171,14 @@ fn is_weak(algorithm: Algorithm) -> bool {
 /// before three quarters of that are over.
 fn ends(context: &Context<'_>, records: &[Record], looked: &mut Looked) {
     let now_s = context.clock.wall().as_ns().div_euclid(1_000_000_000);
-    let of_zone = signatures(records).filter(|each| each.input().signer_name.zone_of(context.domain));
+    let of_zone =
+        signatures(records).filter(|each| each.input().signer_name.zone_of(context.domain));
     let first = of_zone
         .map(|signature| {
             let input = signature.input();
             let left = ahead(now_s, input.sig_expiration.get());
-            let life = i64::from(input.sig_expiration.get().wrapping_sub(input.sig_inception.get()));
+            let life =
+                i64::from(input.sig_expiration.get().wrapping_sub(input.sig_inception.get()));
             (left, life, input.type_covered)
         })
         .min_by_key(|(left, ..)| *left);
@@ -270,13 +275,13 @@ mod tests {
                 ],
             ),
         ] {
-            let looked = looked(ZONE, &check(domain), super::look).await;
+            let looked = looked(ZONE, &check(domain), look).await;
             let told = looked.facts.iter().find(|fact| fact.name == "dnssec.status").unwrap();
             assert_eq!(told.value, status, "{domain}");
             assert_eq!(lines(&looked), expected, "{domain}");
             let mut strict = check(domain);
             strict.expect_dnssec = Some(ExpectDnssec::Secure);
-            let looked = super::super::tests::looked(ZONE, &strict, super::look).await;
+            let looked = super::super::tests::looked(ZONE, &strict, look).await;
             assert_eq!(looked.faults.is_empty(), status == "secure", "{domain}");
         }
     }

@@ -13,8 +13,6 @@ pub(in crate::probe) const MOST_EXCHANGERS: usize = 32;
 /// One mail exchanger.
 #[derive(Debug)]
 pub(in crate::probe) struct Exchanger {
-    /// Lower is better.
-    pub(in crate::probe) preference: u16,
     /// Its host name, as it stands in the record.
     pub(in crate::probe) host: Name,
     /// Its A records.
@@ -75,15 +73,14 @@ pub(in crate::probe) async fn exchangers(
     hosts.dedup();
     hosts.truncate(MOST_EXCHANGERS);
     let mut found: Vec<Exchanger> =
-        join_all(hosts.into_iter().map(|(preference, host)| with_addresses(dns, preference, host)))
-            .await;
+        join_all(hosts.into_iter().map(|(_, host)| with_addresses(dns, host))).await;
     if answer.is_void(RecordType::MX) {
         found.retain(|exchanger| !exchanger.has_no_address());
     }
     Ok(found)
 }
 
-async fn with_addresses(dns: &dyn Ask, preference: u16, host: Name) -> Exchanger {
+async fn with_addresses(dns: &dyn Ask, host: Name) -> Exchanger {
     let (v4, v6) = join(dns.ask(&host, RecordType::A), dns.ask(&host, RecordType::AAAA)).await;
-    Exchanger { preference, host, v4, v6 }
+    Exchanger { host, v4, v6 }
 }

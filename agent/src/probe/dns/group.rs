@@ -7,9 +7,9 @@ use hickory_resolver::proto::rr::Name;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, Fact, FaultClass, Finding, Severity};
 
-use super::{caa, dnssec, mx, ptr, reach, servers, srv, ttl};
 use super::records::RecordSet;
 use super::settings::DnsCheck;
+use super::{caa, dnssec, mx, ptr, reach, servers, srv, ttl};
 use crate::dns::{Ask, AskError, AskServer};
 use crate::mail::failure::Failure;
 use crate::net::Net;

@@ -45,9 +45,10 @@ async fn look_at(context: &Context<'_>, zone: &Zone, looked: &mut Looked) {
     looked.keep(RecordSet::of_lines("ns", lines));
     judge::expected(&context.check.expect_ns, &hosts, looked);
     judge::number(context, &zone.servers, looked);
-    let asked = zone.servers.iter().flat_map(|server| {
-        server.addresses.iter().map(move |address| (server, *address))
-    });
+    let asked = zone
+        .servers
+        .iter()
+        .flat_map(|server| server.addresses.iter().map(move |address| (server, *address)));
     let asked = asked.take(MOST_ADDRESSES).map(|each| visit(context, zone, each));
     let visits = join_all(asked).await;
     judge::each(&visits, looked);

@@ -65,14 +65,21 @@ pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
                     if told.targets.iter().any(|target| !target.record.target.is_root()) {
                         offered.push(name);
                     }
-                    looked.keep(RecordSet::of(format!("srv.{name}"), &told.answer, RecordType::SRV));
+                    looked.keep(RecordSet::of(
+                        format!("srv.{name}"),
+                        &told.answer,
+                        RecordType::SRV,
+                    ));
                     judge(service, port, &told, &mut looked);
                 }
                 Ok(None) => {}
                 Err(error) => looked.unanswered(&error),
             }
         }
-        looked.fact("srv.offered", if offered.is_empty() { "none".into() } else { offered.join(" ") });
+        looked.fact(
+            "srv.offered",
+            if offered.is_empty() { "none".into() } else { offered.join(" ") },
+        );
         looked
     }
     .boxed()

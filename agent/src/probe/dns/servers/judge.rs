@@ -80,15 +80,12 @@ const ANSWERS: Rule = Rule {
 };
 
 /// `expect_ns`: these hosts and no other.
-pub(super) fn expected(
-    expected: &BTreeSet<String>,
-    found: &BTreeSet<String>,
-    looked: &mut Looked,
-) {
+pub(super) fn expected(expected: &BTreeSet<String>, found: &BTreeSet<String>, looked: &mut Looked) {
     if expected.is_empty() || expected == found {
         return;
     }
-    let list = |set: &BTreeSet<String>| set.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let list =
+        |set: &BTreeSet<String>| set.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let words =
         format!("the name servers are {}, where {} is expected", list(found), list(expected));
     looked.unexpected("dns.servers", words);
@@ -118,8 +115,7 @@ pub(super) fn number(context: &Context<'_>, servers: &[NameServer], looked: &mut
     let is_own = |address: &IpAddr| context.check.own_networks.iter().any(|o| o.contains(*address));
     let networks: BTreeSet<String> =
         addresses.iter().map(|address| surroundings(*address).to_string()).collect();
-    if let (Some(only), 1, false) =
-        (networks.first(), networks.len(), addresses.iter().all(is_own))
+    if let (Some(only), 1, false) = (networks.first(), networks.len(), addresses.iter().all(is_own))
     {
         looked.find(&ONE_PLACE, format!("all name servers are in {only}"));
     }
@@ -133,8 +129,7 @@ fn surroundings(address: IpAddr) -> Network {
 /// What each server does.
 pub(super) fn each(visits: &[Visit<'_>], looked: &mut Looked) {
     let dead = visits.iter().filter(|visit| !visit.is_authority()).count();
-    let severity =
-        if dead == visits.len() { Severity::Critical } else { Severity::Warning };
+    let severity = if dead == visits.len() { Severity::Critical } else { Severity::Warning };
     for visit in visits {
         let who = visit.shown();
         let Some(reply) = visit.reply() else {
@@ -154,7 +149,9 @@ pub(super) fn each(visits: &[Visit<'_>], looked: &mut Looked) {
         }
         if !visit.has_edns() {
             let how = match &visit.soa {
-                Ok(reply) if reply.code == ResponseCode::NoError => "answers without EDNS".to_owned(),
+                Ok(reply) if reply.code == ResponseCode::NoError => {
+                    "answers without EDNS".to_owned()
+                }
                 Ok(reply) => format!("answers {} to EDNS", code_word(reply.code)),
                 Err(_) => "answers only without EDNS".to_owned(),
             };

@@ -98,7 +98,7 @@ fn reply(manner: Manner, question: &Question) -> Result<Reply, AskError> {
 async fn found(domain: &str, manners: &[(&str, Manner)]) -> Vec<String> {
     let table = manners.iter().map(|(address, manner)| (address.parse().unwrap(), *manner));
     let table = Table(table.collect());
-    lines(&looked_at((&Text::new(ZONE), &table), &check(domain), super::look).await)
+    lines(&looked_at((&Text::new(ZONE), &table), &check(domain), look).await)
 }
 
 #[tokio::test]
@@ -124,9 +124,7 @@ async fn each_mistake_has_its_finding() {
         (
             "good.test",
             second(Manner::NoAuthority),
-            vec![
-                "warning dns.servers.lame: ns2.test (9.9.2.2) answers without authority (AA)",
-            ],
+            vec!["warning dns.servers.lame: ns2.test (9.9.2.2) answers without authority (AA)"],
         ),
         (
             "good.test",
@@ -149,11 +147,15 @@ async fn each_mistake_has_its_finding() {
                  for good.test. in time",
             ],
         ),
-        (
-            "one.test",
-            vec![],
-            vec!["warning dns.servers.single: ns1.test is the only name server"],
-        ),
+    ] {
+        assert_eq!(found(domain, &manners).await, expected, "{domain}");
+    }
+}
+
+#[tokio::test]
+async fn servers_are_several_and_apart() {
+    for (domain, manners, expected) in [
+        ("one.test", vec![], vec!["warning dns.servers.single: ns1.test is the only name server"]),
         (
             "one.test",
             vec![("9.9.1.1", Manner::Refuses)],
@@ -167,16 +169,8 @@ async fn each_mistake_has_its_finding() {
             vec![],
             vec!["notice dns.servers.one_place: all name servers are in 9.9.1.0/24"],
         ),
-        (
-            "same.test",
-            vec![],
-            vec!["warning dns.servers.one_place: all have the address 9.9.1.1"],
-        ),
-        (
-            "gone.test",
-            vec![],
-            vec!["warning dns.servers.unresolved: ns9.test has no address"],
-        ),
+        ("same.test", vec![], vec!["warning dns.servers.one_place: all have the address 9.9.1.1"]),
+        ("gone.test", vec![], vec!["warning dns.servers.unresolved: ns9.test has no address"]),
     ] {
         assert_eq!(found(domain, &manners).await, expected, "{domain}");
     }
@@ -187,7 +181,7 @@ async fn name_servers_that_are_not_expected_fail_the_run() {
     let mut check = check("good.test");
     check.expect_ns = ["ns1.test".to_owned()].into();
     let table = Table(BTreeMap::new());
-    let looked = looked_at((&Text::new(ZONE), &table), &check, super::look).await;
+    let looked = looked_at((&Text::new(ZONE), &table), &check, look).await;
     assert_eq!(
         looked.faults[0].fault.explanation,
         "the name servers are ns1.test, ns2.test, where ns1.test is expected"
