@@ -14,6 +14,7 @@ pub mod token;
 pub mod bounce;
 
 pub mod dial;
+pub mod starttls;
 pub mod wire;
 
 pub mod sasl;
