@@ -17,7 +17,7 @@ const POSTURE: &str = "posture";
 impl Outcome {
     /// Of a conversation: the laps are its phases, its length ends with now, and what was said is kept
     /// when it failed.
-    pub(super) fn of(ended: Result<(), Failure>, watch: &Stopwatch, record: &Record) -> Self {
+    pub fn of(ended: Result<(), Failure>, watch: &Stopwatch, record: &Record) -> Self {
         let verdict = match ended {
             Ok(()) => Verdict::Pass,
             Err(failure) => failure.into_verdict(),
@@ -35,7 +35,7 @@ impl Outcome {
 
     /// With what was learnt.
     #[must_use]
-    pub(super) fn with(mut self, facts: Vec<Fact>, findings: Vec<Finding>) -> Self {
+    pub fn with(mut self, facts: Vec<Fact>, findings: Vec<Finding>) -> Self {
         self.facts.extend(facts);
         self.findings.extend(findings);
         self

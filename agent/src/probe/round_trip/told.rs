@@ -65,8 +65,9 @@ impl Story {
             duration_us: signed_us(origin, arrival.first_seen).saturating_sub(start_us),
             uncertainty_us: us(arrival.last_absent, arrival.first_seen),
         });
-        self.facts.push(Fact::new("imap.folder", &arrival.folder));
-        self.facts.push(Fact::new("imap.uid", arrival.uid.to_string()));
+        let protocol = arrival.protocol;
+        self.facts.push(Fact::new(format!("{protocol}.folder"), &arrival.folder));
+        self.facts.push(Fact::new(format!("{protocol}.uid"), &arrival.uid));
         self.facts.push(Fact::new("arrival.bytes", arrival.bytes.to_string()));
         if arrival.body == Body::Reencoded {
             self.facts.push(Fact::new("arrival.body", "in another transfer encoding"));
@@ -84,7 +85,7 @@ impl Story {
 
     /// What the watch cost, and what else turned up.
     pub(super) fn watched(&mut self, watch: &Watch) {
-        self.facts.push(Fact::new("arrival.commands", &watch.commands().to_string()));
+        self.facts.push(Fact::new("arrival.commands", watch.commands().to_string()));
         let forged = watch.forged();
         if forged > 0 {
             self.facts.push(Fact::new("mailbox.forged_tokens", forged.to_string()));
