@@ -4,13 +4,16 @@
 //! wait. The watchers (one task a folder) poll densely by NOOP just after a submission and go over to
 //! IDLE, because a server may hold an IDLE notice back (Dovecot does for half a second); all runs on one
 //! mailbox share the polling. Nothing is removed but messages with a valid token of ours, and those only
-//! after whoever waits for them has been told.
+//! after whoever waits for them has been told. Where a mailbox is read by POP3, which shows it as it was at
+//! the sign-in and has no junk folder, one poller looks into it by session after session instead.
 
 mod board;
 mod ledger;
 mod pace;
 mod sort;
 mod teller;
+
+mod poller;
 mod watcher;
 
 use std::sync::Arc;
@@ -25,12 +28,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::imap;
+use super::{imap, pop3};
 use super::token::{Token, TokenKey};
 use crate::net::Net;
 use crate::probe::Amendment;
 use crate::stopwatch::Lap;
 use board::Board;
+use poller::Poller;
 use watcher::{FolderState, Watcher};
 
 pub use board::{Arrival, Event, Place};
@@ -152,7 +156,7 @@ impl Mailbox {
         &self.settings
     }
 
-    /// IMAP commands spoken so far, on all its connections.
+    /// IMAP or POP3 commands spoken so far, on all its connections.
     pub fn commands(&self) -> u64 {
         self.board.commands()
     }
@@ -184,7 +188,11 @@ impl Mailbox {
         };
         let Ok((seen, junk_seen)) = timeout_at(deadline, seen).await else {
             let words = "the mailbox was not ready to be watched before the run had to end";
-            let failure = Failure::new(imap::name::SELECT, FaultClass::Timeout, words);
+            let phase = match self.settings.inbox {
+                Inbox::Imap(_) => imap::name::SELECT,
+                Inbox::Pop3(..) => pop3::name::LIST,
+            };
+            let failure = Failure::new(phase, FaultClass::Timeout, words);
             return Err(Refusal { failure, laps: Vec::new(), transcript: watch.transcript() });
         };
         match seen {
@@ -201,9 +209,10 @@ impl Mailbox {
         let junk = match junk_seen {
             FolderState::Ready { folder, .. } => folder.to_string(),
             FolderState::Failed { failure, .. } => format!("not watched: {}", failure.fault),
-            FolderState::Starting | FolderState::Absent => "none".to_owned(),
+            FolderState::Starting | FolderState::Absent => self.no_junk_folder().to_owned(),
         };
-        watch.facts.push(Fact { name: "imap.junk_folder".to_owned(), value: junk });
+        let protocol = self.settings.inbox.protocol();
+        watch.facts.push(Fact::new(format!("{protocol}.junk_folder"), junk));
         Ok(watch)
     }
 
@@ -214,6 +223,14 @@ impl Mailbox {
         let all = async { while watchers.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::warn!(mailbox = %self.settings.name, "watchers did not end in time");
+        }
+    }
+
+    /// Why no junk folder is watched, where there is none to be watched.
+    fn no_junk_folder(&self) -> &'static str {
+        match self.settings.inbox {
+            Inbox::Imap(_) => "none",
+            Inbox::Pop3(..) => "not watched: POP3 shows INBOX only",
         }
     }
 
@@ -229,13 +246,19 @@ impl Mailbox {
         }
         let watchers = watchers.get_or_insert_with(|| {
             let mut tasks = JoinSet::new();
+            let means = || (Arc::clone(&self.settings), self.net.clone(), self.clock);
+            let board = || Arc::clone(&self.board);
+            if let Inbox::Pop3(server, pace) = &self.settings.inbox {
+                let server = (server.clone(), *pace);
+                let (poller, inbox) =
+                    Poller::new(server, means(), board(), self.shutdown.clone());
+                tasks.spawn(poller.run());
+                let junk = tokio::sync::watch::channel(FolderState::Absent).1;
+                return Watchers { tasks, inbox, junk };
+            }
             let mut start = |place| {
-                let (watcher, state) = Watcher::new(
-                    place,
-                    (Arc::clone(&self.settings), self.net.clone(), self.clock),
-                    Arc::clone(&self.board),
-                    self.shutdown.clone(),
-                );
+                let shutdown = self.shutdown.clone();
+                let (watcher, state) = Watcher::new(place, means(), board(), shutdown);
                 tasks.spawn(watcher.run());
                 state
             };
@@ -315,7 +338,7 @@ impl Watch {
         self.board.forged(self.run)
     }
 
-    /// The run's share of the IMAP commands that were spoken while it was open, rounded up.
+    /// The run's share of the commands that were spoken while it was open, rounded up.
     pub fn commands(&self) -> u64 {
         self.board.share(self.run)
     }

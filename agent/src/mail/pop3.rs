@@ -137,6 +137,18 @@ impl Session {
         self.talk.list(phase, "LIST", "list of messages", size).await
     }
 
+    /// One message's size in bytes (RFC 1939 section 5).
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn size(&mut self, phase: &str, number: u32) -> Result<u64, Failure> {
+        let awaited = "the size of a message";
+        let text = self.talk.ask(phase, &format!("LIST {number}"), awaited).await?;
+        let text = text.map_err(|text| reply::refused(phase, "size of a message", &text))?;
+        let size = size(&text).filter(|(of, _)| *of == number).map(|(_, bytes)| bytes);
+        size.ok_or_else(|| Failure::wire(phase, awaited, &reply::not_pop3(&format!("+OK {text}"))))
+    }
+
     /// A message's header, up to [`LONGEST_HEADER`]; where TOP (RFC 1939 section 7) is missing, out of the
     /// whole message.
     ///
@@ -170,6 +182,12 @@ impl Session {
         let mut text = self.talk.text(phase, &command, "message", (most, limit)).await?;
         text.is_whole &= !is_large;
         Ok(text)
+    }
+
+    /// What is begun is brought to its end: the deadline of whoever opened the session counts no longer.
+    pub fn see_through(&mut self) {
+        let Patience { clock, step, .. } = self.talk.patience;
+        self.talk.patience.deadline = clock.monotonic() + step;
     }
 
     /// Marks a message to be removed by [`Session::quit`] (RFC 1939 section 5).

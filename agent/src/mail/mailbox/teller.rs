@@ -57,6 +57,12 @@ impl Teller {
         self.dispose(disposition).await
     }
 
+    /// Whether a notification is about a message of ours.
+    pub(super) fn is_about_ours(body: &[u8], key: &TokenKey) -> bool {
+        let read = bounce::read(body);
+        read.is_some_and(|read| read.candidates.iter().any(|sealed| key.open(sealed).is_ok()))
+    }
+
     /// Sends the amendment if there is one; only then can the message go.
     async fn dispose(&self, disposition: Disposition) -> bool {
         match disposition {

@@ -7,7 +7,7 @@ use lettre::Address;
 
 use super::super::{Section, Setting, Surroundings};
 use crate::config::server::known_mailbox;
-use crate::mail::mailbox::Mailbox;
+use crate::mail::mailbox::{Inbox, Mailbox};
 use crate::mail::message::LARGEST_BODY;
 use crate::mail::smtp::MX_PORT;
 
@@ -128,6 +128,11 @@ pub(super) fn read(
     }
     let words = [("inbox", Expect::Inbox), ("junk", Expect::Junk), ("anywhere", Expect::Anywhere)];
     let expect = section.choice("expect", &words, Expect::Inbox);
+    let is_pop3 = |mailbox: &Arc<Mailbox>| matches!(mailbox.settings().inbox, Inbox::Pop3(..));
+    if expect == Expect::Junk && mailbox.as_ref().is_some_and(is_pop3) {
+        let words = "POP3 does not show the junk folder: give the mailbox an [imap] table";
+        section.mistake("expect", words.to_owned());
+    }
     let exchanger_port = MX_PORT;
     let mailbox = mailbox.filter(|_| section.is_clean())?;
     let settings =
