@@ -28,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::{imap, pop3};
 use super::token::{Token, TokenKey};
+use super::{imap, pop3};
 use crate::net::Net;
 use crate::probe::Amendment;
 use crate::stopwatch::Lap;
@@ -250,8 +250,7 @@ impl Mailbox {
             let board = || Arc::clone(&self.board);
             if let Inbox::Pop3(server, pace) = &self.settings.inbox {
                 let server = (server.clone(), *pace);
-                let (poller, inbox) =
-                    Poller::new(server, means(), board(), self.shutdown.clone());
+                let (poller, inbox) = Poller::new(server, means(), board(), self.shutdown.clone());
                 tasks.spawn(poller.run());
                 let junk = tokio::sync::watch::channel(FolderState::Absent).1;
                 return Watchers { tasks, inbox, junk };

@@ -179,8 +179,7 @@ impl Folders {
 
     /// Removes what a POP3 session has marked.
     fn forget(&self, folder: usize, marked: &[Stored]) {
-        let is_marked =
-            |stored: &Stored| marked.iter().any(|m| m.deleted && m.uid == stored.uid);
+        let is_marked = |stored: &Stored| marked.iter().any(|m| m.deleted && m.uid == stored.uid);
         self.0.lock().unwrap()[folder].retain(|stored| !is_marked(stored));
     }
 

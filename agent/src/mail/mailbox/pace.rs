@@ -68,7 +68,10 @@ impl SessionPace {
             (self.shortest, self.per_minute)
         } else if let (true, Some(sent)) = (wanted.waiting > 0, wanted.youngest) {
             let elapsed = now.saturating_duration_since(sent);
-            (part(elapsed, 6).clamp(self.shortest, LONGEST_SESSION_GAP.max(self.shortest)), self.per_minute - 1)
+            (
+                part(elapsed, 6).clamp(self.shortest, LONGEST_SESSION_GAP.max(self.shortest)),
+                self.per_minute - 1,
+            )
         } else if wanted.settling {
             (SETTLING_GAP.max(self.shortest), self.per_minute - 1)
         } else {
@@ -236,8 +239,7 @@ mod tests {
     fn sessions(pace: SessionPace, timeout_s: u64) -> Vec<u128> {
         let start = Clock::system().monotonic();
         let (mut now, mut began, mut all) = (start, VecDeque::from([start]), Vec::new());
-        let wanted =
-            Wanted { open: 1, waiting: 1, youngest: Some(start), ..Wanted::default() };
+        let wanted = Wanted { open: 1, waiting: 1, youngest: Some(start), ..Wanted::default() };
         while now < start + Duration::from_secs(timeout_s) {
             let next = pace.next(&wanted, now, &began).unwrap();
             if next <= now {
@@ -280,8 +282,7 @@ mod tests {
         let to_verify = Wanted { to_verify: true, open: 1, ..Wanted::default() };
         assert_eq!(pace.next(&to_verify, now, &VecDeque::new()), Some(now));
         assert_eq!(pace.next(&to_verify, now, &began), Some(now + pace.shortest));
-        let waiting =
-            Wanted { waiting: 1, youngest: Some(now), open: 1, ..Wanted::default() };
+        let waiting = Wanted { waiting: 1, youngest: Some(now), open: 1, ..Wanted::default() };
         assert_eq!(pace.next(&waiting, now, &began), Some(now + MINUTE));
     }
 

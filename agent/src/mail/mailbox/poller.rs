@@ -202,8 +202,7 @@ impl Poller {
         let dial = pop3::dial(&self.net, patience);
         let record = record.insert(dial.record(&self.server)).clone();
         let known = self.memory.capabilities.clone();
-        let mut session =
-            Session::open(dial, &self.server, known, record.clone(), watch).await?;
+        let mut session = Session::open(dial, &self.server, known, record.clone(), watch).await?;
         let signing_in = watch.laps().iter().find(|lap| lap.name == name::AUTH);
         let absent = signing_in.map_or(began, |lap| lap.from);
         let listing = session.unique_ids(name::LIST).await?;
@@ -244,8 +243,7 @@ impl Poller {
         listing: Vec<(u32, String)>,
     ) -> Result<bool, Failure> {
         let known = self.memory.known.take().unwrap_or_default();
-        let wants_a_look =
-            |id: &String| !known.contains(id) || self.memory.told.contains(id);
+        let wants_a_look = |id: &String| !known.contains(id) || self.memory.told.contains(id);
         let mut fresh: Vec<(u32, String)> =
             listing.iter().filter(|(_, id)| wants_a_look(id)).cloned().collect();
         fresh.sort_unstable_by(|a, b| b.cmp(a));

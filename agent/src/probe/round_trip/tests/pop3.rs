@@ -26,7 +26,10 @@ async fn a_message_that_arrives_passes_and_is_removed_and_others_stay() {
         assert!(phase("pop3.list").duration_us > 0);
         let arrival = phase("arrival");
         assert!(arrival.uncertainty_us > 0, "a session shows the past: {arrival:?}");
-        assert!(outcome.phases.iter().all(|phase| phase.name != "transit"), "no date to tell it by");
+        assert!(
+            outcome.phases.iter().all(|phase| phase.name != "transit"),
+            "no date to tell it by"
+        );
         let fact =
             |name: &str| outcome.facts.iter().find(|f| f.name == name).unwrap().value.clone();
         assert_eq!(fact("pop3.junk_folder"), "not watched: POP3 shows INBOX only");
