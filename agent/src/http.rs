@@ -30,7 +30,6 @@ use std::net::SocketAddr;
 use hyper::StatusCode;
 use hyper::header::LOCATION;
 use mailsonde_proto::FaultClass;
-use mailsonde_proto::phase::name;
 use url::{Host, Url};
 
 use crate::mail::dial::{Dial, Patience, PhaseNames};
@@ -65,7 +64,7 @@ pub struct Names {
 
 /// `resolve`, `connect`, `tls`, `first_byte`, `body` and `redirect`.
 pub const NAMES: Names = Names {
-    opening: PhaseNames { resolve: name::RESOLVE, connect: name::CONNECT, tls: name::TLS },
+    opening: PhaseNames::PLAIN,
     first_byte: "first_byte",
     body: "body",
     redirect: "redirect",
