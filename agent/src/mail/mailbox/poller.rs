@@ -252,7 +252,9 @@ impl Poller {
         let mut known: HashSet<String> = listing.into_iter().map(|(_, id)| id).collect();
         if !looking.is_first {
             // Of what was here before anybody watched, only the last ones are ever looked at.
-            left.iter().for_each(|(_, id)| drop(known.remove(id)));
+            for (_, id) in &left {
+                known.remove(id);
+            }
         }
         let unseen = fresh.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>();
         let mut seen = 0;
@@ -265,7 +267,9 @@ impl Poller {
             seen += 1;
         }
         // What a broken session did not come to is looked at by the next one.
-        unseen.iter().skip(seen).for_each(|id| drop(known.remove(id)));
+        for id in unseen.iter().skip(seen) {
+            known.remove(id);
+        }
         self.memory.told.retain(|id| known.contains(id) || unseen.contains(id));
         self.memory.known = Some(known);
         ended.map(|()| is_complete)
