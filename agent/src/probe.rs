@@ -4,9 +4,15 @@
 //! outcome, never an error: a broken target is a result. It opens sockets through `net` only, asks
 //! `Clock` for the time, and keeps to its run's deadline; whoever runs it enforces that deadline too.
 
+mod imap;
+mod pop3;
 mod round_trip;
 
+mod stock;
 mod told;
+
+#[cfg(test)]
+mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,7 +143,10 @@ pub struct Kinds(BTreeMap<&'static str, Arc<dyn Kind>>);
 impl Kinds {
     /// Those that are built in: one line each.
     pub fn standard() -> Self {
-        Self::default().with(Arc::new(round_trip::RoundTripKind))
+        Self::default()
+            .with(Arc::new(round_trip::RoundTripKind))
+            .with(Arc::new(imap::ImapKind))
+            .with(Arc::new(pop3::Pop3Kind))
     }
 
     /// These and one more; a kind of the same name is replaced.
