@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_folder_is_judged_by_count_and_age() {
         let now = WallTime::from_s(1_000_000);
-        let minutes = |count| Some(Duration::from_secs(60 * count));
+        let minutes = |count: u64| Some(Duration::from_secs(60 * count));
         let stock = Stock {
             messages: 3,
             unread: Some(2),
