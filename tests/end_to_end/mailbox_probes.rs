@@ -11,7 +11,9 @@ use mailsonde_tests::hostile::{Hostile, Script, Step, Trouble};
 use mailsonde_tests::lab::{Host, SPARE, User};
 use serde::Deserialize;
 
-use crate::agent::{Config, Fault, Settings, Told, bounded, in_company, lab, name_of, output_of, settings};
+use crate::agent::{
+    Config, Fault, Settings, Told, bounded, in_company, lab, name_of, output_of, settings,
+};
 
 const PASSWORD: &str = "PROBE_PASSWORD";
 const DAY: Duration = Duration::from_secs(86_400);

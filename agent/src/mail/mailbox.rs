@@ -1,4 +1,5 @@
-//! A watched mailbox: INBOX and the junk folder, each on a connection that is kept between runs.
+//! A watched mailbox: INBOX and the junk folder, and a folder that a check names, each on a connection
+//! that is kept between runs.
 //!
 //! Runs register the token of their message, wait until both folders are seen to be watched, submit, and
 //! wait. The watchers (one task a folder) poll densely by NOOP just after a submission and go over to
@@ -7,7 +8,10 @@
 //! after whoever waits for them has been told. Where a mailbox is read by POP3, which shows it as it was at
 //! the sign-in and has no junk folder, one poller looks into it by session after session instead.
 
+mod settings;
+
 mod board;
+mod event;
 mod ledger;
 mod pace;
 mod sort;
@@ -16,6 +20,7 @@ mod teller;
 mod poller;
 mod watcher;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::message::Attached;
 use super::token::{Token, TokenKey};
 use super::{imap, pop3};
 use crate::net::Net;
@@ -37,75 +43,16 @@ use board::Board;
 use poller::Poller;
 use watcher::{FolderState, Watcher};
 
-pub use board::{Arrival, Event, Place};
+pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply};
 pub use pace::SessionPace;
+pub use settings::{Inbox, MailboxSettings};
 
 /// How long one step of a conversation may take, unless a run's deadline comes first.
 pub const STEP: Duration = Duration::from_secs(10);
+/// A server that owes an answer for longer hangs.
+const PROMPT: Duration = Duration::from_millis(500);
 /// How long the clean-up may take at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// One mailbox, as configured.
-#[derive(Clone, Debug)]
-pub struct MailboxSettings {
-    /// By which checks name it.
-    pub name: String,
-    /// Its address.
-    pub address: String,
-    /// Where mail is submitted.
-    pub smtp: Endpoint,
-    /// Where a round trip sees its message arrive.
-    pub inbox: Inbox,
-    /// Where it can be read as well.
-    pub beside: Option<Inbox>,
-    /// The junk folder's name; `None` asks the server (RFC 6154).
-    pub junk_folder: Option<String>,
-    /// The name for EHLO; `None` says the address of the connection.
-    pub hello: Option<String>,
-}
-
-/// Where a mailbox is read, and by what.
-#[derive(Clone, Debug)]
-pub enum Inbox {
-    /// By IMAP: watched on connections that are kept.
-    Imap(Endpoint),
-    /// By POP3: looked into again and again, each time by a session of its own.
-    Pop3(Endpoint, SessionPace),
-}
-
-impl Inbox {
-    /// The server.
-    pub const fn server(&self) -> &Endpoint {
-        match self {
-            Self::Imap(server) | Self::Pop3(server, _) => server,
-        }
-    }
-
-    /// The protocol's name, as facts and phases begin with it.
-    pub const fn protocol(&self) -> &'static str {
-        match self {
-            Self::Imap(_) => "imap",
-            Self::Pop3(..) => "pop3",
-        }
-    }
-}
-
-impl MailboxSettings {
-    /// Where it is read by IMAP, if it is.
-    pub fn imap(&self) -> Option<&Endpoint> {
-        self.inboxes().find(|inbox| matches!(inbox, Inbox::Imap(_))).map(Inbox::server)
-    }
-
-    /// Where it is read by POP3, if it is.
-    pub fn pop3(&self) -> Option<&Endpoint> {
-        self.inboxes().find(|inbox| matches!(inbox, Inbox::Pop3(..))).map(Inbox::server)
-    }
-
-    /// Every server that it is read at.
-    pub fn inboxes(&self) -> impl Iterator<Item = &Inbox> {
-        std::iter::once(&self.inbox).chain(&self.beside)
-    }
-}
 
 /// What a run wants watched.
 #[derive(Clone, Debug)]
@@ -117,7 +64,16 @@ pub struct Order {
     /// By then it must be answered.
     pub deadline: Instant,
     /// How many bytes its message has.
-    pub bytes: usize,
+    pub bytes: u64,
+    /// The attachment of its message, if it has one.
+    pub attached: Option<Attached>,
+    /// A folder to watch as well, because a filter is to file the message there.
+    pub folder: Option<Arc<str>>,
+    /// Whether the message, or what is to come back, is expected here and looked for as often as may be;
+    /// else the watchers are patient.
+    pub eager: bool,
+    /// Whether an automatic reply after the run is news.
+    pub wants_replies: bool,
     /// Where to tell what comes up after the run.
     pub amendments: mpsc::Sender<Amendment>,
 }
@@ -136,6 +92,14 @@ struct Watchers {
     tasks: JoinSet<()>,
     inbox: tokio::sync::watch::Receiver<FolderState>,
     junk: tokio::sync::watch::Receiver<FolderState>,
+    folders: HashMap<Arc<str>, tokio::sync::watch::Receiver<FolderState>>,
+}
+
+/// The states of the folders that a run wants watched.
+struct Watched {
+    inbox: tokio::sync::watch::Receiver<FolderState>,
+    junk: tokio::sync::watch::Receiver<FolderState>,
+    folder: Option<tokio::sync::watch::Receiver<FolderState>>,
 }
 
 impl Mailbox {
@@ -161,32 +125,31 @@ impl Mailbox {
         self.board.commands()
     }
 
-    /// Registers a run, and waits until INBOX is seen to be watched. The junk folder is waited for as
-    /// well, but where it cannot be watched the run goes on without it, and a fact says so.
+    /// Registers a run, and waits until INBOX is seen to be watched, and the folder that it names. The junk
+    /// folder is waited for as well, but where it cannot be watched the run goes on without it, and a fact
+    /// says so.
     ///
     /// # Errors
-    /// Why INBOX cannot be watched.
+    /// Why INBOX or the folder cannot be watched.
     pub async fn watch(&self, order: Order) -> Result<Watch, Refusal> {
         let deadline = order.deadline;
         let run = order.token.run;
+        let folder = order.folder.clone();
         // Before the watchers start: an attempt that began earlier is not looked at.
         let registered = self.board.open(order);
         let mut watch = Watch {
             board: Arc::clone(&self.board),
+            clock: self.clock,
             run,
             laps: Vec::new(),
             facts: Vec::new(),
             inbox: tokio::sync::watch::channel(FolderState::Starting).1,
         };
-        let (mut inbox, mut junk) = self.watchers().await;
-        watch.inbox = inbox.clone();
-        let seen = async {
-            tokio::join!(
-                until_watched(&mut inbox, registered),
-                until_watched(&mut junk, registered)
-            )
-        };
-        let Ok((seen, junk_seen)) = timeout_at(deadline, seen).await else {
+        let mut watched = self.watchers(folder.as_ref()).await;
+        watch.inbox = watched.inbox.clone();
+        let Ok((seen, junk_seen, folder_seen)) =
+            timeout_at(deadline, watched.seen(registered)).await
+        else {
             let words = "the mailbox was not ready to be watched before the run had to end";
             let phase = match self.settings.inbox {
                 Inbox::Imap(_) => imap::name::SELECT,
@@ -206,7 +169,13 @@ impl Mailbox {
             }
             FolderState::Starting | FolderState::Absent => {}
         }
+        if let FolderState::Failed { failure, laps, transcript, .. } = folder_seen {
+            return Err(Refusal { failure, laps, transcript });
+        }
         let junk = match junk_seen {
+            FolderState::Ready { folder: junk, .. } if folder.as_deref() == Some(&junk) => {
+                return Err(Refusal::of_junk_named(&junk));
+            }
             FolderState::Ready { folder, .. } => folder.to_string(),
             FolderState::Failed { failure, .. } => format!("not watched: {}", failure.fault),
             FolderState::Starting | FolderState::Absent => self.no_junk_folder().to_owned(),
@@ -235,36 +204,82 @@ impl Mailbox {
     }
 
     /// The watchers' states; watchers that are missing are started (again).
-    async fn watchers(
-        &self,
-    ) -> (tokio::sync::watch::Receiver<FolderState>, tokio::sync::watch::Receiver<FolderState>)
-    {
+    async fn watchers(&self, folder: Option<&Arc<str>>) -> Watched {
         let mut watchers = self.watchers.lock().await;
         if watchers.as_mut().is_some_and(|w| w.tasks.try_join_next().is_some()) {
-            tracing::error!(mailbox = %self.settings.name, "a watcher ended, both are restarted");
+            tracing::error!(mailbox = %self.settings.name, "a watcher ended, all are restarted");
             *watchers = None;
         }
         let watchers = watchers.get_or_insert_with(|| {
             let mut tasks = JoinSet::new();
-            let means = || (Arc::clone(&self.settings), self.net.clone(), self.clock);
-            let board = || Arc::clone(&self.board);
-            if let Inbox::Pop3(server, pace) = &self.settings.inbox {
-                let server = (server.clone(), *pace);
-                let (poller, inbox) = Poller::new(server, means(), board(), self.shutdown.clone());
-                tasks.spawn(poller.run());
-                let junk = tokio::sync::watch::channel(FolderState::Absent).1;
-                return Watchers { tasks, inbox, junk };
-            }
-            let mut start = |place| {
-                let shutdown = self.shutdown.clone();
-                let (watcher, state) = Watcher::new(place, means(), board(), shutdown);
-                tasks.spawn(watcher.run());
-                state
+            let (inbox, junk) = match &self.settings.inbox {
+                Inbox::Pop3(server, pace) => {
+                    let inbox = self.start_poller(&mut tasks, (server.clone(), *pace));
+                    (inbox, tokio::sync::watch::channel(FolderState::Absent).1)
+                }
+                Inbox::Imap(_) => {
+                    let inbox = self.start(&mut tasks, Place::Inbox, None);
+                    (inbox, self.start(&mut tasks, Place::Junk, None))
+                }
             };
-            let (inbox, junk) = (start(Place::Inbox), start(Place::Junk));
-            Watchers { tasks, inbox, junk }
+            Watchers { tasks, inbox, junk, folders: HashMap::new() }
         });
-        (watchers.inbox.clone(), watchers.junk.clone())
+        let Watchers { tasks, inbox, junk, folders } = watchers;
+        // POP3 shows no other folder, and no check asks for one.
+        let folder = folder.filter(|_| matches!(self.settings.inbox, Inbox::Imap(_)));
+        let folder = folder.map(|name| {
+            let start = || self.start(tasks, Place::Folder, Some(Arc::clone(name)));
+            folders.entry(Arc::clone(name)).or_insert_with(start).clone()
+        });
+        Watched { inbox: inbox.clone(), junk: junk.clone(), folder }
+    }
+
+    fn start_poller(
+        &self,
+        tasks: &mut JoinSet<()>,
+        server: (Endpoint, SessionPace),
+    ) -> tokio::sync::watch::Receiver<FolderState> {
+        let (poller, state) = Poller::new(
+            server,
+            (Arc::clone(&self.settings), self.net.clone(), self.clock),
+            Arc::clone(&self.board),
+            self.shutdown.clone(),
+        );
+        tasks.spawn(poller.run());
+        state
+    }
+
+    fn start(
+        &self,
+        tasks: &mut JoinSet<()>,
+        place: Place,
+        folder: Option<Arc<str>>,
+    ) -> tokio::sync::watch::Receiver<FolderState> {
+        let (watcher, state) = Watcher::new(
+            (place, folder),
+            (Arc::clone(&self.settings), self.net.clone(), self.clock),
+            Arc::clone(&self.board),
+            self.shutdown.clone(),
+        );
+        tasks.spawn(watcher.run());
+        state
+    }
+}
+
+impl Watched {
+    /// INBOX, the junk folder, and the named one, once each was seen to be watched.
+    async fn seen(&mut self, registered: Instant) -> (FolderState, FolderState, FolderState) {
+        let named = async {
+            match &mut self.folder {
+                Some(folder) => until_watched(folder, registered).await,
+                None => FolderState::Absent,
+            }
+        };
+        tokio::join!(
+            until_watched(&mut self.inbox, registered),
+            until_watched(&mut self.junk, registered),
+            named
+        )
     }
 }
 
@@ -297,9 +312,20 @@ pub struct Refusal {
     pub transcript: String,
 }
 
+impl Refusal {
+    fn of_junk_named(junk: &str) -> Self {
+        let words = format!(
+            "{junk} is the mailbox's junk folder: set expect = \"junk\" instead of folder = \"{junk}\""
+        );
+        let failure = Failure::new(imap::name::SELECT, FaultClass::Protocol, words);
+        Self { failure, laps: Vec::new(), transcript: String::new() }
+    }
+}
+
 /// One run's hold on a mailbox; dropping it closes the run.
 pub struct Watch {
     board: Arc<Board>,
+    clock: Clock,
     run: RunId,
     laps: Vec<Lap>,
     facts: Vec<Fact>,
@@ -346,6 +372,11 @@ impl Watch {
     pub fn trouble(&self) -> Option<Failure> {
         match &*self.inbox.borrow() {
             FolderState::Failed { failure, .. } => Some(failure.clone()),
+            FolderState::Ready { due: Some(due), .. } => {
+                let late = self.clock.monotonic().saturating_duration_since(*due);
+                let hangs = late > PROMPT;
+                hangs.then(|| Failure::timeout(imap::name::WATCH, "an answer to the watcher", late))
+            }
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::transcript::{Direction, Transcript};
 
-pub use dotted::{Dotted, Text};
+pub use dotted::Dotted;
 
 /// The longest line that a server may send, in bytes.
 pub const LONGEST_LINE: usize = 8 * 1024;
@@ -113,12 +113,11 @@ impl Wire {
         self.flush().await
     }
 
-    /// Sends a large text of which only the size is written down.
+    /// Sends a piece of a large text, which is not written down.
     ///
     /// # Errors
     /// When the connection breaks.
     pub async fn write_bulk(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        self.record.say(Direction::Note, &format!("{} bytes of the message", bytes.len()));
         self.outgoing.extend_from_slice(bytes);
         self.flush().await
     }

@@ -16,19 +16,20 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Arrival, Board, Place};
+use super::board::Board;
+use super::event::{Arrival, Arrived, Place, Reply};
 use super::pace::{self, SessionPace, Wanted};
-use super::sort::{Sorted, sort};
+use super::sort::{Automatic, Sorted, sort};
 use super::teller::Teller;
 use super::watcher::{FIRST_PAUSE, FolderState, LONGEST_PAUSE};
 use super::{MailboxSettings, STEP};
 use crate::mail::dial::Patience;
 use crate::mail::endpoint::Endpoint;
 use crate::mail::failure::Failure;
-use crate::mail::message::judge_body;
+use crate::mail::message::{Reader, Reading};
 use crate::mail::pop3::{self, Capabilities, Session, name};
 use crate::mail::token::{Token, TokenKey};
-use crate::mail::wire::{Record, Text};
+use crate::mail::wire::Record;
 use crate::net::Net;
 use crate::stopwatch::Stopwatch;
 
@@ -37,10 +38,12 @@ const MOST_LOOKED_AT: usize = 50;
 /// How often a session is tried while another one has the mailbox open (RFC 2449 section 8.1.1).
 const MOST_TRIES: u32 = 4;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// What a message may gain on its way: Received headers and the like.
-const HEADER_ROOM: usize = 32 * 1024;
-/// The least bytes of a message that are asked for.
-const READ: usize = 64 * 1024;
+/// What a message may gain on its way: Received headers and the like, and a transfer encoding that takes
+/// more room (quoted-printable for base64).
+const HEADER_ROOM: u64 = 64 * 1024;
+const ENCODING_ROOM: u64 = 3;
+/// A message up to this size is kept whole until its run has looked at it.
+const KEPT_WHOLE: usize = 256 * 1024;
 /// What POP3 shows has no name there.
 const FOLDER: &str = "INBOX";
 
@@ -74,6 +77,13 @@ struct Memory {
     began: VecDeque<Instant>,
     /// After a failure no session begins before this, unless a run has registered since.
     not_before: Option<(Instant, Instant)>,
+}
+
+/// A message as it was read.
+struct Read {
+    reading: Reading,
+    whole: Option<Vec<u8>>,
+    bytes: u64,
 }
 
 /// One session that has its list.
@@ -120,7 +130,7 @@ impl Poller {
         while !self.shutdown.is_cancelled() {
             self.changes.mark_unchanged();
             let now = self.clock.monotonic();
-            let wanted = self.board.wanted(self.memory.verified);
+            let wanted = self.board.wanted(None, self.memory.verified);
             match self.next(&wanted, now) {
                 Some(at) if at <= now => {
                     if self.look().await {
@@ -231,7 +241,8 @@ impl Poller {
         watch.lap(name::LIST);
         self.memory.verified = Some(began);
         let (laps, folder) = (watch.laps().into(), FOLDER.into());
-        let ready = FolderState::Ready { verified: began, laps, facts, record, folder };
+        let (verified, due) = (began, None);
+        let ready = FolderState::Ready { verified, due, laps, facts, record, folder };
         self.state.send_replace(ready);
         Ok(())
     }
@@ -287,11 +298,17 @@ impl Poller {
             Sorted::Ours(_) if was_told => true,
             Sorted::Ours(token) => self.arrived(looking, &token, (number, id)).await?,
             Sorted::Notification => {
-                let (text, _) = self.read(looking, number).await?;
+                let whole = self.read(looking, number).await?.whole.unwrap_or_default();
+                let (key, seen) = (&looking.key, (FOLDER, looking.listed));
                 match was_told {
-                    true => Teller::is_about_ours(&text.bytes, &looking.key),
-                    false => self.teller.notified(&text.bytes, &looking.key).await,
+                    true => Teller::is_about_ours(&whole, key),
+                    false => self.teller.notified(&whole, key, seen).await,
                 }
+            }
+            Sorted::Reply(..) if was_told => true,
+            Sorted::Reply(token, Automatic { kind, from }) => {
+                let (folder, first_seen) = (FOLDER.to_owned(), looking.listed);
+                self.teller.replied(&token, Reply { kind, from, folder, first_seen }).await
             }
             Sorted::Forged => {
                 self.board.saw_forged();
@@ -315,7 +332,8 @@ impl Poller {
         token: &Token,
         (number, id): (u32, &str),
     ) -> Result<bool, Failure> {
-        let (text, bytes) = self.read(looking, number).await?;
+        let Read { reading, whole, bytes } = self.read(looking, number).await?;
+        let body = reading.judge(token.body, self.board.attached(token).as_ref());
         let arrival = Arrival {
             protocol: "pop3",
             place: Place::Inbox,
@@ -326,15 +344,25 @@ impl Poller {
             // POP3 does not say when a message was stored.
             stored: None,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-            body: judge_body(&text.bytes, text.is_whole, token.body),
+            body,
+            message: Arc::new(Arrived { headers: reading.headers, whole }),
         };
         Ok(self.teller.arrived(token, arrival, !looking.is_first).await)
     }
 
-    async fn read(&self, looking: &mut Looking, number: u32) -> Result<(Text, u64), Failure> {
-        let most = READ.max(self.board.largest().saturating_add(HEADER_ROOM));
+    /// Reads a message piece by piece; a large one never stands in memory as a whole.
+    async fn read(&self, looking: &mut Looking, number: u32) -> Result<Read, Failure> {
+        let most = self.board.largest().saturating_mul(ENCODING_ROOM).saturating_add(HEADER_ROOM);
         let bytes = looking.session.size(name::LIST, number).await?;
-        let text = looking.session.message(name::LIST, (number, bytes), most).await?;
-        Ok((text, bytes))
+        let (mut reader, mut kept) = (Reader::new(), Vec::new());
+        let take = |piece: &[u8]| {
+            reader.feed(piece);
+            if kept.len() <= KEPT_WHOLE {
+                kept.extend_from_slice(piece);
+            }
+        };
+        let is_whole = looking.session.message(name::LIST, (number, bytes), most, take).await?;
+        let is_kept = is_whole && kept.len() <= KEPT_WHOLE;
+        Ok(Read { reading: reader.finish(is_whole), whole: is_kept.then_some(kept), bytes })
     }
 }
