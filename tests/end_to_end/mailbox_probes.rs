@@ -116,6 +116,16 @@ fn files(user: &User) -> BTreeSet<String> {
     of("new").chain(of("cur")).collect()
 }
 
+/// The messages of INBOX with their flags; whether they are recent is left out, because any POP3 sign-in
+/// makes Dovecot forget it.
+fn letters(user: &User) -> BTreeSet<String> {
+    let bare = |file: &String| {
+        let name = file.trim_start_matches("new/").trim_start_matches("cur/");
+        name.trim_end_matches(":2,").to_owned()
+    };
+    files(user).iter().map(bare).collect()
+}
+
 /// A message that came so long ago, as its file and its header say.
 fn plant_old(user: &User, age: Duration) {
     let came = SystemTime::now() - age;
@@ -253,7 +263,7 @@ fn a_good_pop3_server_is_told_and_nothing_in_it_changes() {
     let user = lab().claim_user().expect("a user");
     deliver(&user, "first", 300);
     deliver(&user, "second", 300);
-    let before = files(&user);
+    let before = letters(&user);
     for (tls, port) in [("implicit", "995"), ("starttls", "110")] {
         let keys = [("tls", tls), ("port", port), ("expect_capabilities", "UIDL,SASL PLAIN")];
         let told = look("pop3", &user, &keys);
@@ -264,7 +274,7 @@ fn a_good_pop3_server_is_told_and_nothing_in_it_changes() {
         assert!(told.fact("pop3.newest_age").ends_with('s'), "{told:#?}");
         assert!(told.phases().contains(&"tls") && told.phases().contains(&"list"));
     }
-    assert_eq!(files(&user), before);
+    assert_eq!(letters(&user), before);
 }
 
 #[test]
@@ -354,7 +364,7 @@ fn a_round_trip_by_pop3_passes_is_timed_and_removes_only_its_own_message() {
     for (tls, port) in [("implicit", 995), ("starttls", 110)] {
         let user = lab().claim_user().expect("a user");
         deliver(&user, "lunch?", 200);
-        let before = files(&user);
+        let before = letters(&user);
         let told = by_pop3(&user).with("pop3.tls", tls).with("pop3.port", port).probe();
         assert_timed(&told);
         for name in ["pop3.connect", "pop3.tls", "pop3.greeting", "pop3.auth", "pop3.list"] {
@@ -366,7 +376,7 @@ fn a_round_trip_by_pop3_passes_is_timed_and_removes_only_its_own_message() {
         assert!(commands <= 100, "{told:#?}");
         let delivered = lab().mail_log().deliveries_of(told.fact("message_id"));
         assert_eq!(delivered.len(), 1, "{delivered:?}");
-        assert_eq!(files(&user), before, "ours is gone, lunch is as it was");
+        assert_eq!(letters(&user), before, "ours is gone, lunch is as it was");
     }
 }
 
@@ -375,7 +385,7 @@ fn ten_round_trips_by_pop3_one_after_the_other_and_ten_at_once() {
     let _company = in_company();
     let user = lab().claim_user().expect("a user");
     deliver(&user, "lunch?", 200);
-    let before = files(&user);
+    let before = letters(&user);
     let settings = by_pop3(&user).with("pop3.poll", "50ms").with("pop3.sessions_per_minute", 600);
     let lonely = Config::one("mail", settings.clone()).round_trips(&["--count", "10"]);
     let crowd = Config::one("mail", settings).round_trips(&["--count", "10", "--at-once", "10"]);
@@ -387,7 +397,7 @@ fn ten_round_trips_by_pop3_one_after_the_other_and_ten_at_once() {
     let mut arrivals: Vec<i64> = lonely.told.iter().map(|told| told.phase("arrival").us).collect();
     arrivals.sort_unstable();
     println!("seen by POP3 after p50 {} us, p90 {} us", arrivals[5], arrivals[9]);
-    assert_eq!(files(&user), before, "ours are gone, lunch is as it was");
+    assert_eq!(letters(&user), before, "ours are gone, lunch is as it was");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A POP3 server: sign-in, how many messages wait there, and how old they are.
 //!
-//! Nothing is removed, and no message is read but for its header. While it looks, nobody else can: a POP3
-//! mailbox is open to one session at a time (RFC 1939 section 4).
+//! Nothing is removed, and no message is read but for its header; no flag of theirs changes, but some
+//! servers forget at a sign-in which ones are recent. While it looks, nobody else can: a POP3 mailbox is
+//! open to one session at a time (RFC 1939 section 4).
 
 use std::sync::Arc;
 

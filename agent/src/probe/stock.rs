@@ -65,11 +65,6 @@ impl Bounds {
             max_newest_age: duration(section, "max_newest_age"),
         }
     }
-
-    /// Whether there are any.
-    pub(super) fn is_any(&self) -> bool {
-        *self != Self::default()
-    }
 }
 
 /// What a folder holds.

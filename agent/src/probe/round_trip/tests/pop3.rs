@@ -89,7 +89,7 @@ async fn forged_and_foreign_messages_stay_and_strays_go() {
     let sealed = |key: &TokenKey| {
         let run = RunId { epoch: Epoch(1), intent: 99 };
         let draft = Draft { run, ..stage.probe.draft(run_of(run, &stage)) }.seal(key);
-        String::from_utf8(draft.bytes).unwrap()
+        String::from_utf8(draft.chunks().flat_map(|piece| piece.into_owned()).collect()).unwrap()
     };
     stage.folders.store(0, &sealed(&stage.key));
     stage.folders.store(0, &sealed(&TokenKey::from_bytes([6; 32])));
