@@ -4,6 +4,8 @@
 //! outcome, never an error: a broken target is a result. It opens sockets through `net` only, asks
 //! `Clock` for the time, and keeps to its run's deadline; whoever runs it enforces that deadline too.
 
+mod dns;
+mod dnsbl;
 mod imap;
 mod pop3;
 mod round_trip;
@@ -145,6 +147,8 @@ impl Kinds {
     pub fn standard() -> Self {
         Self::default()
             .with(Arc::new(round_trip::RoundTripKind))
+            .with(Arc::new(dns::DnsKind))
+            .with(Arc::new(dnsbl::DnsblKind))
             .with(Arc::new(imap::ImapKind))
             .with(Arc::new(pop3::Pop3Kind))
     }

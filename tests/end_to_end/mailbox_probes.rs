@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use mailsonde_proto::Clock;
 use mailsonde_tests::hostile::{Hostile, Script, Step, Trouble};
 use mailsonde_tests::lab::{Host, SPARE, User};
 use serde::Deserialize;
@@ -58,8 +59,11 @@ impl Looked {
     }
 }
 
+/// Settings, as `--set` takes them.
+type Keys<'k> = &'k [(&'k str, &'k str)];
+
 /// `mailsonde-agent probe KIND --json` in branch 1, at the lab's Dovecot as this user; later keys win.
-fn look(kind: &str, user: &User, keys: &[(&str, &str)]) -> Looked {
+fn look(kind: &str, user: &User, keys: Keys<'_>) -> Looked {
     let ca = lab().ca_file().display().to_string();
     let mut all = std::collections::BTreeMap::from([
         ("host", "imap.good.test"),
@@ -128,9 +132,9 @@ fn letters(user: &User) -> BTreeSet<String> {
 
 /// A message that came so long ago, as its file and its header say.
 fn plant_old(user: &User, age: Duration) {
-    let came = SystemTime::now() - age;
-    let date = jiff::Timestamp::try_from(came).expect("a time").to_zoned(jiff::tz::TimeZone::UTC);
-    let date = jiff::fmt::rfc2822::to_string(&date).expect("a date");
+    let came = Clock::system().wall().minus(age).timestamp();
+    let date = jiff::fmt::rfc2822::to_string(&came.to_zoned(jiff::tz::TimeZone::UTC));
+    let (date, came) = (date.expect("a date"), SystemTime::from(came));
     let text = format!("Received: by mail.good.test; {date}\nSubject: old\n\nleft behind\n");
     let path = maildir(user).join(format!("new/{}.planted", age.as_secs()));
     std::fs::write(&path, text).expect("a file");
@@ -284,7 +288,7 @@ fn servers_that_misbehave_are_told_so_at_once() {
     let here = [("host", "spare.lab.test"), ("tls", "none")];
     let tls = [("host", "spare.lab.test"), ("tls", "starttls")];
     let endless = |trouble| (Step::List, trouble);
-    let cases: Vec<(&str, Script, &[(&str, &str)], [&str; 3])> = vec![
+    let cases: Vec<(&str, Script, Keys<'_>, [&str; 3])> = vec![
         ("pop3", Script::pop3(), &tls, ["tls", "protocol", "does not offer STLS"]),
         ("imap", Script::imap(), &tls, ["tls", "protocol", "does not offer STARTTLS"]),
         (

@@ -246,6 +246,7 @@ mod tests {
     const PLAIN: Terminal = Terminal { width: 80, colours: false };
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "what is shown has so many lines")]
     fn help_of_a_kind_lists_its_settings_with_units_and_defaults() {
         let kinds = kinds();
         let kind = kinds.get("round-trip").unwrap();

@@ -80,11 +80,11 @@ impl Session {
     pub async fn examine(&mut self, folder: &str) -> Result<u32, Failure> {
         let body = CommandBody::Examine { mailbox: name_of(folder)? };
         let answer = self.command(body, &format!("selection of {folder}")).await?;
-        let counts = answer.data.iter().filter_map(|data| match data {
+        let count = answer.data.iter().rev().find_map(|data| match data {
             Data::Exists(count) => Some(*count),
             _ => None,
         });
-        Ok(counts.last().unwrap_or(0))
+        Ok(count.unwrap_or(0))
     }
 
     /// When the messages of `set`, by their numbers, were stored, by the server's own date.
