@@ -16,6 +16,7 @@ pub mod bounce;
 pub mod dial;
 pub mod wire;
 
+pub mod oauth;
 pub mod sasl;
 
 pub mod imap;
@@ -27,5 +28,5 @@ pub mod mailbox;
 #[cfg(test)]
 pub(crate) mod sandbox;
 
-pub use endpoint::{Endpoint, Login, Tls};
+pub use endpoint::{Credential, Endpoint, Login, Tls};
 pub use failure::Failure;

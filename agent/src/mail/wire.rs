@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::secret::Secret;
 use crate::transcript::{Direction, Transcript};
 
 pub use dotted::{Dotted, Text};
@@ -47,6 +48,11 @@ impl Record {
     /// Writes down bytes that may be anything.
     pub fn say_bytes(&self, direction: Direction, bytes: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).say_bytes(direction, bytes);
+    }
+
+    /// From now on this does not appear in it either.
+    pub fn hide(&self, secret: Secret) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).hide(secret);
     }
 
     /// A text with every known secret struck out.

@@ -177,7 +177,10 @@ impl Watcher {
         let folder = match (self.place, &self.settings.junk_folder) {
             (Place::Inbox, _) => Some("INBOX".to_owned()),
             (Place::Junk, Some(named)) => Some(named.clone()),
-            (Place::Junk, None) => session.junk_folder().await?,
+            (Place::Junk, None) => {
+                let said = session.junk_folder().await?;
+                said.or_else(|| self.settings.habits.junk_folder.clone())
+            }
         };
         let Some(folder) = folder else {
             session.logout().await;
