@@ -11,6 +11,8 @@ pub mod failure;
 pub mod message;
 pub mod token;
 
+pub mod headers;
+
 pub mod bounce;
 
 pub mod dial;
