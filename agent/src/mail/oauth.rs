@@ -362,7 +362,7 @@ fn basic(id: &str, secret: &Secret) -> Result<HeaderValue, String> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let both = format!("{}:{}", encoded(id), encoded(secret.expose()));
     HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both)))
-        .map_err(|_| "the client's name and secret make no header field".to_owned())
+        .map_err(|_not_ascii| "the client's name and secret make no header field".to_owned())
 }
 
 impl fmt::Debug for TokenSource {

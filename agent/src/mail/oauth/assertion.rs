@@ -63,7 +63,8 @@ impl ServiceKey {
     /// # Errors
     /// When it is none, or its key cannot sign.
     pub fn parse(json: &str) -> Result<Self, NotAKey> {
-        let file: KeyFile = serde_json::from_str(json).map_err(|_| NotAKey::Form)?;
+        let file: KeyFile =
+            serde_json::from_str(json).map_err(|_told_without_its_text| NotAKey::Form)?;
         if file.kind != "service_account" {
             return Err(NotAKey::Kind);
         }
@@ -74,7 +75,7 @@ impl ServiceKey {
             token_url: file.token_uri,
         };
         // Signed once, so that a bad key is a mistake of the configuration and not of the first run.
-        key.sign(("", "", ""), 0).map_err(|_| NotAKey::Key)?;
+        key.sign(("", "", ""), 0).map_err(|_told_without_its_text| NotAKey::Key)?;
         Ok(key)
     }
 
