@@ -11,6 +11,7 @@ pub mod provider;
 
 pub mod oauth2;
 pub mod password;
+pub mod resolver;
 pub mod server;
 
 pub mod section;
