@@ -15,6 +15,7 @@ mod real_servers;
 mod outcomes;
 
 mod plugin_formats;
+
 mod mailbox_probes;
 
 mod bad_input;
