@@ -6,6 +6,8 @@ mod zone;
 
 mod drift;
 
+mod beside;
+
 use std::collections::BTreeSet;
 
 use mailsonde_tests::lab::Lab;
