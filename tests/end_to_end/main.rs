@@ -23,6 +23,8 @@ mod bad_lines;
 
 mod nothing_lost;
 
+mod dns_posture;
+
 mod lab;
 mod lab_ends;
 

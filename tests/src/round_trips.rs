@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 const MOST_AMENDMENTS: usize = 64;
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Parser)]
 #[command(about = "Makes round trips and tells each as a line of JSON")]
@@ -39,6 +40,10 @@ struct Arguments {
     /// How long to go on watching the mailboxes afterwards, in milliseconds
     #[arg(long, default_value_t = 0)]
     linger_ms: u64,
+    /// Carry out one of the checks of other kinds beside the round trips every so many milliseconds; they
+    /// are counted, not told
+    #[arg(long)]
+    beside_every_ms: Option<u64>,
     /// Every byte of the token key; a random key without it
     #[arg(long)]
     key: Option<u8>,
@@ -74,6 +79,7 @@ pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 struct Check {
     name: String,
+    is_round_trip: bool,
     timeout: Duration,
     probe: Arc<dyn Probe>,
 }
@@ -100,8 +106,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         amendments: amendments.clone(),
     };
     let began = clock.monotonic();
-    let mut left = (1..=arguments.count).zip(checks.iter().cycle());
-    let mut under_way = JoinSet::new();
+    let beside_every = arguments.beside_every_ms.map(Duration::from_millis);
+    let in_turn = |check: &&Check| check.is_round_trip || beside_every.is_none();
+    let mut left = (1..=arguments.count).zip(checks.iter().filter(in_turn).cycle());
+    let mut others = checks.iter().filter(|check| !in_turn(check)).cycle();
+    let period = beside_every.unwrap_or(A_DAY);
+    let mut ticks = tokio::time::interval_at(clock.monotonic() + period, period);
+    let (mut under_way, mut beside) = (JoinSet::new(), JoinSet::new());
     loop {
         while under_way.len() < arguments.at_once {
             let Some((intent, check)) = left.next() else { break };
@@ -111,6 +122,12 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         tokio::select! {
             Some(amendment) = news.recv() => say(&amended(&amendment))?,
+            _ = ticks.tick(), if beside_every.is_some() => {
+                if let Some(check) = others.next() {
+                    let (run, probe) = (order(0, check), Arc::clone(&check.probe));
+                    beside.spawn(async move { probe.run(run).await });
+                }
+            }
             ended = under_way.join_next() => match ended {
                 Some(ended) => {
                     let (name, outcome) = ended.context("a probe panicked")?;
@@ -125,6 +142,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     let elapsed = began.elapsed();
+    let beside = beside.join_all().await;
+    let beside = beside.iter().filter(|outcome| outcome.verdict == Verdict::Pass).count();
     let until = clock.monotonic() + Duration::from_millis(arguments.linger_ms);
     while let Ok(Some(amendment)) = tokio::time::timeout_at(until, news.recv()).await {
         say(&amended(&amendment))?;
@@ -134,7 +153,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let commands: u64 = surroundings.mailboxes.values().map(|mailbox| mailbox.commands()).sum();
     let elapsed_us = mailsonde_proto::time::as_us(elapsed);
-    say(&json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib() }))
+    say(
+        &json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib(), "beside": beside }),
+    )
 }
 
 fn made_ready(
@@ -146,7 +167,8 @@ fn made_ready(
     for check in &config.checks {
         let probe = check.probe(kinds, surroundings)?;
         let name = check.check.name.clone();
-        checks.push(Check { name, timeout: check.check.timeout, probe });
+        let is_round_trip = check.check.kind == "round-trip";
+        checks.push(Check { name, is_round_trip, timeout: check.check.timeout, probe });
     }
     if checks.is_empty() {
         bail!("the configuration has no check");
