@@ -20,6 +20,8 @@ pub mod probe;
 
 pub mod mail;
 
+pub mod posture;
+
 pub mod dns;
 pub mod net;
 
