@@ -18,6 +18,7 @@ pub mod uplink;
 pub mod outbox;
 pub mod probe;
 
+pub mod http;
 pub mod mail;
 
 pub mod posture;

@@ -4,6 +4,7 @@
 //! there. Absent on purpose: any protocol above TLS, any cache of look-ups (a probe measures them), and
 //! any listening socket.
 
+pub mod dns;
 mod fault;
 mod resolve;
 mod socket;

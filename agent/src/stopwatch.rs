@@ -69,6 +69,12 @@ impl Stopwatch {
         now
     }
 
+    /// Takes the laps of another watch over, which goes on from where that one ended.
+    pub fn join(&mut self, other: Self) {
+        self.laps.extend(other.laps);
+        self.last = other.last;
+    }
+
     /// The laps so far.
     pub fn laps(&self) -> &[Lap] {
         &self.laps

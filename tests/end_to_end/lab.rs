@@ -1,10 +1,12 @@
 //! The lab itself: what its documentation promises, seen with a client of a few lines.
 
+mod dns;
+
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mailsonde_tests::lab::{self, BAD_ENDPOINTS, Host, Lab, LabError, MAIL, RESOLVER, User};
+use mailsonde_tests::lab::{self, BAD_ENDPOINTS, Lab, LabError, MAIL, User};
 
 use crate::dialogue::{Dialogue, connect, encrypt, send, submission};
 
@@ -181,27 +183,4 @@ fn dovecot_offers_what_agents_use_and_counts_their_commands() {
     assert_eq!(lab().imap_commands(name), 1);
     session.command("NOOP");
     assert_eq!(lab().imap_commands(name), 2);
-}
-
-#[test]
-fn answers_of_the_resolver_are_validated() {
-    let ask = |name: &str| {
-        let mut command = lab().command(Host::Branch(1), "kdig");
-        command.args(["+dnssec", &format!("@{RESOLVER}"), name, "A"]);
-        let output = command.output().expect("kdig runs");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let good = ask("mail.good.test");
-    assert!(good.contains("Flags: qr rd ra ad;") && good.contains("198.18.0.10"), "{good}");
-    let unsigned = ask("unsigned.test");
-    assert!(
-        unsigned.contains("Flags: qr rd ra;") && unsigned.contains("198.18.0.10"),
-        "{unsigned}"
-    );
-    let bogus = ask("mail.bogus.test");
-    assert!(bogus.contains("status: SERVFAIL") && !bogus.contains("198.18.0.10"), "{bogus}");
-
-    let names = lab().command(Host::Branch(1), "getent").args(["hosts", "mail.good.test"]).output();
-    let names = String::from_utf8_lossy(&names.expect("getent runs").stdout).into_owned();
-    assert!(names.starts_with("198.18.0.10 "), "{names}");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -59,6 +59,16 @@ impl Authority {
         self.issuer.pem()
     }
 
+    /// The certificate itself (DER).
+    pub fn der(&self) -> &[u8] {
+        self.issuer.der()
+    }
+
+    /// The public key as in the certificate (SubjectPublicKeyInfo, RFC 5280 section 4.1).
+    pub fn public_key(&self) -> Vec<u8> {
+        self.issuer.key().subject_public_key_info()
+    }
+
     /// A server certificate for these DNS names.
     pub fn issue(&self, names: &[&str], validity: Validity) -> Result<Identity, CertificateError> {
         let key = KeyPair::generate()?;
@@ -85,6 +95,16 @@ impl Identity {
         let key = KeyPair::generate()?;
         let certificate = server_params(names, Validity::Current)?.self_signed(&key)?;
         Ok(Self { certificate, key: Arc::new(key) })
+    }
+
+    /// The certificate itself (DER).
+    pub fn der(&self) -> &[u8] {
+        self.certificate.der()
+    }
+
+    /// The public key as in the certificate (SubjectPublicKeyInfo, RFC 5280 section 4.1).
+    pub fn public_key(&self) -> Vec<u8> {
+        self.key.subject_public_key_info()
     }
 
     /// The certificate for a file.

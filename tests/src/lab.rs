@@ -9,6 +9,7 @@
 //! Deliberately absent: spam filter, greylisting, a second MX and IPv6. They have room.
 
 mod dns;
+mod error;
 mod faults;
 mod folder;
 mod layout;
@@ -20,7 +21,6 @@ mod supervisor;
 mod users;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +28,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use self::layout::{BAD_ENDPOINTS, MAIL, NAME_SERVER, RESOLVER, SPARE, branch_address};
+pub use self::dns::OldNameServer;
+pub use self::error::LabError;
+pub use self::layout::{
+    BAD_ENDPOINTS, GREY, MAIL, MAIL_2, NAME_SERVER, NAME_SERVER_2, NO_PTR, OLD_NAME_SERVER, RELAY,
+    RESOLVER, SPARE, TWO_PTR, WEB, WRONG_PTR, branch_address,
+};
 pub use self::mail_log::{Delivery, Entry, MailLog};
 pub use self::server::Server;
 pub use self::users::User;
@@ -36,7 +41,7 @@ pub use self::users::User;
 use self::folder::Folder;
 use self::server::Running;
 use self::supervisor::Supervisor;
-use crate::certificates::{Authority, CertificateError, Identity, Validity};
+use crate::certificates::{Authority, Identity, Validity};
 use crate::network::Network;
 
 /// How often a condition is looked at while we wait for it.
@@ -77,76 +82,6 @@ impl Host {
             Self::Mail => "mail".to_owned(),
             Self::Branch(number) => format!("b{number}"),
         }
-    }
-}
-
-/// Why there is no lab, or why it did not do what it was asked. `Debug` says it in words too, because
-/// tests show it by `expect`.
-#[derive(thiserror::Error)]
-pub enum LabError {
-    /// Network namespaces need root.
-    #[error(
-        "the lab makes network namespaces, which needs root: run `sudo tests/run`, \
-         or `cargo test` in a root shell"
-    )]
-    NotRoot,
-    /// A program is not installed.
-    #[error("the lab needs {0}, which is not there: run tests/install")]
-    Missing(&'static str),
-    /// The system refused something.
-    #[error("cannot {what}")]
-    Io {
-        /// What was tried.
-        what: String,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
-    /// A program failed.
-    #[error("{what} failed: {output}")]
-    Program {
-        /// Which one.
-        what: &'static str,
-        /// What it said.
-        output: String,
-    },
-    /// A server did not come up.
-    #[error("{program} does not listen; its logs end with:\n{log}")]
-    NotReady {
-        /// Which one.
-        program: &'static str,
-        /// The end of its logs.
-        log: String,
-    },
-    /// Something did not happen in time.
-    #[error("{what} did not happen within {within:?}")]
-    TooLate {
-        /// What was waited for.
-        what: String,
-        /// For how long.
-        within: Duration,
-    },
-    /// Certificates could not be made.
-    #[error("cannot make the lab's certificates")]
-    Certificate(#[from] CertificateError),
-}
-
-impl fmt::Debug for LabError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut source = std::error::Error::source(self);
-        while let Some(reason) = source {
-            write!(f, ": {reason}")?;
-            source = reason.source();
-        }
-        Ok(())
-    }
-}
-
-impl LabError {
-    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let what = what.into();
-        move |source| Self::Io { what, source }
     }
 }
 
@@ -201,18 +136,21 @@ impl Lab {
 
     fn start_servers(&self, options: &LabOptions) -> Result<(), LabError> {
         let folder = &self.folder;
-        mail::write_certificates(folder, &self.authority)?;
+        let identities = mail::write_certificates(folder, &self.authority)?;
         mail::prepare_postfix(folder, &self.users, options.queue_lifetime)?;
         self.launch(Server::Postfix)?; // the slowest to come up, so it goes first
         mail::prepare_dovecot(folder, &self.users)?;
         self.launch(Server::Dovecot)?;
-        dns::prepare(folder, options.branches)?;
+        dns::prepare(folder, options.branches, &identities)?;
         self.launch(Server::Knot)?;
         self.wait_for(Server::Knot)?; // or Unbound would remember it as dead
+        dns::delegate(self)?;
+        self.launch(Server::SecondKnot)?;
         self.launch(Server::Unbound)?;
         for server in Server::ALL {
             self.wait_for(server)?;
         }
+        dns::wait_for_transfers(self)?;
         users::fill_mailbox(&folder.join("dovecot/run/lmtp"), "full@good.test")
             .map_err(LabError::io("fill the mailbox of full@good.test"))
     }
@@ -374,6 +312,10 @@ fn output_of(command: &mut Command) -> Result<String, LabError> {
     }
     let said = format!("{command:?}: {}{}", text(&output.stdout), text(&output.stderr));
     Err(LabError::Program { what: "a program of the lab", output: said })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Looks at a condition until it holds; whether it did. Counts looks instead of asking a clock, because

@@ -8,7 +8,7 @@ use mailsonde_proto::Clock;
 use tracing::debug;
 
 use crate::config::{AgentConfig, MailboxConfig};
-use crate::mail::mailbox::Mailbox;
+use crate::mail::mailbox::{Inbox, Mailbox};
 use crate::net::Net;
 use crate::probe::{Kinds, Surroundings};
 use crate::runner::Ready;
@@ -106,7 +106,8 @@ fn is_same(before: &MailboxConfig, now: &MailboxConfig) -> bool {
         && password(before) == password(now)
 }
 
-fn password(mailbox: &MailboxConfig) -> [Option<&crate::secret::Secret>; 2] {
-    [&mailbox.settings.smtp, &mailbox.settings.imap]
-        .map(|server| server.login.as_ref().map(|login| &login.password))
+fn password(mailbox: &MailboxConfig) -> Vec<Option<&crate::secret::Secret>> {
+    let inboxes = mailbox.settings.inboxes().map(Inbox::server);
+    let servers = std::iter::once(&mailbox.settings.smtp).chain(inboxes);
+    servers.map(|server| server.login.as_ref().map(|login| &login.password)).collect()
 }

@@ -66,8 +66,11 @@ fn summary(loaded: &Loaded, terminal: &Terminal) -> String {
     line("outbox", &format!("{}, at most {size} and {age}", config.data.display()));
     for (name, mailbox) in &config.mailboxes {
         let mailbox = &mailbox.settings;
-        let (smtp, imap) = (server(&mailbox.smtp), server(&mailbox.imap));
-        line("mailbox", &format!("{name}  {}  smtp {smtp}  imap {imap}", mailbox.address));
+        let mut text = format!("{name}  {}  smtp {}", mailbox.address, server(&mailbox.smtp));
+        for inbox in mailbox.inboxes() {
+            text.push_str(&format!("  {} {}", inbox.protocol(), server(inbox.server())));
+        }
+        line("mailbox", &text);
     }
     for check in &config.checks {
         let check = &check.check;

@@ -227,12 +227,14 @@ mod tests {
           mailsonde-agent probe round-trip --set KEY=VALUE …
 
         Settings, in a [[check]] or by --set:
-          timeout  how long a run may take at most
-                     duration; default 60s
-          mailbox  where the mail goes
-                     name of a mailbox; default the only one
-          late     when it is late
-                     duration; default 5s
+          timeout    how long a run may take at most
+                       duration; default 60s
+          fail_from  from which severity on a finding makes the run a failure
+                       never | notice | warning | critical; default never
+          mailbox    where the mail goes
+                       name of a mailbox; required
+          late       when it is late
+                       duration; default 5s
 
         The mailbox, by --set only (in a file: [[mailbox]]):
           address           sender and recipient of the test mail

@@ -1,10 +1,12 @@
 //! `[[mailbox]]`: an address, where mail for it is handed in, and where it is read.
 
+use std::time::Duration;
+
 use super::password;
 use super::section::Section;
 use super::server::{self, Account, Protocol, is_host};
 use crate::mail::endpoint::{Endpoint, Tls};
-use crate::mail::mailbox::MailboxSettings;
+use crate::mail::mailbox::{Inbox, MailboxSettings, SessionPace};
 use crate::net::TlsTrust;
 
 /// One mailbox as resolved.
@@ -30,7 +32,8 @@ impl MailboxConfig {
             name: name.to_owned(),
             address: "nobody@stand-in.invalid".into(),
             smtp: server.clone(),
-            imap: server,
+            inbox: Inbox::Imap(server),
+            beside: None,
             junk_folder: None,
             hello: None,
         };
@@ -39,8 +42,17 @@ impl MailboxConfig {
 }
 
 /// The keys of a mailbox, which `--set` mixes with those of a check.
-pub const KEYS: &[&str] =
-    &["address", "login", "password", "password_env", "password_file", "smtp", "imap"];
+pub const KEYS: &[&str] = &[
+    "address",
+    "login",
+    "password",
+    "password_env",
+    "password_file",
+    "smtp",
+    "imap",
+    "pop3",
+    "watch",
+];
 
 /// Reads one mailbox; `None` when anything was wrong. `name` is the name it has already.
 pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
@@ -59,25 +71,66 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
         }
         None => (None, None),
     };
-    let (imap, junk_folder) = match section.required_table("imap") {
-        Some(mut table) => {
-            let junk_folder = table.text("junk_folder");
-            (server::read(table, Protocol::Imap, &account), junk_folder)
-        }
-        None => (None, None),
-    };
+    let (reading, junk_folder) = reading(section, &account);
     if !section.is_clean() {
         return None;
     }
+    let (inbox, beside) = reading?;
     let settings = MailboxSettings {
         name: name.to_owned(),
         address: address?,
         smtp: smtp?,
-        imap: imap?,
+        inbox,
+        beside,
         junk_folder,
         hello,
     };
     Some(MailboxConfig { settings, canonical: section.canonical() })
+}
+
+/// By what the mailbox is read: `[mailbox.imap]`, `[mailbox.pop3]`, or both; then `watch` says by which of
+/// them a round trip sees its message arrive. The second is how it can be read as well.
+fn reading(
+    section: &mut Section<'_>,
+    account: &Account,
+) -> (Option<(Inbox, Option<Inbox>)>, Option<String>) {
+    let table =
+        if section.has("pop3") { section.table("imap") } else { section.required_table("imap") };
+    let (imap, junk_folder) = match table {
+        Some(mut table) => {
+            let junk_folder = table.text("junk_folder");
+            (server::read(table, Protocol::Imap, account).map(Inbox::Imap), junk_folder)
+        }
+        None => (None, None),
+    };
+    let pop3 = section.table("pop3").and_then(|mut table| {
+        let pace = session_pace(&mut table);
+        server::read(table, Protocol::Pop3, account).map(|server| Inbox::Pop3(server, pace))
+    });
+    let by_pop3 = !section.has("imap");
+    let by_pop3 = section.choice("watch", &[("imap", false), ("pop3", true)], by_pop3);
+    section.record("watch", if by_pop3 { "pop3" } else { "imap" });
+    let reading = match (imap, pop3, by_pop3) {
+        (imap, Some(pop3), true) => Some((pop3, imap)),
+        (Some(imap), pop3, false) => Some((imap, pop3)),
+        (_, _, by_pop3) => {
+            let table = if by_pop3 { "pop3" } else { "imap" };
+            if section.is_clean() {
+                section.mistake("watch", format!("watch names {table}, and there is no [{table}]"));
+            }
+            None
+        }
+    };
+    (reading, junk_folder)
+}
+
+/// How often a mailbox may be looked into by POP3.
+fn session_pace(table: &mut Section<'_>) -> SessionPace {
+    let default = SessionPace::default();
+    let bounds = Duration::from_millis(50)..=Duration::from_secs(600);
+    let shortest = table.duration_within("poll", default.shortest, bounds);
+    let per_minute = table.number("sessions_per_minute", default.per_minute, 2..=600);
+    SessionPace { shortest, per_minute }
 }
 
 /// The name for EHLO.
@@ -99,7 +152,64 @@ fn is_address(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::mistake::Report;
+    use crate::config::value::Table;
+
+    /// What a mailbox with these keys comes to: by what it is watched and what else, or the mistakes.
+    fn read_with(keys: &[&str]) -> String {
+        let mut pairs = vec!["address=probe@good.test", "password=hunter2", "smtp.host=a"];
+        pairs.extend(keys);
+        let (table, _) = Table::of_settings(pairs);
+        let report = Report::default();
+        let mut section = Section::new(&table, &report, Path::new(""), "");
+        let config = read(&mut section, "main");
+        section.finish();
+        let side = |inbox: &Inbox| match inbox {
+            Inbox::Imap(server) => format!("imap:{}", server.port),
+            Inbox::Pop3(server, pace) => {
+                let (shortest, most) = (pace.shortest.as_millis(), pace.per_minute);
+                format!("pop3:{} {shortest} ms {most}/min", server.port)
+            }
+        };
+        match (report.into_result(), config) {
+            (Ok(_), Some(MailboxConfig { settings, .. })) => {
+                let beside = settings.beside.as_ref().map_or("nothing".to_owned(), side);
+                format!("{} and {beside}", side(&settings.inbox))
+            }
+            (Err((mistakes, _)), _) => {
+                let words: Vec<_> = mistakes.0.iter().map(|m| m.message.clone()).collect();
+                words.join("; ")
+            }
+            (Ok(_), None) => "neither".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_mailbox_is_read_by_imap_or_pop3() {
+        let (imap, pop3) = ("imap.host=b", "pop3.host=c");
+        for (keys, expected) in [
+            (vec![imap], "imap:993 and nothing"),
+            (vec![pop3], "pop3:995 250 ms 30/min and nothing"),
+            (
+                vec![pop3, "pop3.tls=starttls", "pop3.poll=2s"],
+                "pop3:110 2000 ms 30/min and nothing",
+            ),
+            (vec![imap, pop3], "imap:993 and pop3:995 250 ms 30/min"),
+            (
+                vec![imap, pop3, "watch=pop3", "pop3.sessions_per_minute=6"],
+                "pop3:995 250 ms 6/min and imap:993",
+            ),
+            (vec![imap, "watch=pop3"], "watch names pop3, and there is no [pop3]"),
+            (vec![pop3, "watch=imap"], "watch names imap, and there is no [imap]"),
+            (vec![], "imap.… is missing: add --set imap.…=…"),
+            (vec![pop3, "pop3.poll=1ms"], "must be from \"50ms\" to \"10m\""),
+        ] {
+            assert_eq!(read_with(&keys), expected, "{keys:?}");
+        }
+    }
 
     #[test]
     fn addresses() {

@@ -26,7 +26,7 @@ impl Kind for Stand {
             Setting {
                 name: "mailbox",
                 form: "name of a mailbox",
-                default: Some("the only one"),
+                default: None,
                 help: "where the mail goes",
             },
             Setting {

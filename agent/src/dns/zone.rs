@@ -104,7 +104,14 @@ impl Zone {
             || self.troubles.keys().any(|(other, _)| name.zone_of(other));
         let code = if exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
         let security = security.unwrap_or(Security::Insecure);
-        Ok(Answer { code, answers, authorities: Vec::new(), security, took: Duration::ZERO })
+        Ok(Answer {
+            code,
+            answers,
+            authorities: Vec::new(),
+            security,
+            extended: Vec::new(),
+            took: Duration::ZERO,
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mailsonde_proto::phase::name;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, Fact, WallTime};
 use tokio::time::timeout;
@@ -17,15 +18,31 @@ use crate::transcript::{Direction, Transcript};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// Names of the phases before a protocol starts.
+/// Names of the phases up to the sign-in. A run that has a server for its subject calls them by their
+/// plain names; where a mailbox is read to see what arrived, they begin with the protocol's.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseNames {
     /// Look-up.
     pub resolve: &'static str,
     /// TCP connection.
     pub connect: &'static str,
-    /// TLS handshake.
+    /// TLS handshake, with the command before it where there is one.
     pub tls: &'static str,
+    /// The server's greeting and what it can do.
+    pub greeting: &'static str,
+    /// Sign-in.
+    pub auth: &'static str,
+}
+
+impl PhaseNames {
+    /// Those of a run that has this server for its subject.
+    pub const PLAIN: Self = Self {
+        resolve: name::RESOLVE,
+        connect: name::CONNECT,
+        tls: name::TLS,
+        greeting: name::GREETING,
+        auth: name::AUTH,
+    };
 }
 
 /// How long things may take: each step by itself, and all of them together.

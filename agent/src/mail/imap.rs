@@ -51,8 +51,13 @@ pub mod name {
     pub const WATCH: &str = "imap.watch";
 }
 
-const PHASES: PhaseNames =
-    PhaseNames { resolve: name::RESOLVE, connect: name::CONNECT, tls: name::TLS };
+const PHASES: PhaseNames = PhaseNames {
+    resolve: name::RESOLVE,
+    connect: name::CONNECT,
+    tls: name::TLS,
+    greeting: name::GREETING,
+    auth: name::AUTH,
+};
 
 /// Headers that are asked for: those that make a message ours, or a bounce of ours.
 const HEADERS: [&str; 4] =
@@ -63,7 +68,7 @@ pub const MOST_MESSAGES: usize = 200;
 const JUNK_NAMES: [&str; 6] =
     ["Junk", "Spam", "Junk Email", "Junk E-mail", "[Gmail]/Spam", "INBOX.Junk"];
 
-/// Dials for IMAP.
+/// Dials for IMAP, to watch a mailbox.
 pub fn dial(net: &Net, patience: Patience) -> Dial<'_> {
     Dial { net, patience, names: PHASES }
 }
@@ -83,6 +88,7 @@ pub struct Session {
     capabilities: Vec<String>,
     facts: Vec<Fact>,
     patience: Patience,
+    phase: &'static str,
     is_kept: bool,
 }
 
@@ -108,13 +114,20 @@ impl Session {
             capabilities: entered.capabilities,
             facts,
             patience: dial.patience,
+            phase: name::SELECT,
             is_kept: false,
         })
+    }
+
+    /// What is spoken from now on belongs to this phase.
+    pub fn enter(&mut self, phase: &'static str) {
+        self.phase = phase;
     }
 
     /// From now on it outlives the run that opened it: each step has a deadline of its own.
     pub fn keep(&mut self) {
         self.is_kept = true;
+        self.phase = name::WATCH;
     }
 
     /// What was learnt on the way.
@@ -309,9 +322,8 @@ impl Session {
     }
 
     async fn command(&mut self, body: CommandBody<'static>, what: &str) -> Result<Answer, Failure> {
-        let phase = if self.is_kept { name::WATCH } else { name::SELECT };
         let patience = self.patience();
-        self.driver.command(patience, phase, body, what).await
+        self.driver.command(patience, self.phase, body, what).await
     }
 
     fn patience(&self) -> Patience {

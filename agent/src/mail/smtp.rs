@@ -37,8 +37,7 @@ const MOST_EXCHANGERS: usize = 5;
 const MOST_CHALLENGES: usize = 8;
 
 /// The phases before SMTP starts.
-pub const PHASES: PhaseNames =
-    PhaseNames { resolve: name::RESOLVE, connect: name::CONNECT, tls: name::TLS };
+pub const PHASES: PhaseNames = PhaseNames::PLAIN;
 
 /// One session, signed in where a login is configured.
 pub struct Session {

@@ -4,6 +4,8 @@
 //! sends is never collected without a bound. All that is said goes into the transcript. Reading is
 //! cancel-safe: bytes that came stay here when a waiting future is dropped.
 
+mod dotted;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::transcript::{Direction, Transcript};
+
+pub use dotted::{Dotted, Text};
 
 /// The longest line that a server may send, in bytes.
 pub const LONGEST_LINE: usize = 8 * 1024;
@@ -214,7 +218,8 @@ impl Wire {
 
 /// What may be shown of a server's part of an authentication: a final word, but no challenge.
 fn secret_line(line: &str) -> &str {
-    let is_challenge = line.starts_with('+') || line.starts_with("334");
+    let is_challenge =
+        (line.starts_with('+') && !line.starts_with("+OK")) || line.starts_with("334");
     if is_challenge { "(challenge)" } else { line }
 }
 

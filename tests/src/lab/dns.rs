@@ -1,111 +1,216 @@
-//! Zones, their keys and the two DNS servers' configuration: Knot with a signed root of its own, and
-//! Unbound, which validates against that root.
+//! Zones, their keys and the DNS servers' configuration: Knot with a signed root of its own, a second one
+//! that has its zones by transfer, and Unbound, which validates against that root.
 
-use std::process::Command;
+mod old;
+mod signing;
+mod zones;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use self::old::OldNameServer;
+use self::zones::{Second, Signing, Zone};
 use super::folder::Folder;
-use super::layout::branch_address;
-use super::{LabError, output_of};
+use super::layout::{NAME_SERVER, NAME_SERVER_2, branch_address};
+use super::mail::Identities;
+use super::{Lab, LabError, output_of, within};
 
-/// Name and records of each zone below `test.`, and whether it is signed.
-const ZONES: [(&str, &str, Signing); 6] = [
-    ("good.test.", include_str!("templates/zones/good.test.zone"), Signing::Right),
-    ("bounce.test.", include_str!("templates/zones/bounce.test.zone"), Signing::Right),
-    ("badcert.test.", include_str!("templates/zones/badcert.test.zone"), Signing::Right),
-    ("lab.test.", include_str!("templates/zones/lab.test.zone"), Signing::Right),
-    ("bogus.test.", include_str!("templates/zones/bogus.test.zone"), Signing::WrongDs),
-    ("unsigned.test.", include_str!("templates/zones/unsigned.test.zone"), Signing::None),
-];
-const TEST: &str = "test.";
-const ROOT: &str = ".";
-const REVERSE: &str = "18.198.in-addr.arpa.";
+/// How long a zone may take from one name server to the other.
+const TRANSFERRED_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
+/// A TXT record's strings have 255 bytes at most (RFC 1035 section 3.3.14).
+const STRING_MAX_BYTES: usize = 250;
+const DKIM_KEYS: &str = include_str!("templates/dkim.keys");
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Signing {
-    Right,
-    /// Signed, and the parent's DS is of another key: validation must fail.
-    WrongDs,
-    None,
-}
-
-/// Writes both servers' configuration and all zones.
-pub(super) fn prepare(folder: &Folder, branches: u8) -> Result<(), LabError> {
-    write_configuration(folder)?;
-    let each = |line: fn(u8) -> String| (1..=branches).map(line).collect::<String>();
-    let forward = each(|branch| format!("b{branch} A {}\n", branch_address(branch)));
-    let backward = each(|branch| format!("2.{branch} PTR b{branch}.lab.test.\n"));
-
-    let mut below_test = String::new();
-    for (name, records, signing) in ZONES {
-        let records = records.replace("{branches}", &forward);
-        write_zone(folder, name, &records)?;
-        below_test.push_str(&delegation(folder, name, signing)?);
+/// Writes all servers' configuration and all zones; [`delegate`] does the rest when Knot runs.
+pub(super) fn prepare(
+    folder: &Folder,
+    branches: u8,
+    identities: &Identities<'_>,
+) -> Result<(), LabError> {
+    let zones = zones::all()?;
+    let value = |words: &[&str]| value(words, branches, &zones, identities);
+    for zone in &zones {
+        let text = match zone.signing {
+            Signing::Expired => signing::expired(zone)?,
+            _ => fill(&zone.text(), value)?,
+        };
+        folder.write(&format!("knot/zones/{}", zone.file()), &text)?;
+        if zone.second == Second::Differs {
+            folder.write(&format!("knot2/zones/{}", zone.file()), &zone.other_text())?;
+        }
     }
-    let test = include_str!("templates/zones/test.zone").replace("{delegations}", &below_test);
-    write_zone(folder, TEST, &test)?;
-    let reverse = include_str!("templates/zones/reverse.zone").replace("{branches}", &backward);
-    write_zone(folder, REVERSE, &reverse)?;
-
-    let mut below_root = delegation(folder, TEST, Signing::Right)?;
-    below_root.push_str(&delegation(folder, REVERSE, Signing::Right)?);
-    let root = include_str!("templates/zones/root.zone").replace("{delegations}", &below_root);
-    folder.write("knot/zones/root.zone", &root)?;
-    folder.write("unbound/root.ds", &delegation_signer(folder, ROOT)?)?;
+    let mut first = String::new();
+    let mut second = String::new();
+    for zone in &zones {
+        first.push_str(&format!("  - domain: {}\n    file: {}\n", zone.name, zone.file()));
+        if zone.is_signed_by_knot() {
+            first.push_str("    dnssec-signing: on\n    dnssec-policy: one-key\n");
+        }
+        match zone.second {
+            Second::Same => {
+                first.push_str("    notify: ns2\n");
+                second.push_str(&format!("  - domain: {}\n    master: ns1\n", zone.name));
+            }
+            Second::Differs => {
+                second.push_str(&format!("  - domain: {}\n    file: {}\n", zone.name, zone.file()))
+            }
+            Second::Lame | Second::Absent => {}
+        }
+    }
+    let knot = folder.fill(include_str!("templates/knot.conf"), &[("zones", &first)]);
+    folder.write("knot/knot.conf", &knot)?;
+    let knot = folder.fill(include_str!("templates/knot2.conf"), &[("zones", &second)]);
+    folder.write("knot2/knot.conf", &knot)?;
+    let unbound = folder.fill(include_str!("templates/unbound.conf"), &[]);
+    folder.write("unbound/unbound.conf", &unbound)?;
     folder.write("unbound/root.hints", ". NS ns1.lab.test.\nns1.lab.test. A 198.18.0.53\n")
 }
 
-fn write_configuration(folder: &Folder) -> Result<(), LabError> {
-    let mut zones = String::new();
-    let fixed = [(TEST, Signing::Right), (REVERSE, Signing::Right), (ROOT, Signing::Right)];
-    let named = ZONES.iter().map(|(name, _, signing)| (*name, *signing));
-    for (name, signing) in named.chain(fixed) {
-        zones.push_str(&format!("  - domain: {name}\n    file: {}\n", file_of(name)));
-        if signing != Signing::None {
-            zones.push_str("    dnssec-signing: on\n    dnssec-policy: one-key\n");
+/// What stands for `{words}` in a zone.
+fn value(
+    words: &[&str],
+    branches: u8,
+    zones: &[Zone],
+    identities: &Identities<'_>,
+) -> Option<String> {
+    let each = |line: fn(u8) -> String| (1..=branches).map(line).collect::<String>();
+    Some(match words {
+        ["branches", "forward"] => {
+            each(|branch| format!("b{branch} A {}\n", branch_address(branch)))
         }
-    }
-    let knot = folder.fill(include_str!("templates/knot.conf"), &[("zones", &zones)]);
-    folder.write("knot/knot.conf", &knot)?;
-    let unbound = folder.fill(include_str!("templates/unbound.conf"), &[]);
-    folder.write("unbound/unbound.conf", &unbound)
-}
-
-fn file_of(zone: &str) -> String {
-    if zone == ROOT { "root.zone".to_owned() } else { format!("{zone}zone") }
-}
-
-fn write_zone(folder: &Folder, name: &str, records: &str) -> Result<(), LabError> {
-    let head = format!(
-        "$ORIGIN {name}\n$TTL 300\n\
-         @ SOA ns1.lab.test. hostmaster.lab.test. 1 3600 600 86400 5\n@ NS ns1.lab.test.\n"
-    );
-    folder.write(&format!("knot/zones/{}", file_of(name)), &format!("{head}{records}"))
-}
-
-/// What the parent says about a zone.
-fn delegation(folder: &Folder, name: &str, signing: Signing) -> Result<String, LabError> {
-    let servers = format!("{name} NS ns1.lab.test.\n");
-    Ok(match signing {
-        Signing::None => servers,
-        Signing::Right => servers + &delegation_signer(folder, name)?,
-        Signing::WrongDs => {
-            delegation_signer(folder, name)?;
-            servers + &format!("{name} DS 1 13 2 {}\n", "00".repeat(32))
+        ["branches", "backward"] => each(|branch| format!("2.{branch} PTR b{branch}.lab.test.\n")),
+        ["delegations", parent] => {
+            let below = |zone: &&Zone| zone.parent(zones).is_some_and(|zone| zone.name == *parent);
+            zones.iter().filter(below).map(Zone::delegation).collect()
         }
+        ["dkim", selector, tags @ ..] => {
+            let lines = DKIM_KEYS.lines().filter_map(|line| line.split_once(' '));
+            let (_, key) = lines.into_iter().find(|(name, _)| name == selector)?;
+            let kind = if *selector == "ed" { "ed25519" } else { "rsa" };
+            let tags: String = tags.iter().map(|tag| format!(" {tag};")).collect();
+            quoted(&format!("v=DKIM1;{tags} k={kind}; p={key}"))
+        }
+        ["spki", name] => identities.key_digest(name)?,
+        ["certificate", name] => identities.certificate_digest(name)?,
+        _ => return None,
     })
 }
 
-/// Makes the zone's key and returns its DS record (SHA-256, RFC 4509).
-fn delegation_signer(folder: &Folder, zone: &str) -> Result<String, LabError> {
-    let keymgr = |arguments: &[&str]| {
-        let configuration = folder.join("knot/knot.conf");
-        output_of(Command::new("keymgr").arg("-c").arg(configuration).arg(zone).args(arguments))
-    };
-    keymgr(&["generate", "algorithm=ecdsap256sha256", "ksk=yes", "zsk=yes"])?;
-    let records = keymgr(&["ds"])?;
-    records
-        .lines()
-        .find(|line| line.split_whitespace().nth(4) == Some("2"))
-        .map(|line| format!("{line}\n"))
-        .ok_or(LabError::Program { what: "keymgr ds", output: records.clone() })
+/// A text as a TXT record's strings.
+fn quoted(text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let strings = characters.chunks(STRING_MAX_BYTES);
+    let quoted = strings.map(|string| format!("\"{}\"", string.iter().collect::<String>()));
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// A text with its placeholders filled in; those of SPF's macros, `%{…}`, are none.
+fn fill(text: &str, value: impl Fn(&[&str]) -> Option<String>) -> Result<String, LabError> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        if before.ends_with('%') {
+            filled.push_str(&format!("{{{name}}}"));
+        } else {
+            let words: Vec<&str> = name.split_whitespace().collect();
+            let unknown = || LabError::Program { what: "the zones", output: format!("{{{name}}}") };
+            filled.push_str(&value(&words).ok_or_else(unknown)?);
+        }
+        rest = after;
+    }
+    Ok(filled + rest)
+}
+
+impl Lab {
+    /// Where the trust anchor is: the root's key as a DNSKEY record (RFC 4034 section 2), for validators
+    /// that are given another root than the Internet's. Beside it, `root.ds` has it as a DS record.
+    pub fn trust_anchor(&self) -> PathBuf {
+        self.folder.join("unbound/root.key")
+    }
+
+    /// Changes a zone while it is served, by dynamic update (RFC 2136); it is signed again at once, and both
+    /// name servers have it when this returns. Each line is one of `knsupdate`'s:
+    /// `del drift.test. MX`, `add drift.test. 1 MX 10 mx2.good.test.`. Resolvers keep what they have by
+    /// its TTL: `drift.test` has one of a second.
+    ///
+    /// # Errors
+    /// Knot refuses it, or the second server does not get it.
+    pub fn update_zone(&self, zone: &str, lines: &[&str]) -> Result<(), LabError> {
+        let zone = format!("{}.", zone.trim_end_matches('.'));
+        self.update(&zone, &lines.join("\n"))?;
+        let transferred =
+            zones::all()?.iter().any(|known| known.name == zone && known.second == Second::Same);
+        if transferred { self.wait_for_transfer(&[zone]) } else { Ok(()) }
+    }
+
+    fn update(&self, zone: &str, lines: &str) -> Result<(), LabError> {
+        let script = format!("server {NAME_SERVER}\nzone {zone}\n{lines}\nsend\n");
+        let name = format!("update-{zone}");
+        self.folder.write(&name, &script)?;
+        let mut command = self.supervisor.server_command("mail");
+        output_of(command.arg("knsupdate").arg(self.folder.join(&name))).map(drop)
+    }
+
+    /// Asks one of the name servers for the same of each zone; the answers as in a zone file.
+    fn ask_about(
+        &self,
+        server: std::net::Ipv4Addr,
+        zones: &[String],
+        kind: &str,
+    ) -> Result<String, LabError> {
+        let mut command = self.supervisor.server_command("mail");
+        command.args(["kdig", &format!("@{server}"), "+noall", "+answer", "+timeout=5"]);
+        for zone in zones {
+            command.args(["-q", zone, "-t", kind]);
+        }
+        output_of(&mut command)
+    }
+
+    /// Waits until the second name server has these zones as the first one has them.
+    fn wait_for_transfer(&self, zones: &[String]) -> Result<(), LabError> {
+        let wanted = self.ask_about(NAME_SERVER, zones, "SOA")?;
+        let done = within(TRANSFERRED_WITHIN, || {
+            self.ask_about(NAME_SERVER_2, zones, "SOA").is_ok_and(|has| has == wanted)
+        });
+        let what = || format!("transfer of {} zones", zones.len());
+        if done {
+            Ok(())
+        } else {
+            Err(LabError::TooLate { what: what(), within: TRANSFERRED_WITHIN })
+        }
+    }
+}
+
+/// Waits until Knot has signed its zones, tells each parent the keys of its children, and writes the trust
+/// anchor of the root.
+pub(super) fn delegate(lab: &Lab) -> Result<(), LabError> {
+    let zones = zones::all()?;
+    let names: Vec<String> = zones.iter().map(|zone| zone.name.clone()).collect();
+    let answers = lab.ask_about(NAME_SERVER, &names, "DNSKEY")?;
+    let keys = signing::keys_in(&answers);
+    let mut by_parent: BTreeMap<&str, String> = BTreeMap::new();
+    for zone in &zones {
+        let signer = signing::delegation_signer(zone, keys.get(&zone.name));
+        if let (Some(signer), Some(parent)) = (signer, zone.parent(&zones)) {
+            let line = format!("add {} 300 DS {signer}\n", zone.name);
+            by_parent.entry(&parent.name).or_default().push_str(&line);
+        }
+    }
+    for (parent, lines) in by_parent {
+        lab.update(parent, &lines)?;
+    }
+    let missing = || LabError::Program { what: "Knot", output: format!("no key in {answers}") };
+    let root = keys.get(".").ok_or_else(missing)?;
+    let signer = root.delegation_signer(".").ok_or_else(missing)?;
+    lab.folder.write("unbound/root.key", &format!("{}\n", root.record(".")))?;
+    lab.folder.write("unbound/root.ds", &format!(". IN DS {signer}\n"))
+}
+
+/// Waits until the second name server has all its zones.
+pub(super) fn wait_for_transfers(lab: &Lab) -> Result<(), LabError> {
+    let zones = zones::all()?;
+    let transferred = zones.into_iter().filter(|zone| zone.second == Second::Same);
+    lab.wait_for_transfer(&transferred.map(|zone| zone.name).collect::<Vec<_>>())
 }

@@ -44,6 +44,8 @@ impl Folder {
             "unbound",
             "knot/db",
             "knot/zones",
+            "knot2/db",
+            "knot2/zones",
             "dovecot/sieve",
         ] {
             let path = folder.join(room);

@@ -11,13 +11,31 @@ use super::{Host, LabError};
 /// Postfix and Dovecot; `mail.good.test`, `mx1.good.test`. Besides the standard ports, submission with
 /// AUTH PLAIN only at 1587, and with LOGIN only at 2587.
 pub const MAIL: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 10);
+/// The same Postfix at another address; `mx2.good.test`.
+pub const MAIL_2: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 11);
+/// An open relay, port 25; `mx.relay.test`. What it takes for domains outside of the lab bounces.
+pub const RELAY: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 12);
+/// A mail exchanger that greylists, port 25; `mx.grey.test`.
+pub const GREY: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 13);
 /// The authoritative DNS server; `ns1.lab.test`.
 pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 53);
+/// The second authoritative DNS server, which has its zones from the first; `ns2.lab.test`.
+pub const NAME_SERVER_2: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 55);
+/// Where [`super::Lab::start_old_name_server`] puts a DNS server that does not know EDNS; `old.lab.test`.
+pub const OLD_NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 57);
 /// The validating resolver; `resolver.lab.test`.
 pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 54);
 /// Endpoints with something wrong; `mail.badcert.test`. 465 and 993: expired certificate, 466:
 /// self-signed, 467: for another host, 587: no STARTTLS.
 pub const BAD_ENDPOINTS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 66);
+/// A mail exchanger whose address has no PTR record, and which offers no STARTTLS; `mx.noptr.test`.
+pub const NO_PTR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 68);
+/// A mail exchanger whose PTR record is of another host; `mx.wrongptr.test`.
+pub const WRONG_PTR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 69);
+/// A mail exchanger with two PTR records; `mx.twoptr.test`.
+pub const TWO_PTR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 70);
+/// HTTPS at 443 and HTTP at 80: policies of MTA-STS, autoconfig, webmail, tokens; `web.lab.test`.
+pub const WEB: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 80);
 /// Free for servers that tests start themselves on the mail host; `spare.lab.test`.
 pub const SPARE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 67);
 
@@ -53,7 +71,22 @@ pub(super) fn write_batches(folder: &Folder, branches: u8) -> Result<(), LabErro
     }
     folder.write("net/router.batch", &router)?;
     let mut mail = String::from("link set lo up\n");
-    for address in [MAIL, NAME_SERVER, RESOLVER, BAD_ENDPOINTS, SPARE] {
+    for address in [
+        MAIL,
+        MAIL_2,
+        RELAY,
+        GREY,
+        NAME_SERVER,
+        NAME_SERVER_2,
+        OLD_NAME_SERVER,
+        RESOLVER,
+        BAD_ENDPOINTS,
+        SPARE,
+        NO_PTR,
+        WRONG_PTR,
+        TWO_PTR,
+        WEB,
+    ] {
         mail.push_str(&format!("addr add {address}/24 dev eth0\n"));
     }
     mail.push_str("link set eth0 up\nroute add default via 198.18.0.1\n");

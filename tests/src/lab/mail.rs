@@ -1,32 +1,87 @@
 //! Certificates and configuration of Postfix and Dovecot.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use ring::digest::{SHA256, digest};
+
 use super::folder::Folder;
 use super::users::{self, User};
-use super::{LabError, output_of};
+use super::{LabError, hex, output_of};
 use crate::certificates::{Authority, Identity, Validity};
 
-/// The names that the good certificate is for; the last for proxies, which stand in for the servers.
-pub(super) const GOOD_NAMES: [&str; 5] =
-    ["mail.good.test", "mx1.good.test", "imap.good.test", "smtp.good.test", "spare.lab.test"];
+/// The names that the good certificate is for. The exchangers of some broken domains are among them:
+/// what is wrong there is something else.
+pub(super) const GOOD_NAMES: [&str; 18] = [
+    "mail.good.test",
+    "mx1.good.test",
+    "mx2.good.test",
+    "imap.good.test",
+    "pop.good.test",
+    "smtp.good.test",
+    "spare.lab.test", // proxies, which stand in for the servers
+    "mx.relay.test",
+    "mx.grey.test",
+    "mx.wrongptr.test",
+    "mx.twoptr.test",
+    "mx.v6.test",
+    "mx.danebad.test",
+    "mx.danerollover.test",
+    "mx.daneta.test",
+    "mx.danepkix.test",
+    "mx.daneunsigned.test",
+    "mx.differs.test",
+];
 const BAD_NAMES: [&str; 2] = ["mail.badcert.test", "mx.badcert.test"];
 
+/// What the lab's endpoints show, by the name of the file in `tls`.
+pub(super) struct Identities<'a> {
+    authority: &'a Authority,
+    by_name: BTreeMap<&'static str, Identity>,
+}
+
+impl Identities<'_> {
+    /// SHA-256 of a public key, as in a TLSA record `3 1 1` (RFC 6698 section 2.1); of the authority's, `ca`.
+    pub(super) fn key_digest(&self, name: &str) -> Option<String> {
+        match name {
+            "ca" => Some(sha256(&self.authority.public_key())),
+            _ => self.by_name.get(name).map(|identity| sha256(&identity.public_key())),
+        }
+    }
+
+    /// SHA-256 of a whole certificate, as in a TLSA record `2 0 1`.
+    pub(super) fn certificate_digest(&self, name: &str) -> Option<String> {
+        match name {
+            "ca" => Some(sha256(self.authority.der())),
+            _ => self.by_name.get(name).map(|identity| sha256(identity.der())),
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
+}
+
 /// Writes the authority's certificate and those of all endpoints.
-pub(super) fn write_certificates(folder: &Folder, authority: &Authority) -> Result<(), LabError> {
+pub(super) fn write_certificates<'a>(
+    folder: &Folder,
+    authority: &'a Authority,
+) -> Result<Identities<'a>, LabError> {
     folder.write("tls/ca.crt", &authority.pem())?;
-    let identities = [
+    let by_name = BTreeMap::from([
         ("mail", authority.issue(&GOOD_NAMES, Validity::Current)?),
         ("expired", authority.issue(&BAD_NAMES, Validity::Expired)?),
         ("selfsigned", Identity::self_signed(&BAD_NAMES)?),
         ("wronghost", authority.issue(&["other.example.test"], Validity::Current)?),
-    ];
-    for (name, identity) in identities {
-        folder.write(&format!("tls/{name}.crt"), &identity.certificate_pem())?;
+    ]);
+    for (name, identity) in &by_name {
+        // the authority's own certificate goes along: a client that trusts by DANE-TA needs it
+        let chain = identity.certificate_pem() + &authority.pem();
+        folder.write(&format!("tls/{name}.crt"), &chain)?;
         folder.write(&format!("tls/{name}.key"), &identity.key_pem())?;
     }
-    Ok(())
+    Ok(Identities { authority, by_name })
 }
 
 /// Writes Dovecot's configuration and the users.

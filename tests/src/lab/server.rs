@@ -11,7 +11,7 @@ use mailsonde_proto::time::{Clock, WallTime};
 use rustix::process::Signal;
 
 use super::folder::Folder;
-use super::layout::{BAD_ENDPOINTS, MAIL, NAME_SERVER, RESOLVER};
+use super::layout::{BAD_ENDPOINTS, MAIL, NAME_SERVER, NAME_SERVER_2, RESOLVER};
 use super::supervisor::Supervisor;
 use super::{LabError, process, within};
 use crate::network::Network;
@@ -25,6 +25,8 @@ const LINE_MAX_BYTES: u64 = 64 * 1024;
 pub enum Server {
     /// Authoritative DNS.
     Knot,
+    /// The second authoritative DNS server.
+    SecondKnot,
     /// The validating resolver.
     Unbound,
     /// LMTP, IMAP, POP3 and the passwords of all.
@@ -35,12 +37,13 @@ pub enum Server {
 
 impl Server {
     /// In the order in which they can be started.
-    pub(super) const ALL: [Self; 4] = [Self::Knot, Self::Unbound, Self::Dovecot, Self::Postfix];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Knot, Self::SecondKnot, Self::Unbound, Self::Dovecot, Self::Postfix];
 
     /// The programs the lab needs, by where Debian's packages put them.
     pub(super) const fn program(self) -> &'static str {
         match self {
-            Self::Knot => "/usr/sbin/knotd",
+            Self::Knot | Self::SecondKnot => "/usr/sbin/knotd",
             Self::Unbound => "/usr/sbin/unbound",
             Self::Dovecot => "/usr/sbin/dovecot",
             Self::Postfix => "/usr/sbin/postfix",
@@ -51,6 +54,7 @@ impl Server {
     pub(super) const fn log(self) -> &'static str {
         match self {
             Self::Knot => "log/knot.log",
+            Self::SecondKnot => "log/knot2.log",
             Self::Unbound => "log/unbound.log",
             Self::Dovecot => "log/dovecot.log",
             Self::Postfix => "log/postfix.log",
@@ -61,6 +65,7 @@ impl Server {
         let path = |name: &str| folder.join(name).display().to_string();
         match self {
             Self::Knot => vec!["-c".to_owned(), path("knot/knot.conf")],
+            Self::SecondKnot => vec!["-c".to_owned(), path("knot2/knot.conf")],
             Self::Unbound => {
                 vec!["-d".to_owned(), "-c".to_owned(), path("unbound/unbound.conf")]
             }
@@ -74,6 +79,7 @@ impl Server {
     fn listens(self) -> Vec<(Ipv4Addr, u16)> {
         match self {
             Self::Knot => vec![(NAME_SERVER, 53)],
+            Self::SecondKnot => vec![(NAME_SERVER_2, 53)],
             Self::Unbound => vec![(RESOLVER, 53)],
             Self::Dovecot => [143, 993, 110, 995].map(|port| (MAIL, port)).to_vec(),
             Self::Postfix => vec![(MAIL, 25), (MAIL, 587), (MAIL, 465), (BAD_ENDPOINTS, 587)],

@@ -33,8 +33,9 @@ fn a_short_file_has_sane_defaults() {
     assert_eq!(config.data, Path::new(DEFAULT_DATA));
     assert_eq!(config.limits.outbox_bytes, 256 << 20);
     let mailbox = &config.mailboxes["main"].settings;
-    assert_eq!((mailbox.smtp.port, mailbox.imap.port), (587, 993));
-    let login = mailbox.imap.login.as_ref().unwrap();
+    let imap = mailbox.imap().unwrap();
+    assert_eq!((mailbox.smtp.port, imap.port), (587, 993));
+    let login = imap.login.as_ref().unwrap();
     assert_eq!((login.user.as_str(), login.password.expose()), ("probe@good.test", "hunter2"));
     let check = &config.checks[0].check;
     assert_eq!((check.cadence.as_secs(), check.timeout.as_secs()), (60, 60));
@@ -80,7 +81,7 @@ fn mistakes_of_names_and_kinds() {
     agent.toml:28:1: mailbox: [smtp] is missing
     agent.toml:28:1: mailbox: name is missing
     agent.toml:29:11: mailbox: address must be like probe@example.org, not "x"
-    agent.toml:30:1: mailbox: colour is not known here: use "address", "imap", "login", "name", "password", "smtp"
+    agent.toml:30:1: mailbox: colour is not known here: use "address", "imap", "login", "name", "password", "pop3", "smtp", "watch"
     agent.toml:31:3: chekc is not known here, did you mean "check"?
     "#);
 }

@@ -7,8 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mailsonde_proto::FaultClass;
 
-use super::name;
-use crate::mail::dial::{Dial, Patience};
+use crate::mail::dial::{Dial, Patience, PhaseNames};
 use crate::mail::endpoint::{Endpoint, Login, Tls};
 use crate::mail::failure::Failure;
 use crate::mail::sasl::{Exchange, SaslError};
@@ -35,53 +34,55 @@ pub(super) async fn enter(
     wire: Wire,
     watch: &mut Stopwatch,
 ) -> Result<Entered, Failure> {
-    let mut lines = Lines { wire, patience: dial.patience, last_tag: 0 };
+    let names = dial.names;
+    let mut lines = Lines { wire, patience: dial.patience, names, last_tag: 0 };
     let signed_in = lines.greeting().await?;
-    let mut capabilities = lines.capabilities(name::GREETING).await?;
-    watch.lap(name::GREETING);
+    let mut capabilities = lines.capabilities(names.greeting).await?;
+    watch.lap(names.greeting);
     let mut tls = None;
     if matches!(endpoint.tls, Tls::StartTls | Tls::Opportunistic) {
         if !capabilities.iter().any(|c| c == "STARTTLS") {
             return Err(Failure::new(
-                name::TLS,
+                names.tls,
                 FaultClass::Protocol,
                 "the server does not offer STARTTLS, and without TLS nothing goes on: tls = \
                  \"starttls\" is configured",
             ));
         }
-        lines.command(name::TLS, "STARTTLS", "STARTTLS").await?;
+        lines.command(names.tls, "STARTTLS", "STARTTLS").await?;
         let (wire, facts) = dial.secure(lines.wire, endpoint).await?;
-        lines = Lines { wire, patience: dial.patience, last_tag: lines.last_tag };
+        lines = Lines { wire, ..lines };
         tls = Some(facts);
-        capabilities = lines.capabilities(name::TLS).await?;
-        watch.lap(name::TLS);
+        capabilities = lines.capabilities(names.tls).await?;
+        watch.lap(names.tls);
     }
     if let (Some(login), false) = (&endpoint.login, signed_in) {
         lines.wire.set_secret(true);
         let done = lines.sign_in(login, &capabilities).await;
         lines.wire.set_secret(false);
         done?;
-        capabilities = lines.capabilities(name::AUTH).await?;
+        capabilities = lines.capabilities(names.auth).await?;
     }
-    watch.lap(name::AUTH);
+    watch.lap(names.auth);
     Ok(Entered { wire: lines.wire, tls, capabilities })
 }
 
 struct Lines {
     wire: Wire,
     patience: Patience,
+    names: PhaseNames,
     last_tag: u32,
 }
 
 impl Lines {
     /// Whether the server says that the client is signed in already.
     async fn greeting(&mut self) -> Result<bool, Failure> {
-        let line = self.line(name::GREETING, "its greeting").await?;
+        let line = self.line(self.names.greeting, "its greeting").await?;
         match line.strip_prefix("* ").map(first_word).as_deref() {
             Some("OK") => Ok(false),
             Some("PREAUTH") => Ok(true),
             Some("BYE") => Err(Failure::new(
-                name::GREETING,
+                self.names.greeting,
                 FaultClass::Temporary,
                 "the server refused the session: it is not available or has too many connections",
             )
@@ -89,7 +90,7 @@ impl Lines {
             _ => {
                 let said = line.chars().take(80).collect();
                 let error = WireError::NotTheProtocol { said };
-                Err(Failure::wire(name::GREETING, "an IMAP greeting", &error))
+                Err(Failure::wire(self.names.greeting, "an IMAP greeting", &error))
             }
         }
     }
@@ -112,15 +113,16 @@ impl Lines {
             {
                 self.login(login).await
             }
-            Err(error) => Err(ours(&error)),
+            Err(error) => Err(ours(self.names.auth, &error)),
         }
     }
 
     /// AUTHENTICATE (RFC 3501 section 6.2.2), with the first answer at once by SASL-IR (RFC 4959).
     async fn authenticate(&mut self, mut exchange: Exchange, at_once: bool) -> Result<(), Failure> {
+        let phase = self.names.auth;
         let tag = self.tag();
         let mechanism = exchange.mechanism();
-        let mut first = exchange.first().map_err(|e| ours(&e))?;
+        let mut first = exchange.first().map_err(|e| ours(phase, &e))?;
         let initial = if at_once { first.take() } else { None };
         let command = match &initial {
             Some(initial) if initial.is_empty() => format!("{tag} AUTHENTICATE {mechanism} =\r\n"),
@@ -133,7 +135,7 @@ impl Lines {
         for _ in 0..MOST_CHALLENGES {
             let line = self.tagged_or_challenge(&tag).await?;
             let Some(challenge) = line.strip_prefix('+') else {
-                accepted(name::AUTH, "sign-in", &line, &tag)?;
+                accepted(self.names.auth, "sign-in", &line, &tag)?;
                 if exchange.is_finished() {
                     return Ok(());
                 }
@@ -143,13 +145,13 @@ impl Lines {
                 Some(first) => first,
                 None => {
                     let challenge = STANDARD.decode(challenge.trim()).unwrap_or_default();
-                    exchange.answer(&challenge).map_err(|e| ours(&e))?
+                    exchange.answer(&challenge).map_err(|e| ours(phase, &e))?
                 }
             };
             self.say(&format!("{}\r\n", STANDARD.encode(answer))).await?;
         }
         Err(Failure::new(
-            name::AUTH,
+            self.names.auth,
             FaultClass::Protocol,
             "the server did not carry the sign-in through, or did not prove that it knows the password",
         ))
@@ -168,12 +170,12 @@ impl Lines {
             self.say(&format!("{{{}}}\r\n", text.len())).await?;
             let line = self.tagged_or_challenge(&tag).await?;
             if !line.starts_with('+') {
-                accepted(name::AUTH, "sign-in", &line, &tag)?;
+                accepted(self.names.auth, "sign-in", &line, &tag)?;
             }
             self.say(&format!("{text}{end}")).await?;
         }
         let line = self.tagged_or_challenge(&tag).await?;
-        accepted(name::AUTH, "sign-in", &line, &tag).map(drop)
+        accepted(self.names.auth, "sign-in", &line, &tag).map(drop)
     }
 
     async fn command(
@@ -201,18 +203,18 @@ impl Lines {
 
     async fn tagged_or_challenge(&mut self, tag: &str) -> Result<String, Failure> {
         for _ in 0..MOST_LINES {
-            let line = self.line(name::AUTH, "the answer to the sign-in").await?;
+            let line = self.line(self.names.auth, "the answer to the sign-in").await?;
             if line.starts_with('+') || line.starts_with(&format!("{tag} ")) {
                 return Ok(line);
             }
         }
         let error = WireError::ResponseTooLong { limit: MOST_LINES * 128 };
-        Err(Failure::wire(name::AUTH, "the answer to the sign-in", &error))
+        Err(Failure::wire(self.names.auth, "the answer to the sign-in", &error))
     }
 
     async fn say(&mut self, text: &str) -> Result<(), Failure> {
         let said = self.wire.write(text.as_bytes());
-        self.patience.wait(name::AUTH, "the answer to the sign-in", said).await
+        self.patience.wait(self.names.auth, "the answer to the sign-in", said).await
     }
 
     async fn line(&mut self, phase: &'static str, awaited: &str) -> Result<String, Failure> {
@@ -259,6 +261,6 @@ fn accepted(phase: &str, what: &str, line: &str, tag: &str) -> Result<(), Failur
     Err(Failure::new(phase, class, words).with_reply(None, None, reply))
 }
 
-fn ours(error: &SaslError) -> Failure {
-    Failure::new(name::AUTH, FaultClass::Protocol, error.to_string())
+fn ours(phase: &str, error: &SaslError) -> Failure {
+    Failure::new(phase, FaultClass::Protocol, error.to_string())
 }

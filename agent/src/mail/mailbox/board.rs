@@ -35,12 +35,14 @@ pub enum Place {
 /// A message of ours, seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
+    /// By what it was seen: `imap` or `pop3`.
+    pub protocol: &'static str,
     /// In which of the two folders.
     pub place: Place,
     /// The folder's name.
     pub folder: String,
-    /// Its UID there.
-    pub uid: u32,
+    /// Its UID there, or its unique-id in POP3.
+    pub uid: String,
     /// When it was first seen.
     pub first_seen: Instant,
     /// When it was last seen to be absent.

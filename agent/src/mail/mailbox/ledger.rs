@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use mailsonde_proto::phase::name;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Fact, Fault, FaultClass};
+use mailsonde_proto::{Fact, Fault, FaultClass, Phase};
 
 use super::board::{Arrival, Place};
 use crate::mail::failure::{Failure, seconds};
 use crate::mail::token::Token;
 use crate::probe::Amendment;
-use crate::stopwatch::Lap;
+use crate::stopwatch::{Lap, us};
 
 /// How many closed runs are remembered; for those before them, less is known of a late message.
 const MOST_CLOSED: usize = 4_096;
@@ -52,13 +52,15 @@ impl Ledger {
             ),
         };
         closed.was_seen = true;
-        let arrived = closed
-            .accepted
-            .map(|from| Lap { name: name::ARRIVAL, from, to: arrival.first_seen }.phase_from(from));
+        let arrived = closed.accepted.map(|from| {
+            let to = arrival.first_seen;
+            let uncertainty_us = us(arrival.last_absent, to);
+            Phase { uncertainty_us, ..Lap { name: name::ARRIVAL, from, to }.phase_from(from) }
+        });
         let mut amendment =
             amendment(token, Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
         amendment.phases.extend(arrived);
-        amendment.facts.push(fact("imap.folder", folder));
+        amendment.facts.push(folder_of(arrival));
         let place = if arrival.place == Place::Junk { "junk" } else { "inbox" };
         amendment.facts.push(fact("arrival.place", place));
         Some(amendment)
@@ -78,13 +80,17 @@ pub(super) fn amendment_of_forgotten(token: &Token, arrival: &Arrival) -> Amendm
         arrival.folder
     );
     let mut amendment = amendment(token, Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
-    amendment.facts.push(fact("imap.folder", &arrival.folder));
+    amendment.facts.push(folder_of(arrival));
     amendment
 }
 
 /// About a run of this outbox, with nothing but its fault.
 pub(super) fn amendment(token: &Token, fault: Fault) -> Amendment {
     Amendment { run: token.run, fault, phases: Vec::new(), facts: Vec::new() }
+}
+
+fn folder_of(arrival: &Arrival) -> Fact {
+    fact(&format!("{}.folder", arrival.protocol), &arrival.folder)
 }
 
 fn fact(name: &str, value: &str) -> Fact {

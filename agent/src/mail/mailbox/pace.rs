@@ -33,6 +33,22 @@ const LONGEST_CONNECTING: Duration = Duration::from_secs(30);
 /// Before its deadline a run learns why there is no connection.
 const TELLING: Duration = Duration::from_millis(100);
 
+/// How often a mailbox may be looked into by POP3, where each look is a session (RFC 1939 section 8 asks
+/// clients for restraint; some servers lock out who comes too often).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionPace {
+    /// The shortest time from the beginning of one session to that of the next.
+    pub shortest: Duration,
+    /// The most sessions that begin within a minute.
+    pub per_minute: u16,
+}
+
+impl Default for SessionPace {
+    fn default() -> Self {
+        Self { shortest: Duration::from_millis(250), per_minute: 30 }
+    }
+}
+
 /// What the runs want.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {

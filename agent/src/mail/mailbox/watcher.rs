@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Place};
 use super::pace::{self, Next};
+use super::teller::Teller;
 use super::{MailboxSettings, STEP};
 use crate::mail::dial::Patience;
 use crate::mail::failure::Failure;
@@ -57,6 +58,7 @@ pub(super) struct Watcher {
     net: Net,
     clock: Clock,
     board: Arc<Board>,
+    teller: Teller,
     shutdown: CancellationToken,
     state: watch::Sender<FolderState>,
     changes: watch::Receiver<u64>,
@@ -89,9 +91,25 @@ impl Watcher {
     ) -> (Self, watch::Receiver<FolderState>) {
         let (state, receiver) = watch::channel(FolderState::Starting);
         let changes = board.changes();
-        let (known, absent) = (None, None);
-        let watcher =
-            Self { place, settings, net, clock, board, shutdown, state, changes, known, absent };
+        let teller = Teller {
+            board: Arc::clone(&board),
+            clock,
+            shutdown: shutdown.clone(),
+            mailbox: settings.name.clone(),
+        };
+        let watcher = Self {
+            place,
+            settings,
+            net,
+            clock,
+            board,
+            teller,
+            shutdown,
+            state,
+            changes,
+            known: None,
+            absent: None,
+        };
         (watcher, receiver)
     }
 
@@ -153,8 +171,9 @@ impl Watcher {
         let deadline = now + pace::connecting(self.place, now, self.board.deadline());
         let patience = Patience { clock: self.clock, step: STEP, deadline };
         let dial = imap::dial(&self.net, patience);
-        let record = record.insert(dial.record(&self.settings.imap)).clone();
-        let mut session = Session::open(dial, &self.settings.imap, record.clone(), watch).await?;
+        let record = record.insert(dial.record(self.settings.inbox.server())).clone();
+        let mut session =
+            Session::open(dial, self.settings.inbox.server(), record.clone(), watch).await?;
         let folder = match (self.place, &self.settings.junk_folder) {
             (Place::Inbox, _) => Some("INBOX".to_owned()),
             (Place::Junk, Some(named)) => Some(named.clone()),

@@ -6,7 +6,7 @@ use mailsonde_proto::{AgentId, Cause, Epoch, RunId};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::mail::mailbox::MailboxSettings;
+use crate::mail::mailbox::{Inbox, MailboxSettings};
 use crate::mail::sandbox::{Folders, Server, endpoint};
 use crate::mail::token::TokenKey;
 use crate::probe::Amendment;
@@ -34,7 +34,8 @@ impl Stage {
             name: "sandbox".into(),
             address: "probe@good.test".into(),
             smtp: endpoint(smtp.port),
-            imap: endpoint(imap.port),
+            inbox: Inbox::Imap(endpoint(imap.port)),
+            beside: None,
             junk_folder: None,
             hello: None,
         };
@@ -272,8 +273,8 @@ async fn a_connection_that_breaks_in_mid_run_loses_no_arrival() {
     let mut settings = stage.probe.mailbox.settings().clone();
     settings.smtp = endpoint(smtp.port);
     let dying = Server::imap(Folders::new(), true).await;
-    let front = Server::relay([dying.port, settings.imap.port].to_vec()).await;
-    settings.imap = endpoint(front.port);
+    let front = Server::relay([dying.port, settings.inbox.server().port].to_vec()).await;
+    settings.inbox = Inbox::Imap(endpoint(front.port));
     let (net, clock) = (Net::new(), Clock::system());
     let mailbox = Mailbox::new(settings, net.clone(), clock);
     let probe = RoundTrip::new(RoundTripSettings::default(), mailbox, net, clock);
@@ -302,7 +303,7 @@ async fn a_mailbox_that_cannot_be_watched_gets_no_message() {
     let mut stage = Stage::new(|_, _| panic!("nothing may be sent"), true, Expect::Inbox).await;
     let refusing = Server::scripted("* BYE closed\r\n", vec![]).await;
     let mut settings = stage.probe.mailbox.settings().clone();
-    settings.imap = endpoint(refusing.port);
+    settings.inbox = Inbox::Imap(endpoint(refusing.port));
     stage.probe.mailbox = Mailbox::new(settings, Net::new(), Clock::system());
     let outcome = stage.run(1, 3_000).await;
     assert_eq!(

@@ -65,8 +65,9 @@ impl Story {
             duration_us: signed_us(origin, arrival.first_seen).saturating_sub(start_us),
             uncertainty_us: us(arrival.last_absent, arrival.first_seen),
         });
-        self.facts.push(Fact::new("imap.folder", &arrival.folder));
-        self.facts.push(Fact::new("imap.uid", arrival.uid.to_string()));
+        let protocol = arrival.protocol;
+        self.facts.push(Fact::new(format!("{protocol}.folder"), &arrival.folder));
+        self.facts.push(Fact::new(format!("{protocol}.uid"), &arrival.uid));
         self.facts.push(Fact::new("arrival.bytes", arrival.bytes.to_string()));
         if arrival.body == Body::Reencoded {
             self.facts.push(Fact::new("arrival.body", "in another transfer encoding"));

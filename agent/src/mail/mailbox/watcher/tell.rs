@@ -1,19 +1,14 @@
 //! What is done about the messages that were found: whoever waits is told, and only then is removed what
 //! is ours.
 
-use std::time::Duration;
-
 use mailsonde_proto::time::Instant;
 
 use super::{Connection, Watcher};
-use crate::mail::bounce::{self, Action};
 use crate::mail::failure::Failure;
 use crate::mail::imap::{Described, uid_set};
-use crate::mail::mailbox::board::{Arrival, Disposition};
-use crate::mail::mailbox::ledger::amendment_of_forgotten;
+use crate::mail::mailbox::board::Arrival;
 use crate::mail::mailbox::sort::{Sorted, sort};
 use crate::mail::message::judge_body;
-use crate::mail::token::Token;
 
 /// The least bytes of a message that are asked for.
 const READ: usize = 64 * 1024;
@@ -21,8 +16,6 @@ const READ: usize = 64 * 1024;
 const HEADER_ROOM: usize = 32 * 1024;
 /// Bytes that are read at once: one response has at most 1 MiB.
 const READ_AT_ONCE: usize = 512 * 1024;
-/// A message of ours from another outbox is a stray from then on; before, its own process removes it.
-const STRAY_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Watcher {
     /// Tells whoever waits for these messages, and notes which can be removed. `news` is to how
@@ -53,70 +46,31 @@ impl Watcher {
             let body = body_of(message.uid).map(Vec::as_slice).unwrap_or_default();
             let whole = usize::try_from(message.size).is_ok_and(|size| size <= body.len());
             let arrival = Arrival {
+                protocol: "imap",
                 place: self.place,
                 folder: connection.folder.clone(),
-                uid: message.uid,
+                uid: message.uid.to_string(),
                 first_seen: first_seen(news, message.sequence).unwrap_or(now),
                 last_absent: connection.absent,
                 stored: message.stored,
                 bytes: message.size,
                 body: judge_body(body, whole, token.body),
             };
-            let is_new = new_from.is_some_and(|from| arrival.uid >= from);
-            self.tell_one(connection, &token, arrival, is_new).await;
+            let is_new = new_from.is_some_and(|from| message.uid >= from);
+            if self.teller.arrived(&token, arrival, is_new).await {
+                self.remove_later(connection, message.uid);
+            }
         }
         for message in notifications {
-            let read = body_of(message.uid).and_then(|body| bounce::read(body));
-            let Some(read) = read else { continue };
-            let token = read.candidates.iter().find_map(|sealed| key.open(sealed).ok());
-            let Some(token) = token else { continue };
-            let disposition = match read.action {
-                Action::Failed => self.board.bounced(&token, read.failure),
-                Action::Delayed | Action::Fine => Disposition::Told,
-            };
-            self.dispose(connection, message.uid, disposition).await;
+            let Some(body) = body_of(message.uid) else { continue };
+            if self.teller.notified(body, &key).await {
+                self.remove_later(connection, message.uid);
+            }
         }
         Ok(())
     }
 
-    async fn tell_one(
-        &self,
-        connection: &mut Connection,
-        token: &Token,
-        arrival: Arrival,
-        is_new: bool,
-    ) {
-        let uid = arrival.uid;
-        let mut disposition = self.board.saw(token, arrival.clone());
-        if matches!(disposition, Disposition::Unknown) {
-            let age = arrival.stored.map(|stored| self.clock.wall().since(stored));
-            let of_this_epoch = self.board.is_of_this_epoch(token);
-            if of_this_epoch && is_new {
-                let amendment = Box::new(amendment_of_forgotten(token, &arrival));
-                disposition = self.board.amend(amendment);
-            } else if of_this_epoch || age.is_none_or(|age| age > STRAY_AFTER) {
-                tracing::info!(mailbox = %self.settings.name, run = ?token.run, uid, "stray removed");
-                disposition = Disposition::Told;
-            }
-        }
-        self.dispose(connection, uid, disposition).await;
-    }
-
-    /// Sends the amendment if there is one; only then can the message go.
-    async fn dispose(&self, connection: &mut Connection, uid: u32, disposition: Disposition) {
-        match disposition {
-            Disposition::Told => {}
-            Disposition::Unknown => return,
-            Disposition::Amend(to, amendment) => {
-                let sent = tokio::select! {
-                    sent = to.send(*amendment) => sent.is_ok(),
-                    () = self.shutdown.cancelled() => false,
-                };
-                if !sent {
-                    return;
-                }
-            }
-        }
+    fn remove_later(&self, connection: &mut Connection, uid: u32) {
         if connection.removals.is_empty() {
             connection.removals_since = self.clock.monotonic();
         }

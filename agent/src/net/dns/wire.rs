@@ -1,0 +1,232 @@
+//! Questions to the resolvers, one after another until one answers, each question once in a run.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::proto::op::{Message, ResponseCode};
+use hickory_resolver::proto::rr::{Name, RecordType};
+use mailsonde_proto::Clock;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
+
+use super::super::{Net, no_route};
+use super::DnsSettings;
+use super::exchange::{self, Trouble};
+use crate::dns::{AskError, Question};
+
+/// The most different questions of one run.
+const MOST_QUESTIONS: usize = 2048;
+/// A resolver gets at least so long before the next is asked, time permitting.
+const LEAST_TRY: Duration = Duration::from_millis(1_000);
+/// Each resolver is asked so often: a datagram may be lost.
+const ROUNDS: u32 = 2;
+
+/// What was heard, and how long it took.
+#[derive(Clone, Debug)]
+pub(super) struct Heard {
+    pub(super) message: Message,
+    pub(super) took: Duration,
+}
+
+type Place = Arc<OnceCell<Result<Arc<Heard>, AskError>>>;
+/// Name, type, and whether the resolver was asked not to check.
+type Key = (Name, RecordType, bool);
+
+/// The sockets' side of a client.
+pub(super) struct Wire {
+    net: Net,
+    clock: Clock,
+    resolvers: Vec<SocketAddr>,
+    patience: Duration,
+    at_once: Semaphore,
+    asked: Mutex<HashMap<Key, Place>>,
+}
+
+/// A question as it is shown: `good.test. MX`.
+pub(super) fn shown(name: &Name, kind: RecordType) -> String {
+    format!("{name} {kind}")
+}
+
+impl Wire {
+    pub(super) fn new(
+        net: Net,
+        clock: Clock,
+        resolvers: Vec<SocketAddr>,
+        settings: &DnsSettings,
+    ) -> Self {
+        Self {
+            net,
+            clock,
+            resolvers,
+            patience: settings.patience,
+            at_once: Semaphore::new(settings.most_at_once.max(1)),
+            asked: Mutex::default(),
+        }
+    }
+
+    pub(super) fn resolvers(&self) -> &[SocketAddr] {
+        &self.resolvers
+    }
+
+    /// The wall time in seconds, as signatures count them (RFC 4034 section 3.1.5).
+    pub(super) fn now_s(&self) -> u32 {
+        let s = self.clock.wall().as_ns().div_euclid(1_000_000_000).rem_euclid(1 << 32);
+        u32::try_from(s).unwrap_or_default()
+    }
+
+    /// Asks the resolvers, or says again what they said before. A response code that says "I could not"
+    /// is what was heard when no resolver says better.
+    pub(super) async fn resolve(
+        &self,
+        name: &Name,
+        kind: RecordType,
+        is_unchecked: bool,
+    ) -> Result<Arc<Heard>, AskError> {
+        let place = self.place(name, kind, is_unchecked)?;
+        place.get_or_init(|| self.resolve_now(name, kind, is_unchecked)).await.clone()
+    }
+
+    /// What was heard of a question that was put with checking, for the same question without.
+    pub(super) fn remember(&self, name: &Name, kind: RecordType, heard: &Arc<Heard>) {
+        if let Ok(place) = self.place(name, kind, true) {
+            // Somebody may have been quicker; both heard the same servers.
+            place.set(Ok(Arc::clone(heard))).ok();
+        }
+    }
+
+    /// Asks one server once.
+    pub(super) async fn ask_one(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+    ) -> Result<Heard, AskError> {
+        let permit = self.at_once.acquire().await;
+        let began = self.clock.monotonic();
+        let asking = exchange::ask(&self.net, server, question, false, false);
+        let said = match timeout(self.patience, asking).await {
+            Ok(said) => said,
+            Err(_) => Err(Trouble::Timeout),
+        };
+        let took = self.clock.monotonic().duration_since(began);
+        drop(permit);
+        match said {
+            Ok(message) => Ok(Heard { message, took }),
+            Err(trouble) => {
+                Err(told(&shown(&question.name, question.kind), &trouble, &[server]).await)
+            }
+        }
+    }
+
+    fn place(&self, name: &Name, kind: RecordType, is_unchecked: bool) -> Result<Place, AskError> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name.to_lowercase(), kind, is_unchecked);
+        if asked.len() >= MOST_QUESTIONS && !asked.contains_key(&key) {
+            return Err(AskError::NotAsked {
+                detail: format!("one run asks DNS {MOST_QUESTIONS} different questions at most"),
+                is_local: false,
+            });
+        }
+        Ok(Arc::clone(asked.entry(key).or_default()))
+    }
+
+    async fn resolve_now(
+        &self,
+        name: &Name,
+        kind: RecordType,
+        is_unchecked: bool,
+    ) -> Result<Arc<Heard>, AskError> {
+        let permit = self.at_once.acquire().await;
+        let began = self.clock.monotonic();
+        let question = Question {
+            name: name.clone(),
+            kind,
+            is_recursive: true,
+            has_edns: true,
+            over_tcp: false,
+        };
+        let mut refusal = None;
+        let mut trouble = Trouble::Timeout;
+        let tries = u32::try_from(self.resolvers.len()).unwrap_or(u32::MAX).max(1) * ROUNDS;
+        let share = (self.patience / tries).max(LEAST_TRY);
+        'rounds: for _ in 0..ROUNDS {
+            for server in &self.resolvers {
+                let tried_at = self.clock.monotonic();
+                let left = self.patience.saturating_sub(tried_at.duration_since(began));
+                if left.is_zero() {
+                    break 'rounds;
+                }
+                let asking = self.ask_resolver(*server, &question, is_unchecked);
+                let took = || self.clock.monotonic().duration_since(tried_at);
+                match timeout(share.min(left), asking).await {
+                    Ok(Ok(message)) => {
+                        let code = message.metadata.response_code;
+                        let heard = Arc::new(Heard { message, took: took() });
+                        if matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
+                            return Ok(heard);
+                        }
+                        refusal.get_or_insert(heard);
+                    }
+                    Ok(Err(error)) => trouble = error,
+                    Err(_) => trouble = Trouble::Timeout,
+                }
+            }
+            if refusal.is_some() {
+                break;
+            }
+        }
+        drop(permit);
+        match refusal {
+            Some(heard) => Ok(heard),
+            None => Err(told(&shown(name, kind), &trouble, &self.resolvers).await),
+        }
+    }
+
+    /// A resolver that does not know EDNS(0) says FORMERR or NOTIMP to it (RFC 6891 section 7), and
+    /// is asked again without.
+    async fn ask_resolver(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+        is_unchecked: bool,
+    ) -> Result<Message, Trouble> {
+        let message = exchange::ask(&self.net, server, question, is_unchecked, true).await?;
+        let code = message.metadata.response_code;
+        let is_plain = message.edns.is_none();
+        if is_plain && matches!(code, ResponseCode::FormErr | ResponseCode::NotImp) {
+            let plain = Question { has_edns: false, ..question.clone() };
+            return exchange::ask(&self.net, server, &plain, is_unchecked, true).await;
+        }
+        Ok(message)
+    }
+}
+
+/// A trouble in words; that this machine has no way to any of the servers is certain only by its own
+/// routing table.
+async fn told(name: &str, trouble: &Trouble, servers: &[SocketAddr]) -> AskError {
+    let addresses: Vec<IpAddr> = servers.iter().map(SocketAddr::ip).collect();
+    let name = name.to_owned();
+    match trouble {
+        Trouble::Timeout => AskError::Timeout { name },
+        Trouble::Malformed(detail) => AskError::Malformed { name, detail: detail.clone() },
+        Trouble::Forbidden(detail) => {
+            AskError::NotAsked { detail: detail.clone(), is_local: false }
+        }
+        Trouble::Io(..) if no_route(&addresses, exchange::PORT).await => AskError::NotAsked {
+            detail: "this machine cannot reach any DNS server: there is no route to any of them"
+                .to_owned(),
+            is_local: true,
+        },
+        Trouble::Io(words) => {
+            let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+            AskError::NotAsked {
+                detail: format!(
+                    "the DNS server {} cannot be asked for {name}: {words}",
+                    servers.join(", ")
+                ),
+                is_local: false,
+            }
+        }
+    }
+}
