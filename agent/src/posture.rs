@@ -9,11 +9,18 @@ pub mod spf;
 pub mod dkim;
 pub mod dmarc;
 
-pub mod bimi;
+pub mod dane;
+pub mod mta_sts;
 pub mod tlsrpt;
+
+pub mod bimi;
 
 mod tags;
 mod told;
+
+pub mod fuzzed;
+#[cfg(test)]
+mod hostile;
 
 use hickory_resolver::proto::rr::Name;
 

@@ -84,6 +84,7 @@ pub async fn examine(ask: &dyn Ask, domain: &Name, enforcement: &Enforcement) ->
             return told;
         }
     };
+    told.keep("bimi", records.clone());
     let record = match (records.pop(), records.len()) {
         (None, _) => return told,
         (Some(text), 0) => Record::parse(&text),

@@ -123,6 +123,7 @@ async fn one(ask: &dyn Ask, domain: &Name, selector: &str, told: &mut Told) -> O
             return None;
         }
     };
+    told.keep(format!("dkim.{selector}"), texts.clone());
     let Some(text) = texts.pop() else {
         told.finding(&MISSING, format!("{at} has no TXT record"));
         return None;

@@ -78,6 +78,7 @@ pub async fn examine(ask: &dyn Ask, domain: &Name) -> Told {
             return told;
         }
     };
+    told.keep("tlsrpt", records.clone());
     match (records.pop(), records.len()) {
         (None, _) => told.finding(&NO_RECORD, format!("{at} has no record v=TLSRPTv1")),
         (Some(record), 0) => {

@@ -61,6 +61,8 @@ pub struct Told {
     pub findings: Vec<Finding>,
     /// Questions that nobody answered, so that something is not known.
     pub unanswered: Vec<AskError>,
+    /// Records whose change is worth knowing: a key such as `mta_sts.id`, and their texts.
+    pub records: Vec<(String, Vec<String>)>,
 }
 
 impl Told {
@@ -91,11 +93,19 @@ impl Told {
         }
     }
 
-    /// What another look has told, too.
+    /// Records are kept, so that a change of them is seen; none at all are kept as well.
+    pub fn keep(&mut self, key: impl Into<String>, texts: Vec<String>) {
+        if self.records.len() < MOST_FINDINGS {
+            self.records.push((key.into(), texts));
+        }
+    }
+
+    /// And what another look has told.
     pub fn extend(&mut self, other: Self) {
         self.facts.extend(other.facts);
         self.findings.extend(other.findings);
         self.unanswered.extend(other.unanswered);
+        self.records.extend(other.records);
     }
 
     /// The names of the rules that do not hold, in order, and `unanswered` for each question that was

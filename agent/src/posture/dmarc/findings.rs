@@ -113,7 +113,9 @@ pub async fn examine(ask: &dyn Ask, domain: &Name) -> (Told, Enforcement) {
     for at in &walk.several {
         told.finding(&SEVERAL_RECORDS, format!("_dmarc.{at} has several records v=DMARC1"));
     }
-    let Some((at, record)) = walk.policy_record() else {
+    let record = walk.policy_record();
+    told.keep("dmarc", record.iter().map(|(_, record)| record.text.clone()).collect());
+    let Some((at, record)) = record else {
         nothing(ask, domain, &walk, &mut told).await;
         return (told, Enforcement::NOTHING);
     };

@@ -2,6 +2,7 @@
 
 use hickory_resolver::proto::rr::{Name, RecordType};
 
+use super::records;
 use super::survey::Survey;
 use crate::dns::Ask;
 use crate::posture::{Rule, Told};
@@ -143,6 +144,7 @@ pub async fn examine(ask: &dyn Ask, domain: &Name) -> Told {
         told.finding(&OLD_TYPE, format!("{domain} has a record of type SPF"));
     }
     if let Ok(answer) = ask.ask(domain, RecordType::TXT).await {
+        told.keep("spf", records(answer.texts()));
         let old = answer.texts().into_iter().find(|text| text.starts_with("v=spf2.0/"));
         old.into_iter().for_each(|text| told.finding(&SENDER_ID, text));
     }
