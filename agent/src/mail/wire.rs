@@ -113,12 +113,11 @@ impl Wire {
         self.flush().await
     }
 
-    /// Sends a large text of which only the size is written down.
+    /// Sends a piece of a large text, which is not written down.
     ///
     /// # Errors
     /// When the connection breaks.
     pub async fn write_bulk(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        self.record.say(Direction::Note, &format!("{} bytes of the message", bytes.len()));
         self.outgoing.extend_from_slice(bytes);
         self.flush().await
     }
