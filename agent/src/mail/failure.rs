@@ -70,6 +70,7 @@ impl Failure {
                  would have been injected into the session"
                     .to_owned(),
             ),
+            WireError::Distrusted { why } => (FaultClass::Mismatch, why.clone()),
             WireError::NotTheProtocol { said } => {
                 (FaultClass::Protocol, format!("what the server sent is not {awaited}: {said}"))
             }
