@@ -24,6 +24,8 @@ pub use policy::{Mode, Policy};
 pub const FETCH_WITHIN_S: u64 = 60;
 /// Bytes of a policy that are read (RFC 8461 section 3.3).
 pub const MOST_POLICY: usize = 64 * 1024;
+/// Mail exchangers that the policy is held against.
+pub const MOST_EXCHANGERS: usize = 32;
 /// Addresses of the policy's host that are tried.
 const MOST_ADDRESSES: usize = 4;
 /// `sts-id = 1*32(ALPHA / DIGIT)` (RFC 8461 section 3.1).
@@ -156,7 +158,7 @@ async fn fetched(
         }
     }
     if let Some(failure) = failed {
-        unreachable(&at, &fetch.names.opening.tls, &failure, told);
+        unreachable(&at, fetch.names.opening.tls, &failure, told);
     }
     None
 }

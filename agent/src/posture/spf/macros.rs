@@ -65,7 +65,8 @@ impl MacroString {
         while let Some(c) = rest.chars().next() {
             let after = rest.get(c.len_utf8()..).unwrap_or_default();
             if c != '%' {
-                if !('\x21'..='\x7e').contains(&c) && !(place == Place::Text && c == ' ') {
+                let is_sound = c.is_ascii_graphic() || (place == Place::Text && c == ' ');
+                if !is_sound {
                     return Err(format!("the character {c:?} may not stand in it"));
                 }
                 literal.push(c);

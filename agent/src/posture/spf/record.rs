@@ -122,11 +122,10 @@ impl Record {
             let meaning = meaning(term).map_err(|why| wrong(term, why))?;
             terms.push(Term { text: shortened(term), meaning });
         }
-        let once: [(&str, fn(&Meaning) -> bool); 2] = [("redirect", is_redirect), ("exp", is_exp)];
-        for (name, is_it) in once {
-            if let Some(second) = terms.iter().filter(|term| is_it(&term.meaning)).nth(1) {
-                return Err(wrong(&second.text, format!("{name} may stand there once only")));
-            }
+        let second =
+            |is_it: fn(&Meaning) -> bool| terms.iter().filter(|term| is_it(&term.meaning)).nth(1);
+        if let Some(second) = second(is_redirect).or_else(|| second(is_exp)) {
+            return Err(wrong(&second.text, "may stand there once only".to_owned()));
         }
         Ok(Self { terms })
     }
