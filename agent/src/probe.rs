@@ -7,6 +7,7 @@
 mod dns;
 mod dnsbl;
 mod round_trip;
+mod spf;
 
 mod told;
 
@@ -143,6 +144,7 @@ impl Kinds {
             .with(Arc::new(round_trip::RoundTripKind))
             .with(Arc::new(dns::DnsKind))
             .with(Arc::new(dnsbl::DnsblKind))
+            .with(Arc::new(spf::SpfKind))
     }
 
     /// These and one more; a kind of the same name is replaced.

@@ -51,6 +51,8 @@ pub struct Exchanger {
     pub host: String,
     /// The mail domain.
     pub domain: String,
+    /// Whether DNSSEC was looked at: where nobody did, nothing is said of it.
+    pub is_checked: bool,
     /// Whether DNSSEC proves that it is one: the MX records and its addresses.
     pub is_secure: bool,
     /// Its TLSA records.
@@ -98,7 +100,7 @@ pub fn examine(exchanger: &Exchanger, seen: Option<&Seen>, now: UnixTime) -> Tol
         }
         return told;
     }
-    if !exchanger.is_secure || !exchanger.tlsa_is_secure {
+    if exchanger.is_checked && !(exchanger.is_secure && exchanger.tlsa_is_secure) {
         let what =
             if exchanger.tlsa_is_secure { "its MX or address records" } else { "TLSA records" };
         told.finding(&INSECURE, format!("{host} has {what} that DNSSEC does not prove"));

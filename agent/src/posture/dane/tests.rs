@@ -147,6 +147,7 @@ fn each_way_of_being_broken_has_its_finding() {
         let exchanger = Exchanger {
             host: words("mx.a.test"),
             domain: words("a.test"),
+            is_checked: true,
             is_secure: mx,
             tlsa,
             tlsa_is_secure: signed,
@@ -154,6 +155,8 @@ fn each_way_of_being_broken_has_its_finding() {
         let told = examine(&exchanger, seen.as_ref(), NOW);
         assert_eq!(told.rules().join(" "), rules, "{exchanger:?}");
         assert_eq!(told.value("dane.mx.a.test.result").unwrap_or_default(), result);
+        let unchecked = Exchanger { is_checked: false, ..exchanger };
+        assert!(!examine(&unchecked, None, NOW).rules().contains(&"dane.insecure"));
     }
 }
 
