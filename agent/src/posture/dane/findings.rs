@@ -25,6 +25,12 @@ const INSECURE: Rule = Rule::warning(
     "RFC 7672 section 2.1.3",
     "sign the zones of the domain, of the host and of its TLSA records by DNSSEC: unsigned, the records count for nothing",
 );
+/// RFC 7672 section 2.2.1, where the host is somebody else's, who did his part.
+const INSECURE_DOMAIN: Rule = Rule::notice(
+    "dane.insecure_domain",
+    "RFC 7672 section 2.2.1",
+    "sign the domain's zone by DNSSEC: the exchanger's TLSA records count for domains that are signed only",
+);
 /// RFC 7672 section 3.1.3 and 2.2: a record that senders pass over.
 const UNUSABLE: Rule = Rule::warning(
     "dane.unusable",
@@ -100,10 +106,14 @@ pub fn examine(exchanger: &Exchanger, seen: Option<&Seen>, now: UnixTime) -> Tol
         }
         return told;
     }
-    if exchanger.is_checked && !(exchanger.is_secure && exchanger.tlsa_is_secure) {
-        let what =
-            if exchanger.tlsa_is_secure { "its MX or address records" } else { "TLSA records" };
-        told.finding(&INSECURE, format!("{host} has {what} that DNSSEC does not prove"));
+    if exchanger.is_checked && !exchanger.tlsa_is_secure {
+        told.finding(&INSECURE, format!("DNSSEC does not prove the TLSA records of {host}"));
+    } else if exchanger.is_checked && !exchanger.is_secure {
+        let domain = &exchanger.domain;
+        let evidence = format!(
+            "{host} has TLSA records, and DNSSEC does not prove that it is an exchanger of {domain}"
+        );
+        told.finding(&INSECURE_DOMAIN, evidence);
     }
     let unusable: Vec<String> = tlsa
         .iter()

@@ -50,6 +50,12 @@ const WEAKER_BELOW: Rule = Rule::warning(
     "RFC 9989 section 4.7",
     "remove sp and np, or make them as strict as p: forgers take a subdomain, above all one that does not exist",
 );
+/// RFC 9989 section 4.7, where the domain's mail is refused and a subdomain's at least suspected.
+const LESS_BELOW: Rule = Rule::notice(
+    "dmarc.subdomains_weaker",
+    "RFC 9989 section 4.7",
+    "remove sp and np, or make them as strict as p, when the subdomains' own mail passes",
+);
 /// RFC 9989 section 4.7: `t=y` asks receivers for one step less.
 const TESTING: Rule = Rule::warning(
     "dmarc.testing",
@@ -122,6 +128,10 @@ pub async fn examine(ask: &dyn Ask, domain: &Name) -> (Told, Enforcement) {
     let policy = of_domain(ask, domain, (at, record), &mut told).await;
     tell(at, record, policy, &mut told);
     judge((at, record), policy, &mut told);
+    // Of an organisation below a public suffix, psd=y is as it should be.
+    if record.psd == Psd::Yes && *at == walk.start {
+        told.finding(&PUBLIC_SUFFIX, format!("_dmarc.{at}: psd=y"));
+    }
     match unauthorized(ask, (at, record), &organization).await {
         Ok(missing) => missing.into_iter().for_each(|name| {
             told.finding(&REPORTS_NOT_AUTHORIZED, format!("there is no record v=DMARC1 at {name}"));
@@ -206,8 +216,9 @@ fn judge((at, record): (&str, &Record), policy: Policy, told: &mut Told) {
     for (name, below) in [("sp", record.sp), ("np", record.np)] {
         let below = below.filter(|below| *below < record.policy());
         if let Some(below) = below {
+            let rule = if below == Policy::None { &WEAKER_BELOW } else { &LESS_BELOW };
             let p = record.policy().as_str();
-            told.finding(&WEAKER_BELOW, here(format!("{name}={} and p={p}", below.as_str())));
+            told.finding(rule, here(format!("{name}={} and p={p}", below.as_str())));
         }
     }
     if record.is_testing {
@@ -218,9 +229,6 @@ fn judge((at, record): (&str, &Record), policy: Policy, told: &mut Told) {
     }
     if !record.removed.is_empty() {
         told.finding(&REMOVED_TAGS, here(record.removed.join(", ")));
-    }
-    if record.psd == Psd::Yes {
-        told.finding(&PUBLIC_SUFFIX, here("psd=y".to_owned()));
     }
 }
 

@@ -1,3 +1,5 @@
+use mailsonde_proto::Severity;
+
 use super::*;
 use crate::dns::zone::Zone;
 use crate::posture::name_of;
@@ -65,6 +67,29 @@ async fn what_counts_for_a_subdomain_stands_above() {
         assert_eq!(told.value("dmarc.organizational_domain"), Some("a.test"));
         assert_eq!(told.rules(), ["dmarc.subdomains_weaker"]);
     }
+}
+
+#[tokio::test]
+async fn subdomains_without_protection_are_worse_than_less_protected_ones() {
+    for (tags, severity) in [
+        ("p=reject; sp=quarantine", Severity::Notice),
+        ("p=reject; np=none", Severity::Warning),
+        ("p=quarantine; sp=none", Severity::Warning),
+    ] {
+        let zone = format!("_dmarc.a.test. TXT \"v=DMARC1; {tags}; rua=mailto:r@a.test\"");
+        let (told, _) = found(&zone, "a.test").await;
+        assert_eq!(told.findings[0].severity, severity, "{tags}");
+    }
+}
+
+#[tokio::test]
+async fn below_a_public_suffix_psd_is_right() {
+    let zone = "_dmarc.psd.test. TXT \"v=DMARC1; p=reject; psd=y; rua=mailto:r@psd.test\"";
+    let (told, _) = found(&format!("{zone}\norg.psd.test. A 192.0.2.1"), "org.psd.test").await;
+    // The suffix' reports are not the organisation's, and go where the record stands.
+    assert!(!told.rules().contains(&"dmarc.public_suffix"), "{:?}", told.findings);
+    assert_eq!(told.value("dmarc.organizational_domain"), Some("org.psd.test"));
+    assert_eq!(told.value("dmarc.policy"), Some("reject"));
 }
 
 #[tokio::test]
