@@ -6,10 +6,16 @@
 
 mod dns;
 mod dnsbl;
+mod imap;
+mod pop3;
 mod round_trip;
 mod spf;
 
+mod stock;
 mod told;
+
+#[cfg(test)]
+mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -144,6 +150,8 @@ impl Kinds {
             .with(Arc::new(round_trip::RoundTripKind))
             .with(Arc::new(dns::DnsKind))
             .with(Arc::new(dnsbl::DnsblKind))
+            .with(Arc::new(imap::ImapKind))
+            .with(Arc::new(pop3::Pop3Kind))
             .with(Arc::new(spf::SpfKind))
     }
 

@@ -163,6 +163,11 @@ impl Settings {
         self
     }
 
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.keys.remove(key);
+        self
+    }
+
     /// `mailsonde-agent probe round-trip --json` in branch 1.
     pub(crate) fn probe(&self) -> Told {
         let (exit, told, errors) = self.probe_in(&[]);
@@ -203,11 +208,12 @@ impl Settings {
         };
         let own: &[&str] = &["to", "mx", "size", "settle", "expect", "timeout"];
         format!(
-            "[[mailbox]]\nname = \"{name}\"\npassword.env = \"{PASSWORD}\"\n{}{}{}\n\
+            "[[mailbox]]\nname = \"{name}\"\npassword.env = \"{PASSWORD}\"\n{}{}{}{}\n\
              [[check]]\nname = \"{name}\"\nkind = \"round-trip\"\nmailbox = \"{name}\"\n{}\n",
             part(&["address"]),
             server("smtp."),
             server("imap."),
+            server("pop3."),
             part(own),
         )
     }
