@@ -183,13 +183,23 @@ impl Settings {
 
     /// The same behind another command; its exit status, what it told, and its errors.
     pub(crate) fn probe_in(&self, before: &[&str]) -> (i32, Option<Told>, String) {
+        let (exit, output, errors) = self.printed_in(before, &["--json"]);
+        (exit, serde_json::from_str(&output).ok(), errors)
+    }
+
+    /// With other arguments: its exit status, what it printed, and its errors.
+    pub(crate) fn printed(&self, arguments: &[&str]) -> (i32, String, String) {
+        self.printed_in(&[], arguments)
+    }
+
+    fn printed_in(&self, before: &[&str], arguments: &[&str]) -> (i32, String, String) {
         let mut command = bounded(before);
-        command.args(["agent", "probe", "round-trip", "--json"]).env(PASSWORD, &self.password);
+        command.args(["agent", "probe", "round-trip"]).args(arguments);
+        command.env(PASSWORD, &self.password);
         for (key, value) in &self.keys {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        let (exit, output, errors) = output_of(&mut command);
-        (exit, serde_json::from_str(&output).ok(), errors)
+        output_of(&mut command)
     }
 
     /// As tables of a configuration, with the check's name.
