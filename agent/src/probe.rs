@@ -10,6 +10,7 @@ mod http;
 mod imap;
 mod pop3;
 mod round_trip;
+mod spf;
 
 mod stock;
 mod told;
@@ -153,6 +154,7 @@ impl Kinds {
             .with(Arc::new(http::HttpKind))
             .with(Arc::new(imap::ImapKind))
             .with(Arc::new(pop3::Pop3Kind))
+            .with(Arc::new(spf::SpfKind))
     }
 
     /// These and one more; a kind of the same name is replaced.
