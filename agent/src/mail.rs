@@ -14,6 +14,7 @@ pub mod token;
 pub mod headers;
 
 pub mod bounce;
+pub mod dsn;
 
 pub mod dial;
 pub mod wire;
