@@ -17,6 +17,7 @@ pub mod bounce;
 pub mod dsn;
 
 pub mod dial;
+pub mod starttls;
 pub mod wire;
 
 pub mod sasl;

@@ -59,9 +59,18 @@ const PHASES: PhaseNames = PhaseNames {
     auth: name::AUTH,
 };
 
-/// Headers that are asked for: those that make a message ours, or a bounce of ours.
-const HEADERS: [&str; 4] =
-    [super::message::TOKEN_HEADER, "Message-ID", "Content-Type", "Auto-Submitted"];
+/// Headers that are asked for: those that make a message ours, a bounce of ours, or an answer to ours.
+const HEADERS: [&str; 9] = [
+    super::message::TOKEN_HEADER,
+    "Message-ID",
+    "Content-Type",
+    "Auto-Submitted",
+    "Precedence",
+    "X-Autoreply",
+    "In-Reply-To",
+    "References",
+    "From",
+];
 /// The most messages whose headers are asked for at once.
 pub const MOST_MESSAGES: usize = 200;
 /// Names of a junk folder where the server marks none (RFC 6154 is not everywhere).
@@ -252,10 +261,25 @@ impl Session {
     /// # Errors
     /// When the server refuses, does not answer, or sends more than was asked for.
     pub async fn read(&mut self, set: &str, most: usize) -> Result<Vec<(u32, Vec<u8>)>, Failure> {
+        self.read_from(set, 0, most).await
+    }
+
+    /// At most `most` bytes of each message of `set` from the byte `from` on, by UID. Only for this answer
+    /// so long a literal is accepted.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn read_from(
+        &mut self,
+        set: &str,
+        from: u32,
+        most: usize,
+    ) -> Result<Vec<(u32, Vec<u8>)>, Failure> {
         let bytes = u32::try_from(most).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        let partial = Some((from, bytes));
         let items = vec![
             MessageDataItemName::Uid,
-            MessageDataItemName::BodyExt { section: None, partial: Some((0, bytes)), peek: true },
+            MessageDataItemName::BodyExt { section: None, partial, peek: true },
         ];
         let body = fetch(set, items)?;
         self.driver.accept_literals_of(most);

@@ -1,4 +1,5 @@
-//! A watched mailbox: INBOX and the junk folder, each on a connection that is kept between runs.
+//! A watched mailbox: INBOX and the junk folder, and a folder that a check names, each on a connection
+//! that is kept between runs.
 //!
 //! Runs register the token of their message, wait until both folders are seen to be watched, submit, and
 //! wait. The watchers (one task a folder) poll densely by NOOP just after a submission and go over to
@@ -7,12 +8,14 @@
 //! after whoever waits for them has been told.
 
 mod board;
+mod event;
 mod ledger;
 mod pace;
 mod sort;
 mod teller;
 mod watcher;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::imap;
+use super::message::Attached;
 use super::token::{Token, TokenKey};
 use crate::net::Net;
 use crate::probe::Amendment;
@@ -33,11 +37,13 @@ use crate::stopwatch::Lap;
 use board::Board;
 use watcher::{FolderState, Watcher};
 
-pub use board::{Arrival, Event, Place};
+pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply};
 pub use pace::SessionPace;
 
 /// How long one step of a conversation may take, unless a run's deadline comes first.
 pub const STEP: Duration = Duration::from_secs(10);
+/// A server that owes an answer for longer hangs.
+const PROMPT: Duration = Duration::from_millis(500);
 /// How long the clean-up may take at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -113,7 +119,16 @@ pub struct Order {
     /// By then it must be answered.
     pub deadline: Instant,
     /// How many bytes its message has.
-    pub bytes: usize,
+    pub bytes: u64,
+    /// The attachment of its message, if it has one.
+    pub attached: Option<Attached>,
+    /// A folder to watch as well, because a filter is to file the message there.
+    pub folder: Option<Arc<str>>,
+    /// Whether the message, or what is to come back, is expected here and looked for as often as may be;
+    /// else the watchers are patient.
+    pub eager: bool,
+    /// Whether an automatic reply after the run is news.
+    pub wants_replies: bool,
     /// Where to tell what comes up after the run.
     pub amendments: mpsc::Sender<Amendment>,
 }
@@ -132,6 +147,14 @@ struct Watchers {
     tasks: JoinSet<()>,
     inbox: tokio::sync::watch::Receiver<FolderState>,
     junk: tokio::sync::watch::Receiver<FolderState>,
+    folders: HashMap<Arc<str>, tokio::sync::watch::Receiver<FolderState>>,
+}
+
+/// The states of the folders that a run wants watched.
+struct Watched {
+    inbox: tokio::sync::watch::Receiver<FolderState>,
+    junk: tokio::sync::watch::Receiver<FolderState>,
+    folder: Option<tokio::sync::watch::Receiver<FolderState>>,
 }
 
 impl Mailbox {
@@ -157,32 +180,31 @@ impl Mailbox {
         self.board.commands()
     }
 
-    /// Registers a run, and waits until INBOX is seen to be watched. The junk folder is waited for as
-    /// well, but where it cannot be watched the run goes on without it, and a fact says so.
+    /// Registers a run, and waits until INBOX is seen to be watched, and the folder that it names. The junk
+    /// folder is waited for as well, but where it cannot be watched the run goes on without it, and a fact
+    /// says so.
     ///
     /// # Errors
-    /// Why INBOX cannot be watched.
+    /// Why INBOX or the folder cannot be watched.
     pub async fn watch(&self, order: Order) -> Result<Watch, Refusal> {
         let deadline = order.deadline;
         let run = order.token.run;
+        let folder = order.folder.clone();
         // Before the watchers start: an attempt that began earlier is not looked at.
         let registered = self.board.open(order);
         let mut watch = Watch {
             board: Arc::clone(&self.board),
+            clock: self.clock,
             run,
             laps: Vec::new(),
             facts: Vec::new(),
             inbox: tokio::sync::watch::channel(FolderState::Starting).1,
         };
-        let (mut inbox, mut junk) = self.watchers().await;
-        watch.inbox = inbox.clone();
-        let seen = async {
-            tokio::join!(
-                until_watched(&mut inbox, registered),
-                until_watched(&mut junk, registered)
-            )
-        };
-        let Ok((seen, junk_seen)) = timeout_at(deadline, seen).await else {
+        let mut watched = self.watchers(folder.as_ref()).await;
+        watch.inbox = watched.inbox.clone();
+        let Ok((seen, junk_seen, folder_seen)) =
+            timeout_at(deadline, watched.seen(registered)).await
+        else {
             let words = "the mailbox was not ready to be watched before the run had to end";
             let failure = Failure::new(imap::name::SELECT, FaultClass::Timeout, words);
             return Err(Refusal { failure, laps: Vec::new(), transcript: watch.transcript() });
@@ -198,7 +220,13 @@ impl Mailbox {
             }
             FolderState::Starting | FolderState::Absent => {}
         }
+        if let FolderState::Failed { failure, laps, transcript, .. } = folder_seen {
+            return Err(Refusal { failure, laps, transcript });
+        }
         let junk = match junk_seen {
+            FolderState::Ready { folder: junk, .. } if folder.as_deref() == Some(&junk) => {
+                return Err(Refusal::of_junk_named(&junk));
+            }
             FolderState::Ready { folder, .. } => folder.to_string(),
             FolderState::Failed { failure, .. } => format!("not watched: {}", failure.fault),
             FolderState::Starting | FolderState::Absent => "none".to_owned(),
@@ -218,31 +246,57 @@ impl Mailbox {
     }
 
     /// The watchers' states; watchers that are missing are started (again).
-    async fn watchers(
-        &self,
-    ) -> (tokio::sync::watch::Receiver<FolderState>, tokio::sync::watch::Receiver<FolderState>)
-    {
+    async fn watchers(&self, folder: Option<&Arc<str>>) -> Watched {
         let mut watchers = self.watchers.lock().await;
         if watchers.as_mut().is_some_and(|w| w.tasks.try_join_next().is_some()) {
-            tracing::error!(mailbox = %self.settings.name, "a watcher ended, both are restarted");
+            tracing::error!(mailbox = %self.settings.name, "a watcher ended, all are restarted");
             *watchers = None;
         }
         let watchers = watchers.get_or_insert_with(|| {
             let mut tasks = JoinSet::new();
-            let mut start = |place| {
-                let (watcher, state) = Watcher::new(
-                    place,
-                    (Arc::clone(&self.settings), self.net.clone(), self.clock),
-                    Arc::clone(&self.board),
-                    self.shutdown.clone(),
-                );
-                tasks.spawn(watcher.run());
-                state
-            };
-            let (inbox, junk) = (start(Place::Inbox), start(Place::Junk));
-            Watchers { tasks, inbox, junk }
+            let inbox = self.start(&mut tasks, Place::Inbox, None);
+            let junk = self.start(&mut tasks, Place::Junk, None);
+            Watchers { tasks, inbox, junk, folders: HashMap::new() }
         });
-        (watchers.inbox.clone(), watchers.junk.clone())
+        let Watchers { tasks, inbox, junk, folders } = watchers;
+        let folder = folder.map(|name| {
+            let start = || self.start(tasks, Place::Folder, Some(Arc::clone(name)));
+            folders.entry(Arc::clone(name)).or_insert_with(start).clone()
+        });
+        Watched { inbox: inbox.clone(), junk: junk.clone(), folder }
+    }
+
+    fn start(
+        &self,
+        tasks: &mut JoinSet<()>,
+        place: Place,
+        folder: Option<Arc<str>>,
+    ) -> tokio::sync::watch::Receiver<FolderState> {
+        let (watcher, state) = Watcher::new(
+            (place, folder),
+            (Arc::clone(&self.settings), self.net.clone(), self.clock),
+            Arc::clone(&self.board),
+            self.shutdown.clone(),
+        );
+        tasks.spawn(watcher.run());
+        state
+    }
+}
+
+impl Watched {
+    /// INBOX, the junk folder, and the named one, once each was seen to be watched.
+    async fn seen(&mut self, registered: Instant) -> (FolderState, FolderState, FolderState) {
+        let named = async {
+            match &mut self.folder {
+                Some(folder) => until_watched(folder, registered).await,
+                None => FolderState::Absent,
+            }
+        };
+        tokio::join!(
+            until_watched(&mut self.inbox, registered),
+            until_watched(&mut self.junk, registered),
+            named
+        )
     }
 }
 
@@ -275,9 +329,20 @@ pub struct Refusal {
     pub transcript: String,
 }
 
+impl Refusal {
+    fn of_junk_named(junk: &str) -> Self {
+        let words = format!(
+            "{junk} is the mailbox's junk folder: set expect = \"junk\" instead of folder = \"{junk}\""
+        );
+        let failure = Failure::new(imap::name::SELECT, FaultClass::Protocol, words);
+        Self { failure, laps: Vec::new(), transcript: String::new() }
+    }
+}
+
 /// One run's hold on a mailbox; dropping it closes the run.
 pub struct Watch {
     board: Arc<Board>,
+    clock: Clock,
     run: RunId,
     laps: Vec<Lap>,
     facts: Vec<Fact>,
@@ -324,6 +389,11 @@ impl Watch {
     pub fn trouble(&self) -> Option<Failure> {
         match &*self.inbox.borrow() {
             FolderState::Failed { failure, .. } => Some(failure.clone()),
+            FolderState::Ready { due: Some(due), .. } => {
+                let late = self.clock.monotonic().saturating_duration_since(*due);
+                let hangs = late > PROMPT;
+                hangs.then(|| Failure::timeout(imap::name::WATCH, "an answer to the watcher", late))
+            }
             _ => None,
         }
     }

@@ -1,46 +1,86 @@
 //! The test message: what is sent, and whether what arrived is still the same.
 //!
 //! It is a plain, short, 7-bit message that tells a person what it is (RFC 5322), marked so that nobody
-//! answers it (RFC 3834 section 5). Its token stands in a header of ours and in the Message-ID, because
-//! a bounce may return only the one or the other.
+//! answers it (RFC 3834 section 5), unless an answer is what the check looks for. Its token stands in a
+//! header of ours and in the Message-ID, because a bounce may return only the one or the other. A large
+//! one is written piece by piece and never stands in memory as a whole, neither here nor on its return.
 
-use std::fmt::Write;
+mod canonical;
+mod filler;
+mod header;
+mod pattern;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mail_parser::MessageParser;
+mod judge;
+mod reader;
+mod transfer;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use mailsonde_proto::vantage::random_bytes;
 use mailsonde_proto::{AgentId, RunId, WallTime};
 use ring::digest;
 
-use super::token::{Token, TokenKey, first};
+use super::token::{Token, TokenKey};
+use canonical::{Relaxed, of_both, sha256};
+use filler::Filler;
+use transfer::Encoding;
+
+pub use judge::{Attached, Body, judge_body};
+pub use pattern::Pattern;
+pub use reader::{LONGEST_HEADERS, Reader, Reading};
 
 /// The header that carries the token.
 pub const TOKEN_HEADER: &str = "X-Mailsonde-Token";
 /// What the local part of our Message-IDs starts with.
 const MESSAGE_ID_PREFIX: &str = "mailsonde.";
-/// The largest test message, in bytes of its body.
-pub const LARGEST_BODY: usize = 512 * 1024;
-/// Columns of a padding line.
-const COLUMNS: usize = 76;
+/// The largest body, and the largest attachment before its encoding, in bytes.
+pub const LARGEST_BODY: u64 = 50 * 1024 * 1024;
+
+/// What a test message says besides what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Another subject.
+    pub subject: Option<String>,
+    /// The least bytes that its text shall have.
+    pub size: u64,
+    /// What a filter shall find in it.
+    pub pattern: Option<Pattern>,
+    /// A file; EICAR's is one by itself.
+    pub attachment: Option<Attachment>,
+    /// Whether automatic replies are wanted: then it does not say that it was sent by a machine, to which
+    /// responders must not reply (RFC 3834 section 2).
+    pub invites_replies: bool,
+}
+
+/// A file that is sent along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// In bytes, before its encoding; ignored where the file is a pattern.
+    pub bytes: u64,
+    /// Its name: printable ASCII without quotation marks and backslashes.
+    pub name: String,
+    /// Its media type, such as `application/octet-stream`.
+    pub media_type: String,
+}
 
 /// What is to be sent.
 #[derive(Clone, Debug)]
-pub struct Draft<'a> {
+pub struct Draft {
     /// The sender's address.
-    pub from: &'a str,
+    pub from: String,
     /// The recipient's address.
-    pub to: &'a str,
+    pub to: String,
     /// The check's name, for people.
-    pub check: &'a str,
+    pub check: String,
     /// Who sends it.
     pub agent: AgentId,
     /// In which run.
     pub run: RunId,
     /// When, by the wall clock.
     pub date: WallTime,
-    /// The least bytes that its body shall have.
-    pub size: usize,
+    /// What it says besides.
+    pub content: Arc<Content>,
 }
 
 /// A test message ready to be sent.
@@ -50,41 +90,137 @@ pub struct TestMessage {
     pub token: Token,
     /// Its Message-ID, without the angle brackets.
     pub message_id: String,
-    /// All of it, with CRLF line ends.
-    pub bytes: Vec<u8>,
+    /// Its attachment, if it has one.
+    pub attached: Option<Attached>,
+    head: Vec<u8>,
+    filler: Option<Filler>,
+    tail: Vec<u8>,
 }
 
-impl Draft<'_> {
-    /// Seals the token and writes the message.
+impl TestMessage {
+    /// All of it, piece by piece, with CRLF line ends.
+    pub fn chunks(&self) -> impl Iterator<Item = Cow<'_, [u8]>> + Send {
+        let filled = self.filler.iter().flat_map(Filler::text).map(Cow::Owned);
+        let tail = Some(Cow::Borrowed(self.tail.as_slice())).filter(|tail| !tail.is_empty());
+        std::iter::once(Cow::Borrowed(self.head.as_slice())).chain(filled).chain(tail)
+    }
+
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        let filled = self.filler.as_ref().map_or(0, Filler::text_bytes);
+        let written = u64::try_from(self.head.len() + self.tail.len()).unwrap_or(u64::MAX);
+        filled.saturating_add(written)
+    }
+}
+
+impl Draft {
+    /// Seals the token and writes the message. That takes a while when it is large: all of it is digested.
     pub fn seal(&self, key: &TokenKey) -> TestMessage {
-        let body = self.body();
-        let token = Token::new(self.agent, self.run, self.to, body_digest(body.as_bytes()));
+        let text = self.text();
+        match self.attached() {
+            None => self.plain(key, &text),
+            Some((attached, file)) => self.mixed(key, &text, (attached, file)),
+        }
+    }
+
+    fn plain(&self, key: &TokenKey, text: &str) -> TestMessage {
+        let missing = self.content.size.min(LARGEST_BODY).saturating_sub(bytes_of(text));
+        let filler = (missing > 0).then(|| Filler::padding(missing));
+        let mut digest = Relaxed::new();
+        digest.feed(text.as_bytes());
+        filler.iter().flat_map(Filler::text).for_each(|piece| digest.feed(&piece));
+        let (token, message_id, headers) = self.headers(key, digest.finish());
+        let head = format!("{headers}{TEXT_PLAIN}\r\n{text}").into_bytes();
+        TestMessage { token, message_id, attached: None, head, filler, tail: Vec::new() }
+    }
+
+    fn mixed(
+        &self,
+        key: &TokenKey,
+        text: &str,
+        (attached, file): (Attached, File<'_>),
+    ) -> TestMessage {
+        let mut digest = Relaxed::new();
+        digest.feed(text.as_bytes());
+        let (token, message_id, headers) =
+            self.headers(key, of_both(digest.finish(), attached.sha256));
+        // "=_" stands in no base64 and in no quoted-printable (RFC 2045 section 6.7).
+        let boundary = format!("=_mailsonde_{}", hex::encode(random_bytes::<12>()));
+        let File { name, media_type, content } = file;
+        let encoding = if content.is_ok() { "base64" } else { "7bit" };
+        let mut head = format!(
+            "{headers}Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\
+             \r\n\
+             --{boundary}\r\n\
+             {TEXT_PLAIN}\r\n\
+             {text}\r\n\
+             --{boundary}\r\n\
+             Content-Type: {media_type}; name=\"{name}\"\r\n\
+             Content-Transfer-Encoding: {encoding}\r\n\
+             Content-Disposition: attachment; filename=\"{name}\"\r\n\
+             \r\n"
+        );
+        let filler = content.map_err(|pattern| head.push_str(&format!("{pattern}\r\n"))).ok();
+        let tail = format!("--{boundary}--\r\n").into_bytes();
+        let head = head.into_bytes();
+        TestMessage { token, message_id, attached: Some(attached), head, filler, tail }
+    }
+
+    /// The file that is sent along: noise to be encoded, or a pattern as it is.
+    fn attached(&self) -> Option<(Attached, File<'_>)> {
+        let Content { attachment, pattern, .. } = &*self.content;
+        let attachment = attachment.as_ref()?;
+        let Attachment { bytes, name, media_type } = attachment;
+        let (bytes, sha256, content) = match pattern {
+            Some(Pattern::Eicar) => {
+                let pattern = Pattern::Eicar.text();
+                let mut context = digest::Context::new(&digest::SHA256);
+                context.update(pattern.as_bytes());
+                (bytes_of(&pattern), sha256(context), Err(pattern))
+            }
+            _ => {
+                let filler = Filler::attachment((*bytes).min(LARGEST_BODY));
+                (*bytes, filler.sha256(), Ok(filler))
+            }
+        };
+        let encoding = if content.is_ok() { Encoding::Base64 } else { Encoding::Identity };
+        let attached = Attached { name: name.clone(), bytes, sha256, encoding };
+        Some((attached, File { name, media_type, content }))
+    }
+
+    /// The token, the Message-ID, and all headers but those of the content.
+    fn headers(&self, key: &TokenKey, body: [u8; 16]) -> (Token, String, String) {
+        let token = Token::new(self.agent, self.run, &self.to, body);
         let sealed = key.seal(&token);
         let domain = self.from.rsplit('@').next().unwrap_or("localhost");
         let message_id = format!("{MESSAGE_ID_PREFIX}{sealed}@{domain}");
         let date = self.date.timestamp().to_zoned(jiff::tz::TimeZone::UTC);
         let date = jiff::fmt::rfc2822::to_string(&date).unwrap_or_default();
-        let Self { from, to, check, .. } = self;
-        let text = format!(
+        let subject = match &self.content.subject {
+            Some(subject) => header::unstructured("Subject", subject),
+            None => format!("Subject: Mailsonde test message for {}\r\n", self.check),
+        };
+        let marks = if self.content.invites_replies {
+            ""
+        } else {
+            "Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"
+        };
+        let Self { from, to, .. } = self;
+        let headers = format!(
             "Date: {date}\r\n\
              From: Mailsonde <{from}>\r\n\
              To: <{to}>\r\n\
              Message-ID: <{message_id}>\r\n\
-             Subject: Mailsonde test message for {check}\r\n\
+             {subject}\
              {TOKEN_HEADER}: {sealed}\r\n\
-             Auto-Submitted: auto-generated\r\n\
-             X-Auto-Response-Suppress: All\r\n\
-             MIME-Version: 1.0\r\n\
-             Content-Type: text/plain; charset=us-ascii\r\n\
-             Content-Transfer-Encoding: 7bit\r\n\
-             \r\n\
-             {body}"
+             {marks}\
+             MIME-Version: 1.0\r\n"
         );
-        TestMessage { token, message_id, bytes: text.into_bytes() }
+        (token, message_id, headers)
     }
 
-    fn body(&self) -> String {
-        let mut body = format!(
+    fn text(&self) -> String {
+        let mut text = format!(
             "This is a test message. Mailsonde sent it to see whether e-mail arrives,\r\n\
              and how fast. It removes the message itself; if you find it here, the mailbox\r\n\
              could not be reached since. It is safe to delete.\r\n\
@@ -93,15 +229,24 @@ impl Draft<'_> {
              Run: {}-{}\r\n",
             self.check, self.run.epoch, self.run.intent
         );
-        let size = self.size.min(LARGEST_BODY);
-        while body.len() < size {
-            // Random, so that compression on the way makes no message smaller than it was asked to be.
-            let line = URL_SAFE_NO_PAD.encode(random_bytes::<{ COLUMNS / 4 * 3 }>());
-            // Writing into a String cannot fail. The 'x' keeps '.' and 'From ' away from the start.
-            let _written = write!(body, "x{line}\r\n");
+        if self.content.pattern == Some(Pattern::Gtube) {
+            text.push_str(&format!("\r\n{}\r\n", Pattern::Gtube.text()));
         }
-        body
+        text
     }
+}
+
+const TEXT_PLAIN: &str =
+    "Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n";
+
+struct File<'a> {
+    name: &'a str,
+    media_type: &'a str,
+    content: Result<Filler, String>,
+}
+
+fn bytes_of(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
 
 /// The token's text inside one of our Message-IDs, with or without angle brackets.
@@ -110,182 +255,5 @@ pub fn token_of_message_id(message_id: &str) -> Option<&str> {
     id.strip_prefix(MESSAGE_ID_PREFIX)?.split('@').next()
 }
 
-/// The first 16 bytes of SHA-256 over a body in the relaxed canonical form of RFC 6376 section 3.4.4:
-/// runs of white space are one space, none at the end of a line, no empty lines at the end. Line ends
-/// and trailing white space may change on the way; anything else is an alteration.
-pub fn body_digest(body: &[u8]) -> [u8; 16] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    let mut empty_lines = 0_u32;
-    for line in body.split(|b| *b == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = relaxed(line);
-        if line.is_empty() {
-            empty_lines += 1;
-            continue;
-        }
-        for _ in 0..empty_lines {
-            context.update(b"\r\n");
-        }
-        empty_lines = 0;
-        context.update(&line);
-        context.update(b"\r\n");
-    }
-    first(context.finish().as_ref())
-}
-
-fn relaxed(line: &[u8]) -> Vec<u8> {
-    let mut relaxed = Vec::with_capacity(line.len());
-    let mut space = false;
-    for &byte in line {
-        if matches!(byte, b' ' | b'\t') {
-            space = true;
-            continue;
-        }
-        if space {
-            relaxed.push(b' ');
-            space = false;
-        }
-        relaxed.push(byte);
-    }
-    relaxed
-}
-
-/// What became of the body of a message on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// As it was sent.
-    Same,
-    /// The same text in another transfer encoding, as a relay may choose (RFC 6152 section 3).
-    Reencoded,
-    /// Not what was sent.
-    Altered,
-    /// The server gave only a part, so nothing can be said.
-    Unknown,
-}
-
-/// Compares a message as it arrived with the body's digest in its token. `whole` says whether the server
-/// gave all of it.
-pub fn judge_body(message: &[u8], whole: bool, sent: [u8; 16]) -> Body {
-    let body = body_of(message);
-    if body_digest(body) == sent {
-        return Body::Same;
-    }
-    if !whole {
-        return Body::Unknown;
-    }
-    let decoded = MessageParser::default().parse(message);
-    let text = decoded
-        .as_ref()
-        .and_then(|parsed| (parsed.parts.len() == 1).then(|| parsed.body_text(0)).flatten());
-    match text {
-        Some(text) if body_digest(text.as_bytes()) == sent => Body::Reencoded,
-        _ => Body::Altered,
-    }
-}
-
-/// What follows the first empty line; nothing when there is none.
-fn body_of(message: &[u8]) -> &[u8] {
-    let mut rest = message;
-    while let Some(end) = rest.iter().position(|b| *b == b'\n') {
-        let (line, after) = rest.split_at(end);
-        let after = after.get(1..).unwrap_or_default();
-        if line.is_empty() || line == b"\r" {
-            return after;
-        }
-        rest = after;
-    }
-    &[]
-}
-
 #[cfg(test)]
-mod tests {
-    use mailsonde_proto::Epoch;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn draft() -> Draft<'static> {
-        Draft {
-            from: "probe@good.test",
-            to: "box@good.test",
-            check: "durban-mail",
-            agent: AgentId([1; 16]),
-            run: RunId { epoch: Epoch(5), intent: 6 },
-            date: WallTime::from_s(1_764_000_000),
-            size: 0,
-        }
-    }
-
-    fn sealed() -> (TokenKey, TestMessage) {
-        let key = TokenKey::from_bytes([4; 32]);
-        let message = draft().seal(&key);
-        (key, message)
-    }
-
-    #[test]
-    fn a_message_is_well_formed_and_names_its_run_twice() {
-        let (key, message) = sealed();
-        let parsed = MessageParser::default().parse(&message.bytes).unwrap();
-        assert_eq!(parsed.header_raw("Date").unwrap().trim(), "Mon, 24 Nov 2025 16:00:00 +0000");
-        assert_eq!(parsed.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
-        let id = parsed.message_id().unwrap();
-        assert_eq!(id, message.message_id);
-        assert_eq!(key.open(token_of_message_id(id).unwrap()).unwrap(), message.token);
-        let header = parsed.header_raw(TOKEN_HEADER).unwrap();
-        assert_eq!(key.open(header).unwrap(), message.token);
-        let text = String::from_utf8(message.bytes).unwrap();
-        assert!(text.is_ascii());
-        assert!(text.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));
-    }
-
-    #[test]
-    fn a_body_grows_to_its_size() {
-        let big = Draft { size: 100_000, ..draft() }.seal(&TokenKey::generate());
-        assert!((100_000..102_000).contains(&big.bytes.len()), "{}", big.bytes.len());
-        assert_eq!(judge_body(&big.bytes, true, big.token.body), Body::Same);
-    }
-
-    #[test]
-    fn harmless_changes_on_the_way_are_no_alteration() {
-        let (_, message) = sealed();
-        let text = String::from_utf8(message.bytes.clone()).unwrap();
-        let headers_added = format!("Received: from a\r\n\tby b\r\n{text}");
-        for (arrived, expected) in [
-            (text.clone(), Body::Same),
-            (headers_added, Body::Same),
-            (text.replace("\r\n", "\n"), Body::Same),
-            (format!("{text}\r\n\r\n"), Body::Same),
-            (text.replace("how fast.", "how  fast.  "), Body::Same),
-            (text.replace("how fast", "how slow"), Body::Altered),
-            (format!("{text}-- \r\nA disclaimer\r\n"), Body::Altered),
-            ("no body at all".to_owned(), Body::Altered),
-            (
-                text.replace("7bit", "quoted-printable")
-                    .replace("whether e-mail", "whether=20e-m=\r\nail"),
-                Body::Reencoded,
-            ),
-        ] {
-            assert_eq!(
-                judge_body(arrived.as_bytes(), true, message.token.body),
-                expected,
-                "{arrived}"
-            );
-        }
-        assert_eq!(judge_body(b"Subject: a\r\n\r\nThis", false, message.token.body), Body::Unknown);
-    }
-
-    #[test]
-    fn message_ids_that_are_not_ours() {
-        for id in ["", "<>", "<a@b>", "<mailsonde@b>", "mailsonde"] {
-            assert_eq!(token_of_message_id(id), None, "{id}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn judging_never_panics(message in prop::collection::vec(any::<u8>(), 0..2000), whole: bool) {
-            let verdict = judge_body(&message, whole, [0; 16]);
-            prop_assert!(verdict != Body::Same);
-        }
-    }
-}
+mod tests;

@@ -5,17 +5,20 @@
 //! itself is ours, because lettre's connection bundles the steps that are to be told apart. Absent on
 //! purpose: pipelining, which would hide one phase in another.
 
+mod dots;
 mod explain;
 mod reply;
+mod step;
 
+use std::borrow::Cow;
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Starttls};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::extension::{ClientId, MailParameter};
 use mailsonde_proto::phase::name;
 use mailsonde_proto::{Fact, FaultClass};
 
@@ -23,11 +26,15 @@ use super::dial::{Dial, Patience, PhaseNames, tls_facts};
 use super::endpoint::{Endpoint, Login, Tls};
 use super::failure::Failure;
 use super::sasl::{Exchange, SaslError};
+use super::starttls::address_literal;
 use super::wire::{Record, Wire, WireError};
 use crate::net::Net;
 use crate::stopwatch::Stopwatch;
+use crate::transcript::Direction;
+use dots::DotStuffing;
 
 pub use reply::Reply;
+pub use step::Step;
 
 /// The port between mail exchangers.
 pub const MX_PORT: u16 = 25;
@@ -46,6 +53,8 @@ pub struct Session {
     hello: Option<ClientId>,
     offers: Vec<String>,
     facts: Vec<Fact>,
+    step: Step,
+    size: u64,
 }
 
 impl Session {
@@ -61,8 +70,7 @@ impl Session {
         watch: &mut Stopwatch,
     ) -> Result<Self, Failure> {
         let (wire, tls) = dial.open(endpoint, record, watch).await?;
-        let mut session =
-            Self { wire, patience: dial.patience, hello, offers: Vec::new(), facts: Vec::new() };
+        let mut session = Self::new(wire, dial.patience, hello);
         if let Some(tls) = &tls {
             session.facts.extend(tls_facts("smtp", tls, dial.patience.clock.wall()));
         }
@@ -102,9 +110,8 @@ impl Session {
             }
             match dial.connect(&endpoint, &addresses, record.clone(), watch).await {
                 Ok(wire) => {
-                    let (offers, mut facts) = (Vec::new(), Vec::new());
-                    facts.push(Fact::new("smtp.exchanger", &endpoint.host));
-                    let session = Self { wire, patience: dial.patience, hello, offers, facts };
+                    let mut session = Self::new(wire, dial.patience, hello);
+                    session.facts.push(Fact::new("smtp.exchanger", &endpoint.host));
                     return session.greet(dial, &endpoint, watch).await;
                 }
                 Err(failure) => last = Some(failure),
@@ -114,6 +121,17 @@ impl Session {
             let words = format!("the domain {domain} has no mail exchanger");
             Failure::new(dial.names.resolve, FaultClass::Refused, words)
         }))
+    }
+
+    /// How large the message will be: a server that limits it (RFC 1870) is told when it is large, so that
+    /// it can refuse it before all of it is sent.
+    pub fn announce(&mut self, bytes: u64) {
+        self.size = bytes;
+    }
+
+    /// How far it has come.
+    pub fn step(&self) -> Step {
+        self.step
     }
 
     /// MAIL FROM and RCPT TO.
@@ -126,8 +144,10 @@ impl Session {
         to: &Address,
         watch: &mut Stopwatch,
     ) -> Result<(), Failure> {
-        let mail = Mail::new(Some(from.clone()), Vec::new());
+        self.step = Step::Sender;
+        let mail = Mail::new(Some(from.clone()), self.parameters());
         self.ask(name::ENVELOPE, "the answer to MAIL FROM", mail).await?.expect_2xx("sender")?;
+        self.step = Step::Recipient;
         let rcpt = Rcpt::new(to.clone(), Vec::new());
         let reply = self.ask(name::ENVELOPE, "the answer to RCPT TO", rcpt).await?;
         reply.expect_2xx("recipient")?;
@@ -135,25 +155,35 @@ impl Session {
         Ok(())
     }
 
-    /// DATA, and the message up to the server's acceptance. `sent` is called when the last byte has left:
-    /// from then on the message may arrive.
+    /// DATA, and the message piece by piece up to the server's acceptance. `sent` is called when the last
+    /// byte has left: from then on the message may arrive.
     ///
     /// # Errors
     /// When the message is not accepted.
-    pub async fn data(
+    pub async fn data<'m>(
         &mut self,
-        message: &[u8],
+        message: impl Iterator<Item = Cow<'m, [u8]>>,
         watch: &mut Stopwatch,
         sent: impl FnOnce(),
     ) -> Result<Reply, Failure> {
+        self.step = Step::Message;
         let ready = self.ask(name::DATA, "the answer to DATA", Data).await?;
         if ready.code() != 354 {
             return Err(ready.fault("message"));
         }
-        let stuffed = dot_stuffed(message);
         let awaited = "its acceptance of the message";
-        self.patience.wait(name::DATA, awaited, self.wire.write_bulk(&stuffed)).await?;
+        let mut dots = DotStuffing::default();
+        for piece in message {
+            let stuffed = dots.stuffed(&piece);
+            self.patience.wait(name::DATA, awaited, self.wire.write_bulk(&stuffed)).await?;
+        }
+        self.patience.wait(name::DATA, awaited, self.wire.write_bulk(dots.end())).await?;
+        self.wire.record().say(Direction::Note, &format!("{} bytes of the message", dots.bytes));
         sent();
+        if dots.bytes > LARGE {
+            // Who scans all of it takes his time (RFC 5321 section 4.5.3.2.6).
+            self.patience.step = ACCEPTANCE_WITHIN;
+        }
         let reply = self.reply(name::DATA, awaited).await?;
         watch.lap(name::DATA);
         if let Some(queued) = reply.lines().first() {
@@ -177,6 +207,18 @@ impl Session {
     /// What was learnt since the last call, to be taken.
     pub fn facts(&mut self) -> &mut Vec<Fact> {
         &mut self.facts
+    }
+
+    fn new(wire: Wire, patience: Patience, hello: Option<ClientId>) -> Self {
+        let (offers, facts) = (Vec::new(), Vec::new());
+        Self { wire, patience, hello, offers, facts, step: Step::Opening, size: 0 }
+    }
+
+    fn parameters(&self) -> Vec<MailParameter> {
+        let offered = self.offers.iter().filter_map(|offer| offer.get(..4));
+        let has_size = offered.into_iter().any(|word| word.eq_ignore_ascii_case("SIZE"));
+        let size = usize::try_from(self.size).ok().filter(|_| has_size && self.size > LARGE);
+        size.map(MailParameter::Size).into_iter().collect()
     }
 
     async fn greet(
@@ -223,12 +265,7 @@ impl Session {
     }
 
     async fn ehlo(&mut self, phase: &'static str) -> Result<(), Failure> {
-        // Who has no name says its address (RFC 5321 section 4.1.4).
-        let hello = self.hello.clone().unwrap_or_else(|| match self.wire.local() {
-            Some(IpAddr::V4(address)) => ClientId::Ipv4(address),
-            Some(IpAddr::V6(address)) => ClientId::Ipv6(address),
-            None => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
-        });
+        let hello = self.hello.clone().unwrap_or_else(|| address_literal(self.wire.local()));
         let hello = Ehlo::new(hello);
         let reply = self.ask(phase, "the answer to EHLO", hello).await?.expect_2xx("EHLO")?;
         self.offers = reply.lines().iter().skip(1).cloned().collect();
@@ -307,7 +344,11 @@ impl Session {
     }
 }
 
-const QUIT_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
+const QUIT_WITHIN: Duration = Duration::from_secs(1);
+/// From this size on, in bytes, a message is announced, and may be looked at for long.
+const LARGE: u64 = 64 * 1024;
+/// How long a large message may be looked at.
+const ACCEPTANCE_WITHIN: Duration = Duration::from_secs(600);
 
 impl Endpoint {
     fn exchanger(host: String, port: u16) -> Self {
@@ -321,7 +362,8 @@ pub fn dial(net: &Net, patience: Patience) -> Dial<'_> {
     Dial { net, patience, names: PHASES }
 }
 
-async fn read_reply(wire: &mut Wire) -> Result<(u16, Vec<String>), WireError> {
+/// Reads one reply, of one or more lines: its code, and its lines without it.
+pub(super) async fn read_reply(wire: &mut Wire) -> Result<(u16, Vec<String>), WireError> {
     reply::read(wire).await
 }
 
@@ -339,25 +381,6 @@ fn offered_mechanisms(offers: &[String]) -> Vec<&str> {
 
 fn ours(error: &SaslError) -> Failure {
     Failure::new(name::AUTH, FaultClass::Protocol, error.to_string())
-}
-
-/// A message as DATA wants it: dots at line starts doubled, and a line with a dot at the end
-/// (RFC 5321 section 4.5.2).
-fn dot_stuffed(message: &[u8]) -> Vec<u8> {
-    let mut stuffed = Vec::with_capacity(message.len() + 64);
-    let mut at_line_start = true;
-    for &byte in message {
-        if at_line_start && byte == b'.' {
-            stuffed.push(b'.');
-        }
-        stuffed.push(byte);
-        at_line_start = byte == b'\n';
-    }
-    if !at_line_start {
-        stuffed.extend(b"\r\n");
-    }
-    stuffed.extend(b".\r\n");
-    stuffed
 }
 
 #[cfg(test)]

@@ -2,10 +2,17 @@
 //!
 //! The mailbox is watched before the message leaves, so that no arrival is missed. The run passes only
 //! when a message with exactly this run's token arrives whole, once, where it is expected, before the
-//! deadline; what comes up afterwards amends the run and never makes it a pass. Absent on purpose: any
-//! retry, which would turn two measurements into one.
+//! deadline; or is refused, or comes back, where that is expected. What comes up afterwards amends the run
+//! and never makes it a pass. Absent on purpose: any retry, which would turn two measurements into one;
+//! but for a mail exchanger that greylists, where the retry is what is measured.
 
 mod settings;
+
+mod greylist;
+mod submit;
+
+mod eyes;
+mod judge;
 mod told;
 
 use std::sync::Arc;
@@ -13,26 +20,28 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use lettre::Address;
-use lettre::transport::smtp::extension::ClientId;
-use mailsonde_proto::phase::name;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Clock, Fault, FaultClass, Verdict};
+use mailsonde_proto::{Clock, Verdict};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::mail::dial::Patience;
-use crate::mail::failure::{Failure, seconds};
-use crate::mail::mailbox::{Arrival, Event, Mailbox, Order, Refusal, STEP, Watch};
+use crate::mail::mailbox::{Mailbox, Order, Refusal, STEP};
 use crate::mail::message::{Draft, TestMessage};
 use crate::mail::smtp::{self, Session};
 use crate::mail::wire::Record;
 use crate::net::Net;
-use crate::stopwatch::{Stopwatch, us};
-use told::{Story, judge};
+use crate::stopwatch::us;
+use eyes::Eyes;
+use judge::{Log, Wait};
+use submit::Accepted;
+use told::Story;
 
-pub use settings::{Expect, RoundTripSettings};
+pub use settings::{AutoReply, Expect, ExpectedCode, RoundTripSettings};
 
+/// From this size on, in bytes, a message is made where it holds nobody up.
+const LARGE: u64 = 256 * 1024;
 /// A run returns so much before its deadline: whoever enforces that deadline must not be first.
 const MARGIN: Duration = Duration::from_millis(100);
 
@@ -80,123 +89,151 @@ impl RoundTrip {
     async fn round_trip(&self, run: &Run) -> Outcome {
         let began = self.clock.monotonic();
         let deadline = run.deadline.checked_sub(MARGIN).unwrap_or(run.deadline);
-        let message = self.draft(run).seal(&run.token_key);
-        let order = Order {
-            token: message.token.clone(),
-            key: Arc::clone(&run.token_key),
-            deadline,
-            bytes: message.bytes.len(),
-            amendments: run.amendments.clone(),
-        };
-        let watch = match self.mailbox.watch(order).await {
-            Ok(watch) => watch,
+        let message = self.message(run).await;
+        let eyes = match self.watch(run, &message, deadline).await {
+            Ok(eyes) => eyes,
             Err(refusal) => return not_ready(refusal, began),
         };
         let patience = Patience { clock: self.clock, step: STEP, deadline };
         let record = smtp::dial(&self.net, patience).record(&self.sender().settings().smtp);
-        let mut stopwatch = Stopwatch::start(self.clock);
-        let mut story = Story::new(&message, &watch);
-        let submitted =
-            self.submit(patience, &message, &record, (&watch, &mut stopwatch, &mut story)).await;
-        let origin = stopwatch.started();
-        story.connected_before(origin);
-        story.phases.extend(stopwatch.phases_from(origin));
-        let (session, accepted) = match submitted {
-            Ok(submitted) => submitted,
-            Err(failure) => {
-                let total_us = us(origin, stopwatch.now());
-                return story.end(failure.into_verdict(), total_us, record.text());
+        let via = self.settings.via.as_deref();
+        let mut story = Story::new(&message, via, &eyes, self.clock.monotonic());
+        let submitted = self.submit(patience, &message, &record, (&eyes, &mut story)).await;
+        match submitted {
+            Err(refused) => {
+                let verdict = judge::refused(&self.settings, &refused);
+                if verdict == Verdict::Pass {
+                    story.refused(&refused);
+                }
+                let total_us = us(story.origin, refused.lap.to);
+                story.end(verdict, total_us, record.text())
             }
-        };
-        story.accepted = Some((accepted, self.clock.wall()));
-        // Taking leave must not hold the arrival up, nor the arrival the leave.
-        let mut quit = std::pin::pin!(session.quit().fuse());
-        let mut arrival = std::pin::pin!(self.arrival(&watch, deadline));
-        let event = tokio::select! {
-            event = &mut arrival => event,
-            () = &mut quit => arrival.await,
-        };
-        let (verdict, seen) = match event {
-            Some(Event::Arrived(arrival)) => {
-                let copies = self.settle(&watch, &arrival, deadline).await;
-                story.arrived(&arrival, origin);
-                (judge(&self.settings, &arrival, &copies), arrival.first_seen)
+            Ok(Accepted { session, at }) => {
+                story.accepted = Some((at, self.clock.wall()));
+                self.after_acceptance(story, (&eyes, deadline), (session, at), &record).await
             }
-            Some(Event::Bounced(failure)) => (failure.into_verdict(), self.clock.monotonic()),
-            None => (self.missing(&watch, accepted), self.clock.monotonic()),
-        };
-        story.watched(&watch);
-        let total_us = us(origin, seen.max(accepted));
-        let transcript = format!("{}-- mailbox\n{}", record.text(), watch.transcript());
+        }
+    }
+
+    async fn after_acceptance(
+        &self,
+        mut story: Story,
+        (eyes, deadline): (&Eyes, Instant),
+        (session, accepted): (Session, Instant),
+        record: &Record,
+    ) -> Outcome {
+        let mut log = Log::default();
+        {
+            // Taking leave must not hold the arrival up, nor the arrival the leave.
+            let mut quit = std::pin::pin!(session.quit().fuse());
+            let mut fate = std::pin::pin!(self.fate(eyes, &mut log, deadline));
+            tokio::select! {
+                () = &mut fate => {}
+                () = &mut quit => fate.await,
+            }
+        }
+        let first = log.arrivals.first().map(|arrival| arrival.first_seen);
+        let first = first.or(log.bounce.as_ref().map(|bounce| bounce.first_seen));
+        let seen = first.unwrap_or_else(|| self.clock.monotonic());
+        let mut verdict = judge::accepted(&self.settings, &log, &self.wait(eyes, accepted));
+        if let (Verdict::Pass, Some(wanted)) = (&verdict, self.settings.auto_reply) {
+            verdict = self.auto_reply(wanted, (eyes, &mut log), accepted, deadline).await;
+        }
+        story.happened(&log);
+        story.watched(eyes.recipient());
+        let total_us = us(story.origin, seen.max(accepted));
+        let transcript = format!("{}-- mailbox\n{}", record.text(), eyes.transcript());
         story.end(verdict, total_us, transcript)
     }
 
-    async fn submit(
-        &self,
-        patience: Patience,
-        message: &TestMessage,
-        record: &Record,
-        (watch, stopwatch, story): (&Watch, &mut Stopwatch, &mut Story),
-    ) -> Result<(Session, Instant), Failure> {
-        let (from, to) = (self.address(self.from())?, self.address(self.to())?);
-        let dial = smtp::dial(&self.net, patience);
-        let sender = self.sender().settings();
-        let hello = sender.hello.clone().map(ClientId::Domain);
-        let mut session = match &self.settings.exchanger_of {
-            Some(domain) => {
-                let target = (domain.as_str(), self.settings.exchanger_port);
-                Session::open_exchanger(dial, target, hello, record.clone(), stopwatch).await?
-            }
-            None => Session::open(dial, &sender.smtp, hello, record.clone(), stopwatch).await?,
-        };
-        story.facts.append(session.facts());
-        session.envelope(&from, &to, stopwatch).await?;
-        session.data(&message.bytes, stopwatch, || watch.sent()).await?;
-        let accepted = stopwatch.last();
-        watch.accepted(accepted);
-        story.facts.append(session.facts());
-        Ok((session, accepted))
-    }
-
-    /// What happens to the message, if anything does before the deadline.
-    async fn arrival(&self, watch: &Watch, deadline: Instant) -> Option<Event> {
-        timeout_at(deadline, watch.next()).await.ok()
-    }
-
-    /// What else turns up shortly after the first arrival.
-    async fn settle(&self, watch: &Watch, first: &Arrival, deadline: Instant) -> Vec<Arrival> {
-        let until = (first.first_seen + self.settings.settle).min(deadline);
-        let mut copies = Vec::new();
-        while let Ok(event) = timeout_at(until, watch.next()).await {
-            if let Event::Arrived(copy) = event {
-                copies.push(copy);
+    /// Until it is clear what becomes of the message, and what else turns up shortly after.
+    async fn fate(&self, eyes: &Eyes, log: &mut Log, deadline: Instant) {
+        loop {
+            let Ok(event) = timeout_at(deadline, eyes.next()).await else { return };
+            if log.take(event) {
+                break;
             }
         }
-        copies
+        let first_seen = log.arrivals.first().map(|arrival| arrival.first_seen);
+        let from = first_seen.unwrap_or_else(|| self.clock.monotonic());
+        let until = (from + self.settings.settle).min(deadline);
+        while let Ok(event) = timeout_at(until, eyes.next()).await {
+            log.take(event);
+        }
     }
 
-    fn missing(&self, watch: &Watch, accepted: Instant) -> Verdict {
-        let waited = seconds(self.clock.monotonic().saturating_duration_since(accepted));
-        let words = match watch.trouble() {
-            None => format!("the message was accepted, but did not arrive within {waited}"),
-            Some(trouble) => format!(
-                "the message was accepted, but was not seen within {waited}; the mailbox could not be \
-                 watched all the time: {}",
-                trouble.fault
-            ),
+    /// Waits for an automatic reply, as long as it may take to come.
+    async fn auto_reply(
+        &self,
+        wanted: AutoReply,
+        (eyes, log): (&Eyes, &mut Log),
+        accepted: Instant,
+        deadline: Instant,
+    ) -> Verdict {
+        let until = accepted + wanted.within;
+        while log.reply.is_none() {
+            let Ok(event) = timeout_at(until.min(deadline), eyes.next()).await else { break };
+            log.take(event);
+        }
+        judge::auto_reply(wanted, log, &self.wait(eyes, accepted), until <= deadline)
+    }
+
+    fn wait(&self, eyes: &Eyes, accepted: Instant) -> Wait {
+        Wait {
+            waited: self.clock.monotonic().saturating_duration_since(accepted),
+            trouble: eyes.recipient().trouble(),
+            trouble_of_sender: eyes.trouble_of_sender(),
+        }
+    }
+
+    async fn watch(
+        &self,
+        run: &Run,
+        message: &TestMessage,
+        deadline: Instant,
+    ) -> Result<Eyes, Refusal> {
+        let order = Order {
+            token: message.token.clone(),
+            key: Arc::clone(&run.token_key),
+            deadline,
+            bytes: message.size(),
+            attached: message.attached.clone(),
+            folder: self.settings.folder.clone(),
+            eager: true,
+            wants_replies: self.settings.auto_reply.is_some(),
+            amendments: run.amendments.clone(),
         };
-        Verdict::Fail(Fault::new(name::ARRIVAL, FaultClass::Timeout, words))
+        let sender = self.settings.from_mailbox.as_deref();
+        let sender = sender.filter(|sender| !std::ptr::eq(*sender, &*self.mailbox));
+        let RoundTripSettings { expect, auto_reply, .. } = &self.settings;
+        let needed = *expect == Expect::Bounced || auto_reply.is_some();
+        Eyes::open(&self.mailbox, sender, order, needed).await
     }
 
-    fn draft<'a>(&'a self, run: &'a Run) -> Draft<'a> {
+    /// The message, sealed; a large one on a thread where it holds nobody up.
+    async fn message(&self, run: &Run) -> TestMessage {
+        let draft = self.draft(run);
+        let attached = draft.content.attachment.as_ref().map_or(0, |attachment| attachment.bytes);
+        if attached.max(draft.content.size) < LARGE {
+            return draft.seal(&run.token_key);
+        }
+        let (large, key) = (draft.clone(), Arc::clone(&run.token_key));
+        match spawn_blocking(move || large.seal(&key)).await {
+            Ok(message) => message,
+            // It panicked, or the runtime ends: then so does this.
+            Err(_) => draft.seal(&run.token_key),
+        }
+    }
+
+    fn draft(&self, run: &Run) -> Draft {
         Draft {
-            from: self.from(),
-            to: self.to(),
-            check: &run.check,
+            from: self.from().to_owned(),
+            to: self.to().to_owned(),
+            check: run.check.clone(),
             agent: run.agent,
             run: run.id,
             date: self.clock.wall(),
-            size: self.settings.size,
+            content: Arc::clone(&self.settings.content),
         }
     }
 
@@ -209,14 +246,7 @@ impl RoundTrip {
     }
 
     fn to(&self) -> &str {
-        self.settings.to.as_deref().unwrap_or(&self.mailbox.settings().address)
-    }
-
-    fn address(&self, text: &str) -> Result<Address, Failure> {
-        text.parse().map_err(|error| {
-            let words = format!("{text} is not an e-mail address: {error}");
-            Failure::new(name::ENVELOPE, FaultClass::Protocol, words)
-        })
+        self.settings.via.as_deref().unwrap_or(&self.mailbox.settings().address)
     }
 }
 

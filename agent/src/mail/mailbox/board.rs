@@ -7,62 +7,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Clock, Epoch, RunId, WallTime};
+use mailsonde_proto::{Clock, Epoch, RunId};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::Order;
+use super::event::{Arrival, Bounced, Event, Reply};
 use super::ledger::{Closed, Ledger};
 use super::pace::Wanted;
-use crate::mail::failure::Failure;
-use crate::mail::message::Body;
+use crate::mail::message::Attached;
 use crate::mail::token::{Token, TokenKey};
 use crate::probe::Amendment;
 
-/// The most copies of one message that are kept.
-const MOST_ARRIVALS: usize = 4;
+/// The most events of one message that are kept.
+const MOST_EVENTS: usize = 6;
 /// Shares of commands are counted in thousandths.
 const WHOLE: u64 = 1_000;
-
-/// Where a message can turn up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// INBOX.
-    Inbox,
-    /// The junk folder.
-    Junk,
-}
-
-/// A message of ours, seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// By what it was seen: `imap` or `pop3`.
-    pub protocol: &'static str,
-    /// In which of the two folders.
-    pub place: Place,
-    /// The folder's name.
-    pub folder: String,
-    /// Its UID there, or its unique-id in POP3.
-    pub uid: String,
-    /// When it was first seen.
-    pub first_seen: Instant,
-    /// When it was last seen to be absent.
-    pub last_absent: Instant,
-    /// When it was stored, by the server's clock, in whole seconds.
-    pub stored: Option<WallTime>,
-    /// In bytes, as stored.
-    pub bytes: u32,
-    /// What became of its body.
-    pub body: Body,
-}
-
-/// What happens to a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// It was seen.
-    Arrived(Arrival),
-    /// It came back.
-    Bounced(Failure),
-}
 
 /// What is to be done about a message of ours.
 pub(super) enum Disposition {
@@ -87,17 +46,17 @@ struct State {
     key: Option<Arc<TokenKey>>,
     amendments: Option<mpsc::Sender<Amendment>>,
     epoch: Option<Epoch>,
-    largest: usize,
+    largest: u64,
     commands: u64,
 }
 
 struct Open {
-    token: Token,
-    deadline: Instant,
+    order: Order,
     registered: Instant,
     sent: Option<Instant>,
     accepted: Option<Instant>,
     events: Vec<Event>,
+    last_event: Option<Instant>,
     told: usize,
     arrivals: usize,
     forged: u32,
@@ -118,18 +77,18 @@ impl Board {
     pub(super) fn open(&self, order: Order) -> Instant {
         let registered = self.clock.monotonic();
         let mut state = self.lock();
-        state.key = Some(order.key);
-        state.amendments = Some(order.amendments);
+        state.key = Some(Arc::clone(&order.key));
+        state.amendments = Some(order.amendments.clone());
         state.epoch = Some(order.token.run.epoch);
         state.largest = state.largest.max(order.bytes);
         let run = order.token.run;
         let open = Open {
-            token: order.token,
-            deadline: order.deadline,
+            order,
             registered,
             sent: None,
             accepted: None,
             events: Vec::new(),
+            last_event: None,
             told: 0,
             arrivals: 0,
             forged: 0,
@@ -179,8 +138,10 @@ impl Board {
     pub(super) fn close(&self, run: RunId) {
         let mut state = self.lock();
         if let Some(open) = state.open.remove(&run) {
-            let was_seen = open.arrivals > 0;
-            state.closed.remember(Closed { token: open.token, accepted: open.accepted, was_seen });
+            let Order { token, attached, wants_replies, .. } = open.order;
+            let (accepted, was_seen) = (open.accepted, open.arrivals > 0);
+            let closed = Closed { token, accepted, was_seen, attached, wants_replies };
+            state.closed.remember(closed);
         }
         drop(state);
         self.changed();
@@ -215,24 +176,37 @@ impl Board {
     }
 
     /// The most bytes of a message that are worth reading.
-    pub(super) fn largest(&self) -> usize {
+    pub(super) fn largest(&self) -> u64 {
         self.lock().largest
     }
 
-    /// What the runs want of a watcher that was last seen to work at `verified`.
-    pub(super) fn wanted(&self, verified: Option<Instant>) -> Wanted {
+    /// The attachment of a run's message, where the run is known and there is one.
+    pub(super) fn attached(&self, token: &Token) -> Option<Attached> {
+        let state = self.lock();
+        match state.open.get(&token.run).filter(|open| open.order.token == *token) {
+            Some(open) => open.order.attached.clone(),
+            None => state.closed.attached(token),
+        }
+    }
+
+    /// What the runs want of a watcher that was last seen to work at `verified`; of one of a folder
+    /// beside INBOX and junk only those runs that name it.
+    pub(super) fn wanted(&self, folder: Option<&str>, verified: Option<Instant>) -> Wanted {
         let state = self.lock();
         let mut wanted = Wanted::default();
-        for open in state.open.values() {
+        let concerned = |open: &&Open| folder.is_none() || open.order.folder.as_deref() == folder;
+        for open in state.open.values().filter(concerned) {
             wanted.to_verify |= verified.is_none_or(|verified| verified < open.registered);
             wanted.open += 1;
             wanted.newest = wanted.newest.max(Some(open.registered));
-            if open.events.is_empty() {
+            if open.last_event.is_some() {
+                wanted.settling = wanted.settling.max(open.last_event);
+            } else if open.order.eager {
                 wanted.waiting += u32::from(open.sent.is_some());
                 wanted.youngest = wanted.youngest.max(open.sent);
                 wanted.largest_share = wanted.largest_share.max(open.share / WHOLE);
             } else {
-                wanted.settling = true;
+                wanted.patient = wanted.patient.max(open.sent);
             }
         }
         wanted
@@ -240,7 +214,7 @@ impl Board {
 
     /// When the last of the open runs ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.lock().open.values().map(|open| open.deadline).max()
+        self.lock().open.values().map(|open| open.order.deadline).max()
     }
 
     /// A forged token was seen.
@@ -258,12 +232,9 @@ impl Board {
     /// A message of ours was seen.
     pub(super) fn saw(&self, token: &Token, arrival: Arrival) -> Disposition {
         let mut state = self.lock();
-        if let Some(open) = state.open.get_mut(&token.run).filter(|open| open.token == *token) {
+        if let Some(open) = state.open_run(token) {
             open.arrivals += 1;
-            if open.events.len() < MOST_ARRIVALS {
-                open.events.push(Event::Arrived(arrival));
-            }
-            open.bell.notify_one();
+            open.happened(Event::Arrived(arrival), self.clock.monotonic());
             return Disposition::Told;
         }
         let amendment = state.closed.saw(token, &arrival);
@@ -271,17 +242,27 @@ impl Board {
     }
 
     /// A message of ours came back.
-    pub(super) fn bounced(&self, token: &Token, failure: Failure) -> Disposition {
+    pub(super) fn bounced(&self, token: &Token, bounced: Bounced) -> Disposition {
         let mut state = self.lock();
-        if let Some(open) = state.open.get_mut(&token.run).filter(|open| open.token == *token) {
-            if open.events.len() < MOST_ARRIVALS {
-                open.events.push(Event::Bounced(failure));
-            }
-            open.bell.notify_one();
+        if let Some(open) = state.open_run(token) {
+            open.happened(Event::Bounced(bounced), self.clock.monotonic());
             return Disposition::Told;
         }
-        let amendment = state.closed.bounced(token, failure);
+        let amendment = state.closed.bounced(token, bounced.failure);
         state.disposition(amendment)
+    }
+
+    /// A message of ours was answered by a machine.
+    pub(super) fn replied(&self, token: &Token, reply: Reply) -> Disposition {
+        let mut state = self.lock();
+        if let Some(open) = state.open_run(token) {
+            open.happened(Event::Replied(reply), self.clock.monotonic());
+            return Disposition::Told;
+        }
+        match state.closed.replied(token, &reply) {
+            Some(None) => Disposition::Told,
+            told => state.disposition(told.flatten()),
+        }
     }
 
     /// An amendment on its way to whoever asked last.
@@ -301,7 +282,21 @@ impl Board {
     }
 }
 
+impl Open {
+    fn happened(&mut self, event: Event, now: Instant) {
+        if self.events.len() < MOST_EVENTS {
+            self.events.push(event);
+        }
+        self.last_event = Some(now);
+        self.bell.notify_one();
+    }
+}
+
 impl State {
+    fn open_run(&mut self, token: &Token) -> Option<&mut Open> {
+        self.open.get_mut(&token.run).filter(|open| open.order.token == *token)
+    }
+
     fn disposition(&self, amendment: Option<Amendment>) -> Disposition {
         match (amendment, &self.amendments) {
             (Some(amendment), Some(to)) => Disposition::Amend(to.clone(), Box::new(amendment)),

@@ -6,8 +6,9 @@ use mailsonde_proto::phase::name;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Fact, Fault, FaultClass, Phase};
 
-use super::board::{Arrival, Place};
+use super::event::{Arrival, Reply};
 use crate::mail::failure::{Failure, seconds};
+use crate::mail::message::Attached;
 use crate::mail::token::Token;
 use crate::probe::Amendment;
 use crate::stopwatch::{Lap, us};
@@ -20,6 +21,8 @@ pub(super) struct Closed {
     pub(super) token: Token,
     pub(super) accepted: Option<Instant>,
     pub(super) was_seen: bool,
+    pub(super) attached: Option<Attached>,
+    pub(super) wants_replies: bool,
 }
 
 #[derive(Default)]
@@ -61,8 +64,27 @@ impl Ledger {
             amendment(token, Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
         amendment.phases.extend(arrived);
         amendment.facts.push(folder_of(arrival));
-        let place = if arrival.place == Place::Junk { "junk" } else { "inbox" };
-        amendment.facts.push(fact("arrival.place", place));
+        amendment.facts.push(fact("arrival.place", arrival.place.as_str()));
+        Some(amendment)
+    }
+
+    /// The attachment of a closed run's message.
+    pub(super) fn attached(&self, token: &Token) -> Option<Attached> {
+        self.0.iter().rev().find(|closed| closed.token == *token)?.attached.clone()
+    }
+
+    /// The amendment that an automatic reply makes of its closed run, where that looked for one; `None`
+    /// when the run is not known here.
+    pub(super) fn replied(&self, token: &Token, reply: &Reply) -> Option<Option<Amendment>> {
+        let closed = self.0.iter().rev().find(|closed| closed.token == *token)?;
+        let amendment = closed.wants_replies.then(|| {
+            let words = "an automatic reply came when its run was over".to_owned();
+            let fault = Fault::new("auto_reply", FaultClass::Mismatch, words);
+            let mut amendment = amendment(token, fault);
+            amendment.facts.push(fact("auto_reply.kind", &reply.kind));
+            amendment.facts.push(fact("auto_reply.folder", &reply.folder));
+            amendment
+        });
         Some(amendment)
     }
 

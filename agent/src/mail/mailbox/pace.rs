@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mailsonde_proto::time::Instant;
 
-use super::board::Place;
+use super::event::Place;
 
 /// So long after a submission it is polled densely; then IDLE is good enough, because half a second
 /// that a server holds a notice back is little by then.
@@ -64,8 +64,10 @@ pub(super) struct Wanted {
     pub(super) youngest: Option<Instant>,
     /// The largest share of commands that one of the waiting runs bears.
     pub(super) largest_share: u64,
-    /// Some run waits whether a second copy comes.
-    pub(super) settling: bool,
+    /// When the last message was seen of those whose runs wait for more: a second copy, or a reply.
+    pub(super) settling: Option<Instant>,
+    /// When the last message was sent of runs that only want to hear if something comes back.
+    pub(super) patient: Option<Instant>,
 }
 
 /// What a watcher does next.
@@ -85,6 +87,8 @@ pub(super) fn next(
     now: Instant,
     looked: Instant,
 ) -> Next {
+    // Where a filter files the message it is expected as eagerly as in INBOX.
+    let place = if place == Place::Folder { Place::Inbox } else { place };
     if wanted.to_verify {
         return Next::Poll(now);
     }
@@ -95,15 +99,25 @@ pub(super) fn next(
             return Next::Poll(looked + dense_gap(place, elapsed, wanted.waiting));
         }
         return match (place, has_idle) {
-            (Place::Inbox, true) => Next::Idle(IDLE_GAP.max(part(elapsed, 3))),
+            (Place::Inbox | Place::Folder, true) => Next::Idle(IDLE_GAP.max(part(elapsed, 3))),
             (Place::Junk, true) => Next::Idle(LONGEST_IDLE),
-            (Place::Inbox, false) if is_thrifty => Next::Poll(looked + THRIFTY_GAP),
-            (Place::Inbox, false) => Next::Poll(looked + SLOW_GAP.max(part(elapsed, 8))),
+            (Place::Inbox | Place::Folder, false) if is_thrifty => Next::Poll(looked + THRIFTY_GAP),
+            (Place::Inbox | Place::Folder, false) => {
+                Next::Poll(looked + SLOW_GAP.max(part(elapsed, 8)))
+            }
             (Place::Junk, false) => Next::Poll(looked + SLOW_JUNK_GAP.max(part(elapsed, 4))),
         };
     }
-    if wanted.settling {
-        return Next::Poll(looked + SETTLING_GAP);
+    if let Some(seen) = wanted.settling {
+        let elapsed = now.saturating_duration_since(seen);
+        return Next::Poll(looked + SETTLING_GAP.max(part(elapsed, 8)));
+    }
+    if let Some(sent) = wanted.patient {
+        let elapsed = now.saturating_duration_since(sent);
+        return match has_idle {
+            true => Next::Idle(IDLE_GAP.max(part(elapsed, 3))),
+            false => Next::Poll(looked + SLOW_JUNK_GAP.max(part(elapsed, 4))),
+        };
     }
     // Open runs that have not sent yet: leaving IDLE would cost them a round trip at the worst moment.
     if wanted.open > 0 || !has_idle {
@@ -119,7 +133,7 @@ pub(super) fn connecting(place: Place, now: Instant, deadline: Option<Instant>) 
     let Some(deadline) = deadline else { return LONGEST_CONNECTING };
     let left = deadline.saturating_duration_since(now);
     let share = match place {
-        Place::Inbox => left.saturating_sub(TELLING),
+        Place::Inbox | Place::Folder => left.saturating_sub(TELLING),
         Place::Junk => left / 3,
     };
     share.min(LONGEST_CONNECTING)
@@ -129,7 +143,7 @@ pub(super) fn connecting(place: Place, now: Instant, deadline: Option<Instant>) 
 fn dense_gap(place: Place, elapsed: Duration, waiting: u32) -> Duration {
     let sharers = waiting.clamp(1, 10);
     match place {
-        Place::Inbox => SHORTEST_GAP + part(elapsed, 8 * sharers),
+        Place::Inbox | Place::Folder => SHORTEST_GAP + part(elapsed, 8 * sharers),
         Place::Junk => SHORTEST_JUNK_GAP + part(elapsed, 4 * sharers),
     }
 }

@@ -1,10 +1,15 @@
 //! Tells from a message's headers whose it is.
 
-use mail_parser::MessageParser;
+use mail_parser::{Message, MessageParser};
 
 use crate::mail::bounce;
 use crate::mail::message::{TOKEN_HEADER, token_of_message_id};
 use crate::mail::token::{NotOurToken, Token, TokenKey};
+
+/// How many Message-IDs of a reply are looked at.
+const MOST_IDS: usize = 100;
+/// Characters of a reply's words about itself that are kept.
+const LONGEST_WORDS: usize = 200;
 
 /// Whose a message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +20,19 @@ pub(super) enum Sorted {
     Forged,
     /// A notification that may be about one of ours.
     Notification,
+    /// An automatic reply to the message with this token.
+    Reply(Token, Automatic),
     /// Somebody else's; it is left alone, and not read.
     Foreign,
+}
+
+/// What an automatic reply says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Automatic {
+    /// Such as `auto-replied (vacation)`.
+    pub(super) kind: String,
+    /// Its From.
+    pub(super) from: String,
 }
 
 /// Sorts a message by those of its headers that were asked for.
@@ -38,8 +54,41 @@ pub(super) fn sort(headers: &[u8], key: &TokenKey) -> Sorted {
     }
     match message.header_raw("Content-Type") {
         Some(content_type) if bounce::looks_like_one(content_type) => Sorted::Notification,
-        _ => Sorted::Foreign,
+        _ => automatic(&message)
+            .and_then(|reply| Some(Sorted::Reply(answered(&message, key)?, reply)))
+            .unwrap_or(Sorted::Foreign),
     }
+}
+
+/// What an automatic reply says about itself (RFC 3834 section 5; before it, responders had words of their
+/// own); `None` when it is none, such as somebody's answer by hand.
+fn automatic(message: &Message<'_>) -> Option<Automatic> {
+    let header = |name| message.header_raw(name).map(str::trim).filter(|text| !text.is_empty());
+    let is_automatic = |value: &&str| value.to_ascii_lowercase().starts_with("auto-");
+    let old = ["X-Autoreply", "X-Autorespond", "Precedence"].into_iter().find_map(|name| {
+        let value = header(name)?;
+        let says = name != "Precedence" || value.eq_ignore_ascii_case("auto_reply");
+        says.then(|| format!("{name}: {value}"))
+    });
+    let said = header("Auto-Submitted");
+    let kind = match said {
+        Some(_) => said.filter(is_automatic).map(str::to_owned),
+        None => old,
+    };
+    let shorten = |text: &str| {
+        let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.chars().take(LONGEST_WORDS).collect::<String>()
+    };
+    let from = shorten(header("From").unwrap_or_default());
+    kind.map(|kind| Automatic { kind: shorten(&kind), from })
+}
+
+/// The token of the message that this one says to answer.
+fn answered(message: &Message<'_>, key: &TokenKey) -> Option<Token> {
+    let named =
+        ["In-Reply-To", "References"].into_iter().filter_map(|name| message.header_raw(name));
+    let ids = named.flat_map(str::split_whitespace).take(MOST_IDS);
+    ids.filter_map(token_of_message_id).find_map(|sealed| key.open(sealed).ok())
 }
 
 #[cfg(test)]
@@ -75,6 +124,45 @@ mod tests {
             (String::new(), &Sorted::Foreign),
         ] {
             assert_eq!(&sort(headers.as_bytes(), &key), expected, "{headers}");
+        }
+    }
+
+    #[test]
+    fn only_a_machines_answer_to_ours_is_an_automatic_reply() {
+        let key = TokenKey::from_bytes([1; 32]);
+        let run = RunId { epoch: Epoch(1), intent: 2 };
+        let token = Token::new(AgentId([0; 16]), run, "a@b.test", [0; 16]);
+        let id = format!("<mailsonde.{}@b.test>", key.seal(&token));
+        let others = format!("<mailsonde.{}@b.test>", TokenKey::from_bytes([2; 32]).seal(&token));
+        for (headers, kind) in [
+            (
+                format!("Auto-Submitted: auto-replied (vacation)\r\nIn-Reply-To: {id}"),
+                "auto-replied (vacation)",
+            ),
+            (
+                format!("Auto-Submitted: auto-generated\r\nReferences: <a@b>\r\n {id}"),
+                "auto-generated",
+            ),
+            (format!("X-Autoreply: yes\r\nIn-Reply-To: {id}"), "X-Autoreply: yes"),
+            (format!("Precedence: auto_reply\r\nReferences: {id}"), "Precedence: auto_reply"),
+            // by hand
+            (format!("In-Reply-To: {id}"), ""),
+            (format!("Auto-Submitted: no\r\nX-Autoreply: yes\r\nIn-Reply-To: {id}"), ""),
+            (format!("Precedence: bulk\r\nIn-Reply-To: {id}"), ""),
+            // to somebody else
+            (format!("Auto-Submitted: auto-replied\r\nIn-Reply-To: {others}"), ""),
+            ("Auto-Submitted: auto-replied\r\nIn-Reply-To: <a@b>".to_owned(), ""),
+            ("Auto-Submitted: auto-replied".to_owned(), ""),
+        ] {
+            let headers = format!("From: Box\r\n <box@b.test>\r\n{headers}\r\n\r\n");
+            let expected = match kind {
+                "" => Sorted::Foreign,
+                kind => {
+                    let (kind, from) = (kind.to_owned(), "Box <box@b.test>".to_owned());
+                    Sorted::Reply(token.clone(), Automatic { kind, from })
+                }
+            };
+            assert_eq!(sort(headers.as_bytes(), &key), expected, "{headers}");
         }
     }
 

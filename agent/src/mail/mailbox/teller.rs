@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_proto::Clock;
+use mailsonde_proto::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Arrival, Board, Disposition};
+use super::board::{Board, Disposition};
+use super::event::{Arrival, Bounced, Reply};
 use super::ledger::amendment_of_forgotten;
 use crate::mail::bounce::{self, Action};
 use crate::mail::token::{Token, TokenKey};
@@ -45,16 +47,33 @@ impl Teller {
         self.dispose(disposition).await
     }
 
-    /// A notification was read. Whether it is about a message of ours and can be removed.
-    pub(super) async fn notified(&self, body: &[u8], key: &TokenKey) -> bool {
+    /// A notification was read, in this folder and first seen then. Whether it is about a message of ours
+    /// and can be removed.
+    pub(super) async fn notified(
+        &self,
+        body: &[u8],
+        key: &TokenKey,
+        (folder, first_seen): (&str, Instant),
+    ) -> bool {
         let Some(read) = bounce::read(body) else { return false };
         let token = read.candidates.iter().find_map(|sealed| key.open(sealed).ok());
         let Some(token) = token else { return false };
         let disposition = match read.action {
-            Action::Failed => self.board.bounced(&token, read.failure),
+            Action::Failed => {
+                let (failure, folder) = (read.failure, folder.to_owned());
+                self.board.bounced(&token, Bounced { failure, folder, first_seen })
+            }
             Action::Delayed | Action::Fine => Disposition::Told,
         };
         self.dispose(disposition).await
+    }
+
+    /// A machine answered a message of ours. Whether the answer can be removed.
+    pub(super) async fn replied(&self, token: &Token, reply: Reply) -> bool {
+        match self.board.replied(token, reply) {
+            Disposition::Unknown => self.board.is_of_this_epoch(token),
+            disposition => self.dispose(disposition).await,
+        }
     }
 
     /// Sends the amendment if there is one; only then can the message go.

@@ -4,6 +4,7 @@
 //! message only after whoever waits for it has been told, so a crash at any point leaves the message
 //! where the next start finds it.
 
+mod folder;
 mod tell;
 
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Place};
-use super::pace::{self, Next};
+use super::board::Board;
+use super::event::Place;
+use super::pace::{self, Next, Wanted};
 use super::teller::Teller;
 use super::{MailboxSettings, STEP};
 use crate::mail::dial::Patience;
@@ -41,6 +43,8 @@ pub(super) enum FolderState {
     /// It watches, and was seen to work at `verified`.
     Ready {
         verified: Instant,
+        /// When the answer is due that is awaited; `None` while nothing is awaited.
+        due: Option<Instant>,
         laps: Arc<[Lap]>,
         facts: Arc<[Fact]>,
         record: Record,
@@ -54,6 +58,8 @@ pub(super) enum FolderState {
 
 pub(super) struct Watcher {
     place: Place,
+    /// The folder's name, where a check gives it.
+    folder: Option<Arc<str>>,
     settings: Arc<MailboxSettings>,
     net: Net,
     clock: Clock,
@@ -84,7 +90,7 @@ struct Connection {
 
 impl Watcher {
     pub(super) fn new(
-        place: Place,
+        (place, folder): (Place, Option<Arc<str>>),
         (settings, net, clock): (Arc<MailboxSettings>, Net, Clock),
         board: Arc<Board>,
         shutdown: CancellationToken,
@@ -99,6 +105,7 @@ impl Watcher {
         };
         let watcher = Self {
             place,
+            folder,
             settings,
             net,
             clock,
@@ -145,12 +152,16 @@ impl Watcher {
         }
     }
 
+    fn wanted(&self, verified: Option<Instant>) -> Wanted {
+        self.board.wanted(self.folder.as_deref(), verified)
+    }
+
     /// Waits before the next attempt; a run that registered since the last one does not wait.
     async fn pause(&mut self, attempted: Instant, pause: Duration) {
         let until = self.clock.monotonic() + pause;
         loop {
             self.changes.mark_unchanged();
-            if self.board.wanted(None).newest.is_some_and(|newest| newest > attempted) {
+            if self.wanted(None).newest.is_some_and(|newest| newest > attempted) {
                 return;
             }
             tokio::select! {
@@ -174,16 +185,20 @@ impl Watcher {
         let record = record.insert(dial.record(self.settings.inbox.server())).clone();
         let mut session =
             Session::open(dial, self.settings.inbox.server(), record.clone(), watch).await?;
-        let folder = match (self.place, &self.settings.junk_folder) {
-            (Place::Inbox, _) => Some("INBOX".to_owned()),
-            (Place::Junk, Some(named)) => Some(named.clone()),
-            (Place::Junk, None) => session.junk_folder().await?,
+        let folder = match (&self.folder, self.place, &self.settings.junk_folder) {
+            (Some(named), ..) => Some(named.to_string()),
+            (None, Place::Junk, Some(named)) => Some(named.clone()),
+            (None, Place::Junk, None) => session.junk_folder().await?,
+            (None, ..) => Some("INBOX".to_owned()),
         };
         let Some(folder) = folder else {
             session.logout().await;
             return Ok(None);
         };
-        let selected = session.select(&folder).await?;
+        let selected = match self.place {
+            Place::Folder => self.select_when_it_is_there(&mut session, &folder).await?,
+            Place::Inbox | Place::Junk => session.select(&folder).await?,
+        };
         let now = self.clock.monotonic();
         let mut connection = Connection {
             session,
@@ -204,6 +219,7 @@ impl Watcher {
         self.board.spent(connection.newly_spoken());
         self.state.send_replace(FolderState::Ready {
             verified: connection.verified,
+            due: None,
             laps: watch.laps().into(),
             facts: connection.session.facts().into(),
             record,
@@ -248,7 +264,7 @@ impl Watcher {
         while !self.shutdown.is_cancelled() {
             self.changes.mark_unchanged();
             let now = self.clock.monotonic();
-            let wanted = self.board.wanted(Some(connection.verified));
+            let wanted = self.wanted(Some(connection.verified));
             let removal_due = connection.removal_due(now, wanted.waiting > 0);
             if removal_due && !wanted.to_verify {
                 let uids = std::mem::take(&mut connection.removals);
@@ -277,12 +293,25 @@ impl Watcher {
 
     async fn poll(&mut self, connection: &mut Connection) -> Result<(), Failure> {
         let asked = self.clock.monotonic();
+        self.awaits(Some(asked));
         connection.session.noop().await?;
         self.seen_to_work(connection, asked);
         Ok(())
     }
 
+    /// Says by when the server should have answered what is asked.
+    fn awaits(&self, answer: Option<Instant>) {
+        self.state.send_if_modified(|state| {
+            if let FolderState::Ready { due, .. } = state {
+                *due = answer;
+            }
+            // Nobody waits for this alone.
+            false
+        });
+    }
+
     async fn idle(&mut self, connection: &mut Connection, most: Duration) -> Result<(), Failure> {
+        self.awaits(Some(self.clock.monotonic() + most));
         let (changes, shutdown) = (&mut self.changes, &self.shutdown);
         let wake = async {
             tokio::select! {
@@ -291,6 +320,7 @@ impl Watcher {
             }
         };
         connection.session.idle(most, wake).await?;
+        self.awaits(None);
         // The end of IDLE was answered, but not asked for at a known time: it proves no absence.
         connection.looked = self.clock.monotonic();
         Ok(())
@@ -304,8 +334,9 @@ impl Watcher {
             connection.absent = asked;
         }
         self.state.send_modify(|state| {
-            if let FolderState::Ready { verified, .. } = state {
+            if let FolderState::Ready { verified, due, .. } = state {
                 *verified = asked;
+                *due = None;
             }
         });
     }

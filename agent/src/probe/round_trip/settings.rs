@@ -1,136 +1,136 @@
 //! What a check of the kind `round-trip` can be told.
 
+mod list;
+mod read;
+
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::Address;
+use mailsonde_proto::{EnhancedCode, Fault};
 
-use super::super::{Section, Setting, Surroundings};
-use crate::config::server::known_mailbox;
 use crate::mail::mailbox::Mailbox;
-use crate::mail::message::LARGEST_BODY;
+use crate::mail::message::Content;
 use crate::mail::smtp::MX_PORT;
 
-const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
-const LONGEST_SETTLE: Duration = Duration::from_secs(60);
+pub(super) use list::SETTINGS;
+pub(super) use read::read;
 
-/// Where the message is to arrive.
+const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
+const DEFAULT_GREYLIST_RETRY: Duration = Duration::from_secs(60);
+const DEFAULT_AUTO_REPLY_WITHIN: Duration = Duration::from_secs(30);
+
+/// What is to become of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// In INBOX; the junk folder is a mismatch.
+    /// It arrives in INBOX; the junk folder is a mismatch.
     Inbox,
-    /// In the junk folder; INBOX is a mismatch.
+    /// It arrives in the junk folder; INBOX is a mismatch.
     Junk,
-    /// In either.
+    /// It arrives in either.
     Anywhere,
+    /// It arrives in the folder that the check names; anywhere else is a mismatch.
+    Folder,
+    /// The server refuses it for good, at RCPT or DATA.
+    Rejected,
+    /// It is accepted and comes back.
+    Bounced,
+}
+
+/// The code with which a message is to be refused, or to bounce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedCode {
+    /// The basic one (RFC 5321 section 4.2).
+    Basic(u16),
+    /// The enhanced one (RFC 3463).
+    Enhanced(EnhancedCode),
+}
+
+impl ExpectedCode {
+    /// Whether the server's reply in the fault has this code.
+    pub fn is_of(self, fault: &Fault) -> bool {
+        match self {
+            Self::Basic(code) => fault.basic_code == Some(code),
+            Self::Enhanced(code) => fault.enhanced_code == Some(code),
+        }
+    }
+}
+
+impl fmt::Display for ExpectedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Basic(code) => write!(f, "{code}"),
+            Self::Enhanced(code) => write!(f, "{code}"),
+        }
+    }
+}
+
+impl FromStr for ExpectedCode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let basic = text.parse().ok().filter(|code| (500..=599).contains(code));
+        let enhanced = || text.parse().ok().filter(|code: &EnhancedCode| code.class == 5);
+        basic.map(Self::Basic).or_else(|| enhanced().map(Self::Enhanced)).ok_or_else(|| {
+            format!("must be a permanent code such as \"550\" or \"5.7.1\", not \"{text}\"")
+        })
+    }
+}
+
+/// Whether an automatic reply is to come, and how long it is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutoReply {
+    /// It must come; else it must not.
+    pub is_required: bool,
+    /// From the acceptance of the message on.
+    pub within: Duration,
 }
 
 /// The settings of one check.
 #[derive(Clone)]
 pub struct RoundTripSettings {
     /// The recipient, where it is not the mailbox's own address.
-    pub to: Option<String>,
+    pub via: Option<String>,
     /// Whose server and address send the message, where it is not the mailbox itself.
     pub from_mailbox: Option<Arc<Mailbox>>,
-    /// The least bytes of the message's body.
-    pub size: usize,
+    /// What the message says.
+    pub content: Arc<Content>,
     /// How long a second copy is waited for.
     pub settle: Duration,
     /// The domain whose mail exchanger gets the message directly, on port 25 and without a sign-in.
     pub exchanger_of: Option<String>,
     /// The port of mail exchangers.
     pub exchanger_port: u16,
-    /// Where the message is to arrive.
+    /// When a mail exchanger that greylists is asked again, unless it says so itself.
+    pub greylist_retry: Duration,
+    /// What is to become of the message.
     pub expect: Expect,
+    /// With which code it is to be refused or to bounce.
+    pub expect_code: Option<ExpectedCode>,
+    /// The folder of [`Expect::Folder`].
+    pub folder: Option<Arc<str>>,
+    /// Whether it is to be answered.
+    pub auto_reply: Option<AutoReply>,
 }
 
 impl Default for RoundTripSettings {
     fn default() -> Self {
         Self {
-            to: None,
+            via: None,
             from_mailbox: None,
-            size: 0,
+            content: Arc::default(),
             settle: DEFAULT_SETTLE,
             exchanger_of: None,
             exchanger_port: MX_PORT,
+            greylist_retry: DEFAULT_GREYLIST_RETRY,
             expect: Expect::Inbox,
+            expect_code: None,
+            folder: None,
+            auto_reply: None,
         }
     }
 }
 
-pub(super) const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "mailbox",
-        form: "name of a mailbox",
-        default: None,
-        help: "the mailbox that sends the message and in which it must arrive",
-    },
-    Setting {
-        name: "to",
-        form: "address",
-        default: Some("the mailbox's address"),
-        help: "another recipient whose mail arrives in the mailbox, such as an alias",
-    },
-    Setting {
-        name: "from_mailbox",
-        form: "name of a mailbox",
-        default: Some("mailbox"),
-        help: "another mailbox, through whose server and with whose address the message is sent",
-    },
-    Setting {
-        name: "mx",
-        form: "domain",
-        default: Some("\"\""),
-        help: "hand the message to this domain's mail exchanger on port 25, without a sign-in",
-    },
-    Setting {
-        name: "size",
-        form: "size",
-        default: Some("0B"),
-        help: "the least size of the message's body, up to 512KiB",
-    },
-    Setting {
-        name: "settle",
-        form: "duration",
-        default: Some("200ms"),
-        help: "how long a second copy is waited for after the first has arrived",
-    },
-    Setting {
-        name: "expect",
-        form: "\"inbox\" | \"junk\" | \"anywhere\"",
-        default: Some("inbox"),
-        help: "where the message must arrive; anywhere else is a failure",
-    },
-];
-
-/// Reads the settings of a check; all mistakes are reported to the section.
-pub(super) fn read(
-    section: &mut Section<'_>,
-    surroundings: &Surroundings,
-) -> Option<(RoundTripSettings, Arc<Mailbox>)> {
-    let name = section.required_text("mailbox");
-    let mailbox = name.and_then(|name| known_mailbox(section, surroundings, "mailbox", &name));
-    let from = section.text("from_mailbox");
-    let from_mailbox =
-        from.and_then(|name| known_mailbox(section, surroundings, "from_mailbox", &name));
-    let to = section.text("to");
-    if to.as_ref().is_some_and(|to| to.parse::<Address>().is_err()) {
-        section.mistake("to", "this is not an e-mail address".to_owned());
-    }
-    let exchanger_of = section.text("mx").filter(|domain| !domain.is_empty());
-    let size = usize::try_from(section.size("size", 0)).unwrap_or(usize::MAX);
-    if size > LARGEST_BODY {
-        section.mistake("size", "a test message has at most 512KiB".to_owned());
-    }
-    let settle = section.duration("settle", DEFAULT_SETTLE);
-    if settle > LONGEST_SETTLE {
-        section.mistake("settle", "a second copy is waited for 60s at most".to_owned());
-    }
-    let words = [("inbox", Expect::Inbox), ("junk", Expect::Junk), ("anywhere", Expect::Anywhere)];
-    let expect = section.choice("expect", &words, Expect::Inbox);
-    let exchanger_port = MX_PORT;
-    let mailbox = mailbox.filter(|_| section.is_clean())?;
-    let settings =
-        RoundTripSettings { to, from_mailbox, size, settle, exchanger_of, exchanger_port, expect };
-    Some((settings, mailbox))
-}
+#[cfg(test)]
+mod tests;

@@ -222,7 +222,7 @@ async fn strays_of_a_crash_are_removed_and_other_mail_stays() {
     let sealed = |key: &TokenKey, epoch| {
         let run = RunId { epoch: Epoch(epoch), intent: 99 };
         let draft = Draft { run, ..stage.probe.draft(run_of(run, &stage)) }.seal(key);
-        String::from_utf8(draft.bytes).unwrap()
+        String::from_utf8(draft.chunks().flat_map(|piece| piece.into_owned()).collect()).unwrap()
     };
     let others = sealed(&TokenKey::from_bytes([6; 32]), 1);
     stage.folders.store(0, &sealed(&stage.key, 1));

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use mailsonde_proto::phase::name;
 use mailsonde_proto::time::{Instant, as_us};
-use mailsonde_proto::{Fact, Fault, FaultClass, Finding, Phase, Severity, Verdict, WallTime};
+use mailsonde_proto::{Fact, Fault, Finding, Phase, Severity, Verdict, WallTime};
 
 use super::super::Outcome;
-use super::settings::{Expect, RoundTripSettings};
-use crate::mail::mailbox::{Arrival, Place, Watch};
+use super::eyes::Eyes;
+use super::judge::{AUTO_REPLY, Log};
+use super::submit::Refused;
+use crate::mail::mailbox::{Arrival, Bounced, Reply, Watch};
 use crate::mail::message::{Body, TestMessage};
-use crate::stopwatch::{Lap, signed_us, us};
+use crate::stopwatch::{Lap, Stopwatch, signed_us, us};
 
 /// A stored date has whole seconds: the truth lies within half a second of its middle.
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
@@ -21,33 +23,95 @@ pub(super) struct Story {
     pub(super) facts: Vec<Fact>,
     /// When the server accepted the message, by both clocks.
     pub(super) accepted: Option<(Instant, WallTime)>,
+    /// When the submission began.
+    pub(super) origin: Instant,
     findings: Vec<Finding>,
     connected: Vec<Lap>,
 }
 
 impl Story {
-    pub(super) fn new(message: &TestMessage, watch: &Watch) -> Self {
+    pub(super) fn new(message: &TestMessage, via: Option<&str>, eyes: &Eyes, now: Instant) -> Self {
         let mut facts = vec![
             Fact::new("message_id", &message.message_id),
-            Fact::new("message.bytes", message.bytes.len().to_string()),
+            Fact::new("message.bytes", message.size().to_string()),
         ];
-        facts.extend(watch.facts().iter().cloned());
+        facts.extend(via.map(|via| Fact::new("via", via)));
+        if let Some(attached) = &message.attached {
+            facts.push(Fact::new("attachment.name", &attached.name));
+            facts.push(Fact::new("attachment.bytes", attached.bytes.to_string()));
+            facts.push(Fact::new("attachment.sha256", hex::encode(attached.sha256)));
+        }
+        facts.extend(eyes.recipient().facts().iter().cloned());
+        facts.extend(eyes.facts());
         Self {
             phases: Vec::new(),
             facts,
             accepted: None,
+            origin: now,
             findings: Vec::new(),
-            connected: watch.laps().to_vec(),
+            connected: eyes.recipient().laps().to_vec(),
         }
     }
 
-    /// The connection to the mailbox, when it was made for this run: before its start.
-    pub(super) fn connected_before(&mut self, origin: Instant) {
+    /// The submission as it went, which began at `origin`; the connection to the mailbox, when it was made
+    /// for this run, lies before that.
+    pub(super) fn begin(&mut self, origin: Instant, stopwatch: &Stopwatch, facts: Vec<Fact>) {
+        self.origin = origin;
         self.phases.extend(self.connected.iter().map(|lap| lap.phase_from(origin)));
+        self.phases.extend(stopwatch.phases_from(origin));
+        self.facts.extend(facts);
+    }
+
+    /// The refusal that was expected, as a phase and in facts.
+    pub(super) fn refused(&mut self, refused: &Refused) {
+        self.phases.push(refused.phase_from(self.origin));
+        self.facts.push(Fact::new("rejected.step", refused.step.as_str()));
+        self.reply("rejected", &refused.failure.fault);
+    }
+
+    /// A server's reply, in facts that begin with `what`.
+    fn reply(&mut self, what: &str, fault: &Fault) {
+        let fact = |name: &str, value: String| Fact { name: format!("{what}.{name}"), value };
+        self.facts.extend(fault.basic_code.map(|code| fact("code", code.to_string())));
+        self.facts.extend(fault.enhanced_code.map(|code| fact("enhanced_code", code.to_string())));
+        self.facts.push(fact("reply", fault.reply.clone()));
+    }
+
+    /// What happened after the acceptance.
+    pub(super) fn happened(&mut self, log: &Log) {
+        if let Some(arrival) = log.arrivals.first() {
+            self.arrived(arrival);
+        }
+        if let Some(bounce) = &log.bounce {
+            self.bounced(bounce);
+        }
+        if let Some(reply) = &log.reply {
+            self.replied(reply);
+        }
+    }
+
+    fn bounced(&mut self, bounce: &Bounced) {
+        self.after_acceptance("bounce", bounce.first_seen);
+        self.facts.push(Fact::new("bounce.folder", &bounce.folder));
+        self.reply("bounce", &bounce.failure.fault);
+    }
+
+    fn replied(&mut self, reply: &Reply) {
+        self.after_acceptance(AUTO_REPLY, reply.first_seen);
+        self.facts.push(Fact::new("auto_reply.kind", &reply.kind));
+        self.facts.push(Fact::new("auto_reply.from", &reply.from));
+        self.facts.push(Fact::new("auto_reply.folder", &reply.folder));
+    }
+
+    fn after_acceptance(&mut self, name: &'static str, to: Instant) {
+        if let Some((from, _)) = self.accepted {
+            self.phases.push(Lap { name, from, to }.phase_from(self.origin));
+        }
     }
 
     /// Transit and arrival. Both begin with the acceptance; both may end before it.
-    pub(super) fn arrived(&mut self, arrival: &Arrival, origin: Instant) {
+    fn arrived(&mut self, arrival: &Arrival) {
+        let origin = self.origin;
         let Some((accepted, accepted_wall)) = self.accepted else { return };
         let start_us = signed_us(origin, accepted);
         if let Some(stored) = arrival.stored {
@@ -69,6 +133,7 @@ impl Story {
         self.facts.push(Fact::new(format!("{protocol}.folder"), &arrival.folder));
         self.facts.push(Fact::new(format!("{protocol}.uid"), &arrival.uid));
         self.facts.push(Fact::new("arrival.bytes", arrival.bytes.to_string()));
+        self.facts.push(Fact::new("arrival.place", arrival.place.as_str()));
         if arrival.body == Body::Reencoded {
             self.facts.push(Fact::new("arrival.body", "in another transfer encoding"));
         }
@@ -112,37 +177,5 @@ impl Story {
             findings: self.findings,
             transcript,
         }
-    }
-}
-
-/// What an arrival means.
-pub(super) fn judge(
-    settings: &RoundTripSettings,
-    arrival: &Arrival,
-    copies: &[Arrival],
-) -> Verdict {
-    let folder = &arrival.folder;
-    let mismatch =
-        |words: String| Verdict::Fail(Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
-    if let Some(copy) = copies.first() {
-        let folders = format!("{folder} and {}", copy.folder);
-        return mismatch(format!("the message arrived twice: in {folders}"));
-    }
-    match (settings.expect, arrival.place) {
-        (Expect::Inbox, Place::Junk) => {
-            return mismatch(format!("the message was filed as junk: it arrived in {folder}"));
-        }
-        (Expect::Junk, Place::Inbox) => {
-            return mismatch(
-                "the message was not filed as junk, as is expected: it arrived in INBOX".to_owned(),
-            );
-        }
-        _ => {}
-    }
-    match arrival.body {
-        Body::Altered => mismatch(
-            "the message was altered on its way: its body is not the one that was sent".to_owned(),
-        ),
-        Body::Same | Body::Reencoded | Body::Unknown => Verdict::Pass,
     }
 }
