@@ -12,6 +12,7 @@ pub mod message;
 pub mod token;
 
 pub mod headers;
+pub mod verify;
 
 pub mod bounce;
 pub mod dsn;
