@@ -213,11 +213,11 @@ pub(crate) fn codes(text: &str) -> (Option<u16>, Option<EnhancedCode>) {
     let mut may_be: Option<u16> = None;
     for raw in text.split([' ', '-', ';', ',']).filter(|word| !word.is_empty()).take(200) {
         let word = raw.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        if let Ok(code) = word.parse::<EnhancedCode>() {
-            if code.class != 2 {
-                enhanced = enhanced.or(Some(code));
-                basic = basic.or(may_be);
-            }
+        if let Ok(code) = word.parse::<EnhancedCode>()
+            && code.class != 2
+        {
+            enhanced = enhanced.or(Some(code));
+            basic = basic.or(may_be);
         }
         may_be = word.parse().ok().filter(|code| word.len() == 3 && (400..600).contains(code));
         let stands_out =
