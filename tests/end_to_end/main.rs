@@ -14,6 +14,10 @@ mod real_servers;
 
 mod outcomes;
 
+mod plugin_formats;
+
+mod mailbox_probes;
+
 mod bad_input;
 mod bad_lines;
 
