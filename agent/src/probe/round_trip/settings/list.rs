@@ -28,8 +28,8 @@ pub(in super::super) const SETTINGS: &[Setting] = &[
         "mx",
         "domain",
         Some("\"\""),
-        "hand the message to this domain's mail exchanger on port 25, without a sign-in; where it \
-         greylists, that is waited out (RFC 6647)",
+        "hand the message to this domain's mail exchanger on port 25, or to the one at this address, \
+         without a sign-in; where it greylists, that is waited out (RFC 6647)",
     ),
     setting(
         "greylist_retry",
