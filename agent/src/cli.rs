@@ -25,6 +25,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::check::TIMEOUT_BOUNDS;
 use crate::config::{AgentConfig, units};
 use crate::probe::Kinds;
+use report::nagios::{self, Status};
+use report::threshold::Threshold;
 use terminal::Terminal;
 
 /// Where the configuration is when no other is named.
@@ -32,7 +34,7 @@ pub const DEFAULT_CONFIG: &str = "/etc/mailsonde-agent/agent.toml";
 
 /// How a command ended, for whoever called it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// 0: done; of a probe: pass.
     Pass,
     /// 1: a probe's fail; or the agent could not go on.
@@ -41,6 +43,8 @@ pub enum Ending {
     Usage,
     /// 3: a probe could not judge.
     Void,
+    /// As a plugin ends: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    Plugin(Status),
 }
 
 impl From<Ending> for ExitCode {
@@ -50,6 +54,7 @@ impl From<Ending> for ExitCode {
             Ending::Fail => 1,
             Ending::Usage => 2,
             Ending::Void => 3,
+            Ending::Plugin(status) => status.code(),
         })
     }
 }
@@ -112,12 +117,40 @@ struct ProbeArguments {
     /// How long it may take at most, such as 60s
     #[arg(long, value_name = "DURATION", value_parser = run_time)]
     timeout: Option<Duration>,
-    /// Print one JSON object instead of the words and bars
-    #[arg(long)]
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Print one JSON object instead of the words and bars; the same as --format json
+    #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// With --format nagios: a slower run is a warning; as often as needed, such as 5s or arrival=2s
+    #[arg(long, short = 'w', value_name = "[PHASE=]DURATION")]
+    warn: Vec<Threshold>,
+    /// With --format nagios: a slower run is critical
+    #[arg(long, short = 'c', value_name = "[PHASE=]DURATION")]
+    crit: Vec<Threshold>,
     /// Print help; after a kind, also its settings
     #[arg(long, short = 'h')]
     help: bool,
+}
+
+impl ProbeArguments {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// How a run is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Words and bars
+    Human,
+    /// One JSON object
+    Json,
+    /// One plugin line with performance data; exits 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    Nagios,
+    /// The text exposition format, for a textfile collector
+    Prometheus,
 }
 
 /// How long a run may take, within the bounds that a configuration has too.
@@ -133,8 +166,14 @@ fn run_time(text: &str) -> Result<Duration, String> {
 
 /// Runs the agent's command line with these kinds of probes; `args` begin with the program's name.
 pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(args) {
+    let args: Vec<_> = args.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && is_plugin(&args) => {
+            let words = error.to_string();
+            let first = words.lines().next().unwrap_or_default();
+            return plugin(nagios::unknown(first.trim_start_matches("error: "))).into();
+        }
         Err(error) => {
             let ending = if error.use_stderr() { Ending::Usage } else { Ending::Pass };
             // What cannot be printed, because the other end has gone, nobody wants.
@@ -206,6 +245,23 @@ fn start_log(filter: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a plugin's line is wanted, also when the rest of the command line makes no sense: whoever calls
+/// plugins would take exit status 2 for a mail server that is down.
+fn is_plugin(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "--format=nagios")
+        || args.windows(2).any(|two| two == ["--format", "nagios"])
+}
+
+fn plugin((line, status): (String, Status)) -> Ending {
+    match terminal::say(&line) {
+        Ok(()) => Ending::Plugin(status),
+        Err(error) => {
+            terminal::complain(&format!("{error:#}"));
+            Ending::Plugin(Status::Unknown)
+        }
+    }
+}
+
 fn refuse(message: &str) -> Ending {
     terminal::complain(message);
     Ending::Usage
@@ -230,6 +286,9 @@ mod tests {
             ("probe round-trip --config a.toml --set a=1", false),
             ("probe round-trip --check mail", false),
             ("probe round-trip --timeout 5", false),
+            ("probe smtp --format nagios -w 5s -w arrival=2s -c 20s", true),
+            ("probe smtp --format nagios -w 5", false),
+            ("probe smtp --format json --json", false),
             ("probe --list", true),
             ("probe round-trip -h", true),
             ("run", true),

@@ -16,6 +16,7 @@ pub mod headers;
 pub mod bounce;
 
 pub mod dial;
+pub mod starttls;
 pub mod wire;
 
 pub mod sasl;

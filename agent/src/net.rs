@@ -8,16 +8,17 @@ pub mod dns;
 mod fault;
 mod resolve;
 mod socket;
-mod tls;
+pub mod tls;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
+use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustls::{CipherSuite, ClientConfig};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -26,7 +27,11 @@ use tokio_rustls::client::TlsStream;
 pub use fault::NetError;
 pub use resolve::MailExchanger;
 pub use socket::Socket;
-pub use tls::{TlsFacts, TlsTrust, TrustError};
+use tls::hello::{Answer, Offer, TlsVersion};
+pub use tls::{
+    Certificate, Completeness, InspectOptions, Inspection, Key, Reason, Refusal, TlsFacts,
+    TlsTrust, TrustError, Unproven,
+};
 
 /// How many addresses of one host are tried at most.
 const MOST_ADDRESSES: usize = 8;
@@ -130,6 +135,73 @@ impl Net {
         self.handshake(stream, server_name, trust.client_config()?).await
     }
 
+    /// Handshakes TLS 1.2 or 1.3 as a client and goes on whatever the certificate is: what `trust` says of
+    /// it stands in the [`Inspection`], and the stream remembers it.
+    ///
+    /// # Errors
+    /// What is wrong with the handshake; never the certificate.
+    pub async fn inspect<S>(
+        &self,
+        stream: S,
+        server_name: &str,
+        trust: &TlsTrust,
+        options: &InspectOptions,
+    ) -> Result<(Unproven<S>, Inspection), NetError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = server_name_of(server_name)?;
+        let (config, recorder) = trust.inspecting_config(options)?;
+        let stream = TlsConnector::from(config)
+            .connect(name.clone(), stream)
+            .await
+            .map_err(|error| NetError::tls(server_name, error))?;
+        let inspection = Inspection::of(&stream, &recorder, (&name, trust));
+        Ok((Unproven::new(stream, &inspection), inspection))
+    }
+
+    /// Offers TLS by a ClientHello written by hand and reads the answer, no more: the stream is spent then.
+    ///
+    /// # Errors
+    /// When what the server says is not TLS.
+    pub async fn offer<S>(
+        &self,
+        mut stream: S,
+        server_name: &str,
+        version: TlsVersion,
+        suites: &[CipherSuite],
+    ) -> Result<Answer, NetError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let no_tls = |words: String| NetError::Handshake {
+            server_name: server_name.to_owned(),
+            words,
+            is_closed: false,
+        };
+        let mut random = [0; 96];
+        SystemRandom::new()
+            .fill(&mut random)
+            .map_err(|_unspecified| no_tls("this machine has no random numbers".to_owned()))?;
+        // No names for addresses (RFC 6066 section 3).
+        let named = if server_name.parse::<IpAddr>().is_ok() { "" } else { server_name };
+        let offer = Offer { version, suites, server_name: named, random: &random };
+        if stream.write_all(&offer.bytes()).await.is_err() || stream.flush().await.is_err() {
+            return Ok(Answer::Closed);
+        }
+        let mut answer = Vec::new();
+        loop {
+            match stream.read_buf(&mut answer).await {
+                Ok(0) | Err(_) => return Ok(Answer::Closed),
+                Ok(_) => match Answer::read(&answer) {
+                    Ok(Some(answer)) => return Ok(answer),
+                    Ok(None) => {}
+                    Err(error) => return Err(no_tls(error.to_string())),
+                },
+            }
+        }
+    }
+
     /// Looks up, connects and handshakes with a TLS configuration of the caller's own, such as the
     /// uplink's with its client certificate. The certificate must be for `server_name`.
     ///
@@ -161,14 +233,17 @@ impl Net {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let name = ServerName::try_from(server_name.to_owned()).map_err(|source| {
-            NetError::NotAServerName { server_name: server_name.to_owned(), source }
-        })?;
+        let name = server_name_of(server_name)?;
         TlsConnector::from(config)
             .connect(name, stream)
             .await
             .map_err(|error| NetError::tls(server_name, error))
     }
+}
+
+fn server_name_of(server_name: &str) -> Result<ServerName<'static>, NetError> {
+    ServerName::try_from(server_name.to_owned())
+        .map_err(|source| NetError::NotAServerName { server_name: server_name.to_owned(), source })
 }
 
 /// Whether this machine's own routing table has no way to any of the addresses. Connecting a UDP

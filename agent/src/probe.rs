@@ -4,6 +4,8 @@
 //! outcome, never an error: a broken target is a result. It opens sockets through `net` only, asks
 //! `Clock` for the time, and keeps to its run's deadline; whoever runs it enforces that deadline too.
 
+mod dns;
+mod dnsbl;
 mod round_trip;
 
 mod told;
@@ -137,7 +139,10 @@ pub struct Kinds(BTreeMap<&'static str, Arc<dyn Kind>>);
 impl Kinds {
     /// Those that are built in: one line each.
     pub fn standard() -> Self {
-        Self::default().with(Arc::new(round_trip::RoundTripKind))
+        Self::default()
+            .with(Arc::new(round_trip::RoundTripKind))
+            .with(Arc::new(dns::DnsKind))
+            .with(Arc::new(dnsbl::DnsblKind))
     }
 
     /// These and one more; a kind of the same name is replaced.

@@ -6,9 +6,9 @@ use clap::CommandFactory;
 use mailsonde_proto::Verdict;
 
 use super::one_shot::{self, Subject};
-use super::report::{json, words};
+use super::report::{json, nagios, prometheus, words};
 use super::terminal::{self, Terminal, Tone};
-use super::{Arguments, Ending, ProbeArguments, check_config, refuse};
+use super::{Arguments, Ending, Format, ProbeArguments, check_config, plugin, refuse};
 use crate::config::spelling::{did_you_mean, listed};
 use crate::probe::{Kind, Kinds, Setting};
 
@@ -19,10 +19,13 @@ pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Termin
         None if arguments.help => {
             return said(&(usage() + "\n" + &list(kinds, terminal)), Ending::Pass);
         }
-        None => return refuse("name a kind of probe; `mailsonde-agent probe --list` lists them"),
+        None => {
+            let words = "name a kind of probe; `mailsonde-agent probe --list` lists them";
+            return refused(words, arguments);
+        }
         Some(name) => match kinds.get(name) {
             Some(kind) => kind.as_ref(),
-            None => return refuse(&unknown(name, kinds)),
+            None => return refused(&unknown(name, kinds), arguments),
         },
     };
     if arguments.help {
@@ -36,10 +39,8 @@ pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Termin
         Ok(subject) => subject,
         Err(refusal) => {
             let told = check_config::told(&refusal.mistakes, &refusal.warnings);
-            return refuse(&format!(
-                "{told}\n`mailsonde-agent probe {} --help` lists the settings",
-                kind.name()
-            ));
+            let help = format!("`mailsonde-agent probe {} --help` lists the settings", kind.name());
+            return refused(&format!("{told}\n{help}"), arguments);
         }
     };
     if !subject.warnings.is_empty() {
@@ -64,17 +65,29 @@ fn carry_out(mut subject: Subject, arguments: &ProbeArguments, terminal: &Termin
         Verdict::Fail(_) => Ending::Fail,
         Verdict::Void { .. } => Ending::Void,
     };
-    if arguments.json {
-        match json(&seen) {
+    match arguments.format() {
+        Format::Human => said(&words(&seen, terminal), ending),
+        Format::Json => match json(&seen) {
             Ok(line) => said(&format!("{line}\n"), ending),
             Err(error) => {
                 terminal::complain(&format!("{error:#}"));
                 Ending::Void
             }
-        }
-    } else {
-        said(&words(&seen, terminal), ending)
+        },
+        Format::Nagios => plugin(nagios::nagios(&seen, &arguments.warn, &arguments.crit)),
+        Format::Prometheus => said(&prometheus(&[seen]), ending),
     }
+}
+
+/// Says what is wrong with the command line; to whoever calls plugins, in a plugin's way.
+fn refused(words: &str, arguments: &ProbeArguments) -> Ending {
+    if arguments.format() == Format::Nagios {
+        // Standard output is all that a monitoring system keeps; the whole of it is for a person at a shell.
+        terminal::complain(words);
+        let first = words.lines().next().unwrap_or_default();
+        return plugin(nagios::unknown(first));
+    }
+    refuse(words)
 }
 
 fn said(text: &str, ending: Ending) -> Ending {
@@ -187,7 +200,7 @@ fn kind_help(kind: &dyn Kind, terminal: &Terminal) -> String {
         text.push_str(&settings_lines(&MAILBOX.iter().collect::<Vec<_>>()));
     }
     text.push_str(&format!(
-        "\n{}\n  --timeout DURATION, --json, --log FILTER; exit status 0 pass, 1 fail, 2 usage, 3 void\n",
+        "\n{}\n  --timeout DURATION, --format human | json | nagios | prometheus, --log FILTER\n  exit status 0 pass, 1 fail, 2 usage, 3 void; with nagios 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN\n",
         heading("Also:"),
     ));
     text
@@ -265,7 +278,8 @@ mod tests {
                               text; default as the server says
 
         Also:
-          --timeout DURATION, --json, --log FILTER; exit status 0 pass, 1 fail, 2 usage, 3 void
+          --timeout DURATION, --format human | json | nagios | prometheus, --log FILTER
+          exit status 0 pass, 1 fail, 2 usage, 3 void; with nagios 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
         ");
     }
 

@@ -1,6 +1,9 @@
 //! What one run found, for people and as JSON.
 
 mod json;
+pub(crate) mod nagios;
+mod prometheus;
+pub(crate) mod threshold;
 mod waterfall;
 mod words;
 
@@ -9,6 +12,7 @@ use mailsonde_proto::WallTime;
 use crate::probe::{Amendment, Outcome};
 
 pub(crate) use json::json;
+pub(crate) use prometheus::prometheus;
 pub(crate) use words::words;
 
 /// One run carried out at a shell.

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::endpoint::{Endpoint, Tls};
 use super::failure::Failure;
 use super::wire::{Record, Wire, WireError};
-use crate::net::{Net, NetError, TlsFacts, TlsTrust};
+use crate::net::{InspectOptions, Inspection, Net, NetError, TlsFacts, TlsTrust};
 use crate::stopwatch::Stopwatch;
 use crate::transcript::{Direction, Transcript};
 
@@ -109,16 +109,29 @@ impl Dial<'_> {
         record: Record,
         watch: &mut Stopwatch,
     ) -> Result<(Wire, Option<TlsFacts>), Failure> {
-        let looked_up = self.in_time(self.names.resolve, self.net.resolve(&endpoint.host)).await;
-        let addresses = looked_up.inspect_err(|failure| note(&record, failure))?;
-        watch.lap(self.names.resolve);
-        let wire = self.connect(endpoint, &addresses, record, watch).await?;
+        let wire = self.reach(endpoint, record, watch).await?;
         if endpoint.tls == Tls::Implicit {
             let (wire, facts) = self.secure(wire, endpoint).await?;
             watch.lap(self.names.tls);
             return Ok((wire, Some(facts)));
         }
         Ok((wire, None))
+    }
+
+    /// Looks up and connects.
+    ///
+    /// # Errors
+    /// The phase that failed, and why.
+    pub async fn reach(
+        &self,
+        endpoint: &Endpoint,
+        record: Record,
+        watch: &mut Stopwatch,
+    ) -> Result<Wire, Failure> {
+        let looked_up = self.in_time(self.names.resolve, self.net.resolve(&endpoint.host)).await;
+        let addresses = looked_up.inspect_err(|failure| note(&record, failure))?;
+        watch.lap(self.names.resolve);
+        self.connect(endpoint, &addresses, record, watch).await
     }
 
     /// Connects to one of the addresses.
@@ -168,6 +181,35 @@ impl Dial<'_> {
             Ok((Wire::new(stream, record).at(local), facts))
         };
         secured.await.inspect_err(|failure| note(&record, failure))
+    }
+
+    /// Begins TLS on an open wire and goes on whatever the certificate is, which is to be for `name`: after
+    /// a bad one nothing secret can be said on the wire. `trust` says what is bad.
+    ///
+    /// # Errors
+    /// When bytes came before it, or the handshake fails; never the certificate.
+    pub async fn inspect(
+        &self,
+        wire: Wire,
+        (name, trust): (&str, &TlsTrust),
+        options: &InspectOptions,
+    ) -> Result<(Wire, Inspection), Failure> {
+        let (record, local) = (wire.record().clone(), wire.local());
+        let phase = self.names.tls;
+        let inspected = async {
+            let (stream, record) = wire
+                .into_stream()
+                .map_err(|error| Failure::wire(phase, "the TLS handshake", &error))?;
+            let handshake = self.net.inspect(stream, name, trust, options);
+            let (stream, inspection) = self.in_time(phase, handshake).await?;
+            let (version, cipher) = (&inspection.version, &inspection.cipher);
+            record.say(Direction::Note, &format!("{version} {cipher}"));
+            if let Some(error) = inspection.error() {
+                record.say(Direction::Note, &error.to_string());
+            }
+            Ok((Wire::unproven(stream, record).at(local), inspection))
+        };
+        inspected.await.inspect_err(|failure| note(&record, failure))
     }
 
     /// Waits for a step of the network's.

@@ -12,7 +12,6 @@ mod step;
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use base64::Engine;
@@ -27,6 +26,7 @@ use super::dial::{Dial, Patience, PhaseNames, tls_facts};
 use super::endpoint::{Endpoint, Login, Tls};
 use super::failure::Failure;
 use super::sasl::{Exchange, SaslError};
+use super::starttls::address_literal;
 use super::wire::{Record, Wire, WireError};
 use crate::net::{MailExchanger, Net};
 use crate::stopwatch::Stopwatch;
@@ -269,12 +269,7 @@ impl Session {
     }
 
     async fn ehlo(&mut self, phase: &'static str) -> Result<(), Failure> {
-        // Who has no name says its address (RFC 5321 section 4.1.4).
-        let hello = self.hello.clone().unwrap_or_else(|| match self.wire.local() {
-            Some(IpAddr::V4(address)) => ClientId::Ipv4(address),
-            Some(IpAddr::V6(address)) => ClientId::Ipv6(address),
-            None => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
-        });
+        let hello = self.hello.clone().unwrap_or_else(|| address_literal(self.wire.local()));
         let hello = Ehlo::new(hello);
         let reply = self.ask(phase, "the answer to EHLO", hello).await?.expect_2xx("EHLO")?;
         self.offers = reply.lines().iter().skip(1).cloned().collect();
@@ -371,7 +366,8 @@ pub fn dial(net: &Net, patience: Patience) -> Dial<'_> {
     Dial { net, patience, names: PHASES }
 }
 
-async fn read_reply(wire: &mut Wire) -> Result<(u16, Vec<String>), WireError> {
+/// Reads one reply, of one or more lines: its code, and its lines without it.
+pub(super) async fn read_reply(wire: &mut Wire) -> Result<(u16, Vec<String>), WireError> {
     reply::read(wire).await
 }
 

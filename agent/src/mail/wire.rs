@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::net::Unproven;
 use crate::transcript::{Direction, Transcript};
 
 pub use dotted::{Dotted, Text};
@@ -68,6 +69,8 @@ pub struct Wire {
     record: Record,
     is_secret: bool,
     local: Option<IpAddr>,
+    /// Why no secret may be said here.
+    distrust: Option<String>,
 }
 
 impl Wire {
@@ -80,7 +83,20 @@ impl Wire {
             record,
             is_secret: false,
             local: None,
+            distrust: None,
         }
+    }
+
+    /// Over a TLS stream whose certificate may not be accepted: where it is not, nothing secret is ever
+    /// sent, and an attempt to do so is an error.
+    pub fn unproven<S: Duplex + 'static>(stream: Unproven<S>, record: Record) -> Self {
+        let (stream, distrust) = stream.without_secrets();
+        Self { distrust, ..Self::new(stream, record) }
+    }
+
+    /// Why nothing secret may be said here; `None` when it may.
+    pub fn distrust(&self) -> Option<&str> {
+        self.distrust.as_deref()
     }
 
     /// With the address of our end.
@@ -107,7 +123,7 @@ impl Wire {
     /// Sends all of `bytes`.
     ///
     /// # Errors
-    /// When the connection breaks.
+    /// When the connection breaks, or something secret was to be sent over an unproven stream.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         self.queue(bytes);
         self.flush().await
@@ -124,6 +140,9 @@ impl Wire {
 
     /// Takes bytes to be sent by the next [`Wire::flush`].
     pub fn queue(&mut self, bytes: &[u8]) {
+        if self.is_secret && self.distrust.is_some() {
+            return;
+        }
         if self.is_secret {
             self.record.say(Direction::Client, "(secret)");
         } else {
@@ -135,8 +154,11 @@ impl Wire {
     /// Sends what was queued; a dropped call is carried on by the next one.
     ///
     /// # Errors
-    /// When the connection breaks.
+    /// When the connection breaks, or something secret was to be sent over an unproven stream.
     pub async fn flush(&mut self) -> Result<(), WireError> {
+        if let Some(why) = self.distrust.as_ref().filter(|_| self.is_secret) {
+            return Err(WireError::Distrusted { why: why.clone() });
+        }
         while self.outgoing.has_remaining() {
             if self.stream.write_buf(&mut self.outgoing).await? == 0 {
                 return Err(WireError::Closed);
@@ -254,6 +276,12 @@ pub enum WireError {
     /// Bytes between the STARTTLS answer and the handshake.
     #[error("bytes came before the TLS handshake")]
     BytesBeforeTls,
+    /// A secret was to be said to somebody who is not trusted.
+    #[error("nothing secret is said here: {why}")]
+    Distrusted {
+        /// What is wrong with the certificate.
+        why: String,
+    },
     /// Something that is not the protocol.
     #[error("this is not the protocol: {said}")]
     NotTheProtocol {

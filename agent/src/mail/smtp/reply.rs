@@ -16,7 +16,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(phase: &'static str, code: u16, lines: Vec<String>) -> Self {
+    pub(in crate::mail) fn new(phase: &'static str, code: u16, lines: Vec<String>) -> Self {
         Self { phase, code, lines }
     }
 
