@@ -14,6 +14,8 @@ mod real_servers;
 
 mod outcomes;
 
+mod expectations;
+
 mod bad_input;
 mod bad_lines;
 

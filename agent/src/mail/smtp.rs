@@ -93,7 +93,7 @@ impl Session {
         record: Record,
         watch: &mut Stopwatch,
     ) -> Result<Self, Failure> {
-        let listed = if domain.parse::<IpAddr>().is_ok() {
+        let listed = if domain.parse::<std::net::IpAddr>().is_ok() {
             vec![MailExchanger { preference: 0, host: domain.to_owned() }]
         } else {
             dial.in_time(dial.names.resolve, dial.net.mail_exchangers(domain)).await?

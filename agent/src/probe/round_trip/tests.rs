@@ -238,8 +238,8 @@ async fn a_forged_token_is_left_alone_and_reported() {
 }
 
 #[tokio::test]
-async fn strays_of_a_crash_are_removed_and_other_mail_stays() {
-    let stage = Stage::new(deliver, true, Expect::Inbox).await;
+async fn strays_of_a_crash_are_told_and_removed_and_other_mail_stays() {
+    let mut stage = Stage::new(deliver, true, Expect::Inbox).await;
     let sealed = |key: &TokenKey, epoch| {
         let run = RunId { epoch: Epoch(epoch), intent: 99 };
         let draft = Draft { run, ..stage.probe.draft(run_of(run, &stage)) }.seal(key);
@@ -254,6 +254,10 @@ async fn strays_of_a_crash_are_removed_and_other_mail_stays() {
     stage.probe.mailbox.shutdown().await;
     assert_eq!(stage.folders.texts(0).len(), 2, "another agent's and somebody's own");
     assert!(stage.folders.texts(1).is_empty());
+    for _ in 0..2 {
+        let amendment = stage.amendment().await;
+        assert_eq!((amendment.run.intent, amendment.is_found), (99, true));
+    }
 }
 
 fn run_of(id: RunId, stage: &Stage) -> &'static Run {

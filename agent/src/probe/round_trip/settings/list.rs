@@ -104,6 +104,13 @@ pub(in super::super) const SETTINGS: &[Setting] = &[
         Some("30s"),
         "how long the reply is waited for; shorter than timeout",
     ),
+    setting(
+        "trust",
+        "list of text",
+        Some("none"),
+        "the authserv-ids whose Authentication-Results count, such as \"mx.example.org\"; anybody can \
+         write those of others (RFC 8601 section 7.1)",
+    ),
 ];
 
 const fn setting(
