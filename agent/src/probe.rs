@@ -6,9 +6,15 @@
 
 mod dns;
 mod dnsbl;
+mod imap;
+mod pop3;
 mod round_trip;
 
+mod stock;
 mod told;
+
+#[cfg(test)]
+mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -146,6 +152,8 @@ impl Kinds {
             .with(Arc::new(round_trip::RoundTripKind))
             .with(Arc::new(dns::DnsKind))
             .with(Arc::new(dnsbl::DnsblKind))
+            .with(Arc::new(imap::ImapKind))
+            .with(Arc::new(pop3::Pop3Kind))
     }
 
     /// These and one more; a kind of the same name is replaced.

@@ -16,6 +16,10 @@ mod outcomes;
 
 mod expectations;
 
+mod plugin_formats;
+
+mod mailbox_probes;
+
 mod bad_input;
 mod bad_lines;
 

@@ -7,6 +7,7 @@
 mod driver;
 mod found;
 mod guard;
+mod look;
 mod sign_in;
 
 use std::num::NonZeroU32;
@@ -31,7 +32,9 @@ use crate::net::Net;
 use crate::stopwatch::Stopwatch;
 use driver::{Answer, Driver};
 
+pub use driver::heard;
 pub use found::Described;
+pub use look::{FolderStatus, Quota};
 
 /// Phases of an IMAP connection that had to be made for a run.
 pub mod name {
@@ -43,6 +46,8 @@ pub mod name {
     pub const TLS: &str = "imap.tls";
     /// The server's greeting and what it can do.
     pub const GREETING: &str = "imap.greeting";
+    /// An access token is had from a token server.
+    pub const TOKEN: &str = "imap.token";
     /// Sign-in.
     pub const AUTH: &str = "imap.auth";
     /// Selection of the folder, and the search for strays.
@@ -56,6 +61,7 @@ const PHASES: PhaseNames = PhaseNames {
     connect: name::CONNECT,
     tls: name::TLS,
     greeting: name::GREETING,
+    token: name::TOKEN,
     auth: name::AUTH,
 };
 

@@ -8,7 +8,7 @@ use mailsonde_proto::{AgentId, Cause, Epoch, RunId};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::mail::mailbox::{Inbox, MailboxSettings};
+use crate::mail::mailbox::{Habits, Inbox, MailboxSettings};
 use crate::mail::sandbox::{Folders, Rule, Server, endpoint};
 use crate::mail::token::TokenKey;
 use crate::probe::Amendment;
@@ -23,17 +23,20 @@ struct Stage {
     _servers: (Server, Server),
 }
 
+mod pop3;
+
 type Delivery = fn(&Folders, String);
 
-fn mailbox(address: &str, smtp: &Server, imap: &Server) -> MailboxSettings {
+fn mailbox(address: &str, smtp: &Server, inbox: Inbox) -> MailboxSettings {
     MailboxSettings {
         name: address.into(),
         address: address.into(),
         smtp: endpoint(smtp.port),
-        inbox: Inbox::Imap(endpoint(imap.port)),
+        inbox,
         beside: None,
         junk_folder: None,
         hello: None,
+        habits: Habits::default(),
     }
 }
 
@@ -50,16 +53,38 @@ impl Stage {
         has_idle: bool,
     ) -> Self {
         let folders = Folders::new();
+        let imap = Server::imap(folders.clone(), has_idle).await;
+        let inbox = Inbox::Imap(endpoint(imap.port));
         let to = folders.clone();
         let smtp = Server::smtp_by(rule, move |message| deliver(&to, message)).await;
-        let imap = Server::imap(folders.clone(), has_idle).await;
+        Self::between(folders, smtp, (imap, inbox), settings)
+    }
+
+    async fn at(
+        folders: Folders,
+        inbox: (Server, Inbox),
+        deliver: Delivery,
+        expect: Expect,
+    ) -> Self {
+        let to = folders.clone();
+        let smtp = Server::smtp(move |message| deliver(&to, message)).await;
+        let settings = RoundTripSettings { expect, ..RoundTripSettings::default() };
+        Self::between(folders, smtp, inbox, settings)
+    }
+
+    fn between(
+        folders: Folders,
+        smtp: Server,
+        (server, inbox): (Server, Inbox),
+        settings: RoundTripSettings,
+    ) -> Self {
         let (net, clock) = (Net::new(), Clock::system());
-        let mailbox = Mailbox::new(mailbox("probe@good.test", &smtp, &imap), net.clone(), clock);
+        let mailbox = Mailbox::new(mailbox("probe@good.test", &smtp, inbox), net.clone(), clock);
         let settings = RoundTripSettings { exchanger_port: smtp.port, ..settings };
         let probe = RoundTrip::new(settings, mailbox, net, clock);
         let key = Arc::new(TokenKey::from_bytes([5; 32]));
         let (sender, amendments) = mpsc::channel(4);
-        Self { folders, probe, key, amendments, sender, _servers: (smtp, imap) }
+        Self { folders, probe, key, amendments, sender, _servers: (smtp, server) }
     }
 
     async fn run(&self, intent: u64, within_ms: u64) -> Outcome {

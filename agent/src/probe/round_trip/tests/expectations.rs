@@ -163,7 +163,7 @@ async fn with_a_sender(
     let to = move |folders: &Folders, message| deliver(folders, &back, message);
     let mut stage = Stage::with(settings, nothing, to, true).await;
     let imap = Server::imap(senders.clone(), true).await;
-    let from = mailbox("sender@good.test", &stage._servers.0, &imap);
+    let from = mailbox("sender@good.test", &stage._servers.0, Inbox::Imap(endpoint(imap.port)));
     let from = Mailbox::new(from, Net::new(), Clock::system());
     stage.probe.settings.from_mailbox = Some(from);
     (stage, senders, imap)
@@ -201,7 +201,7 @@ async fn a_senders_mailbox_that_cannot_be_watched_is_told_and_in_the_way_only_of
     ] {
         let mut stage = Stage::new(deliver, true, expect).await;
         let refusing = Server::scripted("* BYE closed\r\n", vec![]).await;
-        let from = mailbox("sender@good.test", &stage._servers.0, &refusing);
+        let from = mailbox("sender@good.test", &stage._servers.0, Inbox::Imap(endpoint(refusing.port)));
         stage.probe.settings.from_mailbox = Some(Mailbox::new(from, Net::new(), Clock::system()));
         let outcome = stage.run(1, 3_000).await;
         assert!(fault(&outcome).starts_with(expected), "{}", fault(&outcome));
