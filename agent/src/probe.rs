@@ -138,6 +138,9 @@ pub struct Amendment {
     pub phases: Vec<Phase>,
     /// What was learnt, such as the folder and how late.
     pub facts: Vec<Fact>,
+    /// The message came while nobody watched, or was left by a crash: it is news only where its run did
+    /// not see it arrive, which the outbox knows.
+    pub is_found: bool,
 }
 
 /// All kinds that an agent knows, by name.

@@ -14,6 +14,8 @@ mod real_servers;
 
 mod outcomes;
 
+mod expectations;
+
 mod plugin_formats;
 
 mod mailbox_probes;
