@@ -6,7 +6,15 @@
 
 mod round_trip;
 
+mod smtp;
+mod tcp;
+mod tls;
+
+mod pattern;
+mod rule;
 mod told;
+#[cfg(test)]
+mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,7 +145,11 @@ pub struct Kinds(BTreeMap<&'static str, Arc<dyn Kind>>);
 impl Kinds {
     /// Those that are built in: one line each.
     pub fn standard() -> Self {
-        Self::default().with(Arc::new(round_trip::RoundTripKind))
+        Self::default()
+            .with(Arc::new(round_trip::RoundTripKind))
+            .with(Arc::new(smtp::SmtpKind))
+            .with(Arc::new(tcp::TcpKind))
+            .with(Arc::new(tls::TlsKind))
     }
 
     /// These and one more; a kind of the same name is replaced.
