@@ -8,6 +8,7 @@ mod load;
 pub mod check;
 pub mod mailbox;
 pub mod password;
+pub mod resolver;
 pub mod server;
 
 pub mod section;

@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use mailsonde_proto::FaultClass;
 
 /// Whoever answers questions.
 pub trait Ask: Send + Sync {
@@ -158,6 +159,19 @@ pub enum AskError {
         /// What is wrong with it.
         detail: String,
     },
+}
+
+impl AskError {
+    /// The class of the fault that this is.
+    pub const fn class(&self) -> FaultClass {
+        match self {
+            Self::Timeout { .. } => FaultClass::Timeout,
+            Self::Failed { .. } | Self::Indeterminate { .. } => FaultClass::Temporary,
+            Self::Bogus { .. } => FaultClass::Mismatch,
+            Self::NotAsked { .. } => FaultClass::Refused,
+            Self::Malformed { .. } => FaultClass::Protocol,
+        }
+    }
 }
 
 fn because(words: &Option<ExtendedError>) -> String {

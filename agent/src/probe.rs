@@ -4,17 +4,24 @@
 //! outcome, never an error: a broken target is a result. It opens sockets through `net` only, asks
 //! `Clock` for the time, and keeps to its run's deadline; whoever runs it enforces that deadline too.
 
+mod dns;
+mod dnsbl;
+mod imap;
+mod pop3;
 mod round_trip;
-
 mod smtp;
 mod tcp;
 mod tls;
 
 mod pattern;
 mod rule;
+mod stock;
 mod told;
 #[cfg(test)]
 mod trial;
+
+#[cfg(test)]
+mod samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -147,6 +154,10 @@ impl Kinds {
     pub fn standard() -> Self {
         Self::default()
             .with(Arc::new(round_trip::RoundTripKind))
+            .with(Arc::new(dns::DnsKind))
+            .with(Arc::new(dnsbl::DnsblKind))
+            .with(Arc::new(imap::ImapKind))
+            .with(Arc::new(pop3::Pop3Kind))
             .with(Arc::new(smtp::SmtpKind))
             .with(Arc::new(tcp::TcpKind))
             .with(Arc::new(tls::TlsKind))

@@ -163,6 +163,11 @@ impl Settings {
         self
     }
 
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.keys.remove(key);
+        self
+    }
+
     /// `mailsonde-agent probe round-trip --json` in branch 1.
     pub(crate) fn probe(&self) -> Told {
         let (exit, told, errors) = self.probe_in(&[]);
@@ -178,13 +183,23 @@ impl Settings {
 
     /// The same behind another command; its exit status, what it told, and its errors.
     pub(crate) fn probe_in(&self, before: &[&str]) -> (i32, Option<Told>, String) {
+        let (exit, output, errors) = self.printed_in(before, &["--json"]);
+        (exit, serde_json::from_str(&output).ok(), errors)
+    }
+
+    /// With other arguments: its exit status, what it printed, and its errors.
+    pub(crate) fn printed(&self, arguments: &[&str]) -> (i32, String, String) {
+        self.printed_in(&[], arguments)
+    }
+
+    fn printed_in(&self, before: &[&str], arguments: &[&str]) -> (i32, String, String) {
         let mut command = bounded(before);
-        command.args(["agent", "probe", "round-trip", "--json"]).env(PASSWORD, &self.password);
+        command.args(["agent", "probe", "round-trip"]).args(arguments);
+        command.env(PASSWORD, &self.password);
         for (key, value) in &self.keys {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        let (exit, output, errors) = output_of(&mut command);
-        (exit, serde_json::from_str(&output).ok(), errors)
+        output_of(&mut command)
     }
 
     /// As tables of a configuration, with the check's name.
@@ -203,11 +218,12 @@ impl Settings {
         };
         let own: &[&str] = &["to", "mx", "size", "settle", "expect", "timeout"];
         format!(
-            "[[mailbox]]\nname = \"{name}\"\npassword.env = \"{PASSWORD}\"\n{}{}{}\n\
+            "[[mailbox]]\nname = \"{name}\"\npassword.env = \"{PASSWORD}\"\n{}{}{}{}\n\
              [[check]]\nname = \"{name}\"\nkind = \"round-trip\"\nmailbox = \"{name}\"\n{}\n",
             part(&["address"]),
             server("smtp."),
             server("imap."),
+            server("pop3."),
             part(own),
         )
     }

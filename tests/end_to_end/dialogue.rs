@@ -67,6 +67,12 @@ impl<S: Read + Write> Dialogue<S> {
         self.until(|line| line.starts_with("a1 "))
     }
 
+    /// Says a line, and returns the one that comes next.
+    pub(crate) fn exchange(&mut self, line: &str) -> String {
+        self.write(line);
+        self.until(|_| true)
+    }
+
     fn write(&mut self, line: &str) {
         self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).expect("it listens");
     }

@@ -14,6 +14,9 @@ mod real_servers;
 
 mod outcomes;
 
+mod mailbox_probes;
+mod plugin_formats;
+
 mod bad_input;
 mod bad_lines;
 

@@ -8,10 +8,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It speaks just enough SMTP and IMAP to be believed: any password is right, any mail is accepted, no
+//! It speaks just enough SMTP, IMAP and POP3 to be believed: any password is right, any mail is accepted, no
 //! mailbox has a message. It has bounds of its own, so that a client without any ends by itself.
 
 mod imap;
+mod pop3;
 mod session;
 mod smtp;
 
@@ -43,11 +44,11 @@ pub enum Step {
     Greeting,
     /// The client begins a TLS handshake, at once or after STARTTLS.
     Handshake,
-    /// STARTTLS (RFC 3207, RFC 9051 section 6.2.1).
+    /// STARTTLS (RFC 3207, RFC 9051 section 6.2.1), STLS (RFC 2595 section 4).
     StartTls,
     /// SMTP: EHLO or HELO.
     Ehlo,
-    /// SMTP: AUTH. IMAP: AUTHENTICATE or LOGIN.
+    /// SMTP: AUTH. IMAP: AUTHENTICATE or LOGIN. POP3: AUTH, USER or PASS.
     Auth,
     /// SMTP: MAIL FROM.
     Mail,
@@ -57,13 +58,13 @@ pub enum Step {
     Data,
     /// SMTP: the text's final dot.
     Text,
-    /// SMTP: QUIT. IMAP: LOGOUT.
+    /// SMTP and POP3: QUIT. IMAP: LOGOUT.
     Quit,
-    /// IMAP: CAPABILITY.
+    /// IMAP: CAPABILITY. POP3: CAPA.
     Capability,
-    /// IMAP: LIST or LSUB.
+    /// IMAP: LIST or LSUB. POP3: LIST or UIDL.
     List,
-    /// IMAP: SELECT or EXAMINE.
+    /// IMAP: SELECT or EXAMINE. POP3: STAT.
     Select,
     /// IMAP: NOOP or CHECK.
     Noop,
@@ -71,7 +72,7 @@ pub enum Step {
     Idle,
     /// IMAP: SEARCH, with UID or without.
     Search,
-    /// IMAP: FETCH, with UID or without.
+    /// IMAP: FETCH, with UID or without. POP3: TOP or RETR.
     Fetch,
     /// Anything else.
     Other,
@@ -103,6 +104,7 @@ pub enum Trouble {
 enum Protocol {
     Smtp,
     Imap,
+    Pop3,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -130,6 +132,11 @@ impl Script {
     /// An IMAP server that behaves well, so far.
     pub fn imap() -> Self {
         Self { protocol: Protocol::Imap, tls: Tls::None, troubles: Vec::new() }
+    }
+
+    /// A POP3 server that behaves well, so far.
+    pub fn pop3() -> Self {
+        Self { protocol: Protocol::Pop3, tls: Tls::None, troubles: Vec::new() }
     }
 
     /// Offers STARTTLS, with this certificate.

@@ -19,6 +19,7 @@ mod process;
 mod server;
 mod supervisor;
 mod users;
+mod web;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -37,10 +38,12 @@ pub use self::layout::{
 pub use self::mail_log::{Delivery, Entry, MailLog};
 pub use self::server::Server;
 pub use self::users::User;
+pub use self::web::{Page, Request};
 
 use self::folder::Folder;
 use self::server::Running;
 use self::supervisor::Supervisor;
+use self::web::Web;
 use crate::certificates::{Authority, Identity, Validity};
 use crate::network::Network;
 
@@ -88,6 +91,7 @@ impl Host {
 /// Running servers; see the module. Dropping it ends and removes everything.
 pub struct Lab {
     // in the order in which they go: servers first, the folder last
+    web: Web,
     running: Mutex<BTreeMap<Server, Running>>,
     supervisor: Supervisor,
     authority: Authority,
@@ -129,7 +133,10 @@ impl Lab {
         let users = users::everybody(options.probe_users);
         let running = Mutex::default();
         let claimed = AtomicUsize::new(0);
-        let lab = Self { running, supervisor, authority, users, claimed, folder };
+        let router = supervisor.network(&Host::Mail.name());
+        let network = Network::open(&router).map_err(LabError::io("open a network"))?;
+        let web = Web::start(&network, &authority)?;
+        let lab = Self { web, running, supervisor, authority, users, claimed, folder };
         lab.start_servers(&options)?;
         Ok(lab)
     }

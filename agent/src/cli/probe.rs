@@ -155,11 +155,28 @@ const MAILBOX: &[Setting] = &[
         "its port; on 25 nobody signs in",
     ),
     setting("smtp.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    setting("imap.host", "host", None, "where the test mail is looked for"),
+    setting(
+        "imap.host",
+        "host",
+        Some("none, where pop3.host is set"),
+        "where the test mail is looked for",
+    ),
     setting("imap.tls", "implicit | starttls | none", Some("implicit"), "how that is protected"),
     setting("imap.port", "number", Some("993 or 143, by tls"), "its port"),
     setting("imap.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
     setting("imap.junk_folder", "text", Some("as the server says"), "where junk goes"),
+    setting("pop3.host", "host", Some("none"), "where it is looked for by POP3 instead of IMAP"),
+    setting("pop3.tls", "implicit | starttls | none", Some("implicit"), "how that is protected"),
+    setting("pop3.port", "number", Some("995 or 110, by tls"), "its port"),
+    setting("pop3.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
+    setting("pop3.poll", "duration", Some("250ms"), "the shortest time from session to session"),
+    setting("pop3.sessions_per_minute", "number", Some("30"), "the most sessions in any minute"),
+    setting(
+        "watch",
+        "imap | pop3",
+        Some("the one there is"),
+        "by which of both mail is seen to come",
+    ),
 ];
 
 const COMMON: &[Setting] = &[
@@ -229,6 +246,7 @@ mod tests {
     const PLAIN: Terminal = Terminal { width: 80, colours: false };
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "what is shown has so many lines")]
     fn help_of_a_kind_lists_its_settings_with_units_and_defaults() {
         let kinds = kinds();
         let kind = kinds.get("round-trip").unwrap();
@@ -250,32 +268,46 @@ mod tests {
                        duration; default 5s
 
         The mailbox, by --set only (in a file: [[mailbox]]):
-          address           sender and recipient of the test mail
-                              address; required
-          login             who signs in
-                              text; default the address
-          password_file     a file with the password on one line
-                              path; default none
-          password_env      a variable of the environment with the password
-                              name; default none
-          smtp.host         where the test mail is handed in
-                              host; required
-          smtp.tls          how that is protected
-                              starttls | implicit | none | opportunistic; default starttls
-          smtp.port         its port; on 25 nobody signs in
-                              number; default 587, 465 or 25, by tls
-          smtp.ca_file      whose certificates to trust there
-                              path; default the host's own
-          imap.host         where the test mail is looked for
-                              host; required
-          imap.tls          how that is protected
-                              implicit | starttls | none; default implicit
-          imap.port         its port
-                              number; default 993 or 143, by tls
-          imap.ca_file      whose certificates to trust there
-                              path; default the host's own
-          imap.junk_folder  where junk goes
-                              text; default as the server says
+          address                   sender and recipient of the test mail
+                                      address; required
+          login                     who signs in
+                                      text; default the address
+          password_file             a file with the password on one line
+                                      path; default none
+          password_env              a variable of the environment with the password
+                                      name; default none
+          smtp.host                 where the test mail is handed in
+                                      host; required
+          smtp.tls                  how that is protected
+                                      starttls | implicit | none | opportunistic; default starttls
+          smtp.port                 its port; on 25 nobody signs in
+                                      number; default 587, 465 or 25, by tls
+          smtp.ca_file              whose certificates to trust there
+                                      path; default the host's own
+          imap.host                 where the test mail is looked for
+                                      host; default none, where pop3.host is set
+          imap.tls                  how that is protected
+                                      implicit | starttls | none; default implicit
+          imap.port                 its port
+                                      number; default 993 or 143, by tls
+          imap.ca_file              whose certificates to trust there
+                                      path; default the host's own
+          imap.junk_folder          where junk goes
+                                      text; default as the server says
+          pop3.host                 where it is looked for by POP3 instead of IMAP
+                                      host; default none
+          pop3.tls                  how that is protected
+                                      implicit | starttls | none; default implicit
+          pop3.port                 its port
+                                      number; default 995 or 110, by tls
+          pop3.ca_file              whose certificates to trust there
+                                      path; default the host's own
+          pop3.poll                 the shortest time from session to session
+                                      duration; default 250ms
+          pop3.sessions_per_minute  the most sessions in any minute
+                                      number; default 30
+          watch                     by which of both mail is seen to come
+                                      imap | pop3; default the one there is
 
         Also:
           --timeout DURATION, --format human | json | nagios | prometheus, --log FILTER

@@ -97,6 +97,22 @@ pub fn size_text(bytes: u64) -> String {
     format!("{bytes}B")
 }
 
+/// Reads `"80%"`.
+///
+/// # Errors
+/// What to write instead, to follow the key's name.
+pub fn percent(text: &str) -> Result<u8, String> {
+    let text = text.trim();
+    if is_bare_number(text) {
+        return Err(format!("needs its sign: write \"{text}%\""));
+    }
+    let number = text.strip_suffix('%').map(str::trim_end);
+    let digits = number.filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    digits.and_then(|number| number.parse().ok()).ok_or_else(|| {
+        format!("must be a whole number and its sign, such as \"80%\", not \"{text}\"")
+    })
+}
+
 fn is_bare_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
@@ -127,6 +143,22 @@ mod tests {
             duration("60"),
             Err("needs a unit: write \"60s\" for seconds, \"60m\" for minutes".into())
         );
+    }
+
+    #[test]
+    fn percents() {
+        for (text, expected) in [
+            ("80%", Some(80)),
+            (" 100 % ", Some(100)),
+            ("80", None),
+            ("%", None),
+            ("+8%", None),
+            ("0.5%", None),
+            ("300%", None),
+        ] {
+            assert_eq!(percent(text).ok(), expected, "{text}");
+        }
+        assert_eq!(percent("80"), Err("needs its sign: write \"80%\"".into()));
     }
 
     #[test]

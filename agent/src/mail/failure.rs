@@ -5,6 +5,7 @@ use std::time::Duration;
 use mailsonde_proto::{EnhancedCode, Fault, FaultClass, Verdict, VoidReason};
 
 use super::wire::WireError;
+use crate::dns::AskError;
 use crate::net::NetError;
 
 /// Why a conversation did not do what it should.
@@ -34,6 +35,12 @@ impl Failure {
     /// Something that could not be opened.
     pub fn net(phase: &str, error: &NetError) -> Self {
         Self { is_local: error.is_local(), ..Self::new(phase, error.class(), error.to_string()) }
+    }
+
+    /// A question that DNS did not answer.
+    pub fn dns(phase: &str, error: &AskError) -> Self {
+        let is_local = matches!(error, AskError::NotAsked { is_local: true, .. });
+        Self { is_local, ..Self::new(phase, error.class(), error.to_string()) }
     }
 
     /// Bytes that did not come, or came too many. `awaited` is what they should have been.

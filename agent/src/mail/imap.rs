@@ -7,6 +7,7 @@
 mod driver;
 mod found;
 mod guard;
+mod look;
 mod sign_in;
 
 use std::num::NonZeroU32;
@@ -31,7 +32,9 @@ use crate::net::Net;
 use crate::stopwatch::Stopwatch;
 use driver::{Answer, Driver};
 
+pub use driver::heard;
 pub use found::Described;
+pub use look::{FolderStatus, Quota};
 
 /// Phases of an IMAP connection that had to be made for a run.
 pub mod name {

@@ -5,7 +5,10 @@
 //! wait. The watchers (one task a folder) poll densely by NOOP just after a submission and go over to
 //! IDLE, because a server may hold an IDLE notice back (Dovecot does for half a second); all runs on one
 //! mailbox share the polling. Nothing is removed but messages with a valid token of ours, and those only
-//! after whoever waits for them has been told.
+//! after whoever waits for them has been told. Where a mailbox is read by POP3, which shows it as it was at
+//! the sign-in and has no junk folder, one poller looks into it by session after session instead.
+
+mod settings;
 
 mod board;
 mod event;
@@ -13,6 +16,8 @@ mod ledger;
 mod pace;
 mod sort;
 mod teller;
+
+mod poller;
 mod watcher;
 
 use std::collections::HashMap;
@@ -28,17 +33,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::imap;
 use super::message::Attached;
 use super::token::{Token, TokenKey};
+use super::{imap, pop3};
 use crate::net::Net;
 use crate::probe::Amendment;
 use crate::stopwatch::Lap;
 use board::Board;
+use poller::Poller;
 use watcher::{FolderState, Watcher};
 
 pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply};
 pub use pace::SessionPace;
+pub use settings::{Inbox, MailboxSettings};
 
 /// How long one step of a conversation may take, unless a run's deadline comes first.
 pub const STEP: Duration = Duration::from_secs(10);
@@ -46,68 +53,6 @@ pub const STEP: Duration = Duration::from_secs(10);
 const PROMPT: Duration = Duration::from_millis(500);
 /// How long the clean-up may take at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// One mailbox, as configured.
-#[derive(Clone, Debug)]
-pub struct MailboxSettings {
-    /// By which checks name it.
-    pub name: String,
-    /// Its address.
-    pub address: String,
-    /// Where mail is submitted.
-    pub smtp: Endpoint,
-    /// Where a round trip sees its message arrive.
-    pub inbox: Inbox,
-    /// Where it can be read as well.
-    pub beside: Option<Inbox>,
-    /// The junk folder's name; `None` asks the server (RFC 6154).
-    pub junk_folder: Option<String>,
-    /// The name for EHLO; `None` says the address of the connection.
-    pub hello: Option<String>,
-}
-
-/// Where a mailbox is read, and by what.
-#[derive(Clone, Debug)]
-pub enum Inbox {
-    /// By IMAP: watched on connections that are kept.
-    Imap(Endpoint),
-    /// By POP3: looked into again and again, each time by a session of its own.
-    Pop3(Endpoint, SessionPace),
-}
-
-impl Inbox {
-    /// The server.
-    pub const fn server(&self) -> &Endpoint {
-        match self {
-            Self::Imap(server) | Self::Pop3(server, _) => server,
-        }
-    }
-
-    /// The protocol's name, as facts and phases begin with it.
-    pub const fn protocol(&self) -> &'static str {
-        match self {
-            Self::Imap(_) => "imap",
-            Self::Pop3(..) => "pop3",
-        }
-    }
-}
-
-impl MailboxSettings {
-    /// Where it is read by IMAP, if it is.
-    pub fn imap(&self) -> Option<&Endpoint> {
-        self.inboxes().find(|inbox| matches!(inbox, Inbox::Imap(_))).map(Inbox::server)
-    }
-
-    /// Where it is read by POP3, if it is.
-    pub fn pop3(&self) -> Option<&Endpoint> {
-        self.inboxes().find(|inbox| matches!(inbox, Inbox::Pop3(..))).map(Inbox::server)
-    }
-
-    /// Every server that it is read at.
-    pub fn inboxes(&self) -> impl Iterator<Item = &Inbox> {
-        std::iter::once(&self.inbox).chain(&self.beside)
-    }
-}
 
 /// What a run wants watched.
 #[derive(Clone, Debug)]
@@ -175,7 +120,7 @@ impl Mailbox {
         &self.settings
     }
 
-    /// IMAP commands spoken so far, on all its connections.
+    /// IMAP or POP3 commands spoken so far, on all its connections.
     pub fn commands(&self) -> u64 {
         self.board.commands()
     }
@@ -206,7 +151,11 @@ impl Mailbox {
             timeout_at(deadline, watched.seen(registered)).await
         else {
             let words = "the mailbox was not ready to be watched before the run had to end";
-            let failure = Failure::new(imap::name::SELECT, FaultClass::Timeout, words);
+            let phase = match self.settings.inbox {
+                Inbox::Imap(_) => imap::name::SELECT,
+                Inbox::Pop3(..) => pop3::name::LIST,
+            };
+            let failure = Failure::new(phase, FaultClass::Timeout, words);
             return Err(Refusal { failure, laps: Vec::new(), transcript: watch.transcript() });
         };
         match seen {
@@ -229,9 +178,10 @@ impl Mailbox {
             }
             FolderState::Ready { folder, .. } => folder.to_string(),
             FolderState::Failed { failure, .. } => format!("not watched: {}", failure.fault),
-            FolderState::Starting | FolderState::Absent => "none".to_owned(),
+            FolderState::Starting | FolderState::Absent => self.no_junk_folder().to_owned(),
         };
-        watch.facts.push(Fact { name: "imap.junk_folder".to_owned(), value: junk });
+        let protocol = self.settings.inbox.protocol();
+        watch.facts.push(Fact::new(format!("{protocol}.junk_folder"), junk));
         Ok(watch)
     }
 
@@ -245,6 +195,14 @@ impl Mailbox {
         }
     }
 
+    /// Why no junk folder is watched, where there is none to be watched.
+    fn no_junk_folder(&self) -> &'static str {
+        match self.settings.inbox {
+            Inbox::Imap(_) => "none",
+            Inbox::Pop3(..) => "not watched: POP3 shows INBOX only",
+        }
+    }
+
     /// The watchers' states; watchers that are missing are started (again).
     async fn watchers(&self, folder: Option<&Arc<str>>) -> Watched {
         let mut watchers = self.watchers.lock().await;
@@ -254,16 +212,41 @@ impl Mailbox {
         }
         let watchers = watchers.get_or_insert_with(|| {
             let mut tasks = JoinSet::new();
-            let inbox = self.start(&mut tasks, Place::Inbox, None);
-            let junk = self.start(&mut tasks, Place::Junk, None);
+            let (inbox, junk) = match &self.settings.inbox {
+                Inbox::Pop3(server, pace) => {
+                    let inbox = self.start_poller(&mut tasks, (server.clone(), *pace));
+                    (inbox, tokio::sync::watch::channel(FolderState::Absent).1)
+                }
+                Inbox::Imap(_) => {
+                    let inbox = self.start(&mut tasks, Place::Inbox, None);
+                    (inbox, self.start(&mut tasks, Place::Junk, None))
+                }
+            };
             Watchers { tasks, inbox, junk, folders: HashMap::new() }
         });
         let Watchers { tasks, inbox, junk, folders } = watchers;
+        // POP3 shows no other folder, and no check asks for one.
+        let folder = folder.filter(|_| matches!(self.settings.inbox, Inbox::Imap(_)));
         let folder = folder.map(|name| {
             let start = || self.start(tasks, Place::Folder, Some(Arc::clone(name)));
             folders.entry(Arc::clone(name)).or_insert_with(start).clone()
         });
         Watched { inbox: inbox.clone(), junk: junk.clone(), folder }
+    }
+
+    fn start_poller(
+        &self,
+        tasks: &mut JoinSet<()>,
+        server: (Endpoint, SessionPace),
+    ) -> tokio::sync::watch::Receiver<FolderState> {
+        let (poller, state) = Poller::new(
+            server,
+            (Arc::clone(&self.settings), self.net.clone(), self.clock),
+            Arc::clone(&self.board),
+            self.shutdown.clone(),
+        );
+        tasks.spawn(poller.run());
+        state
     }
 
     fn start(
@@ -380,7 +363,7 @@ impl Watch {
         self.board.forged(self.run)
     }
 
-    /// The run's share of the IMAP commands that were spoken while it was open, rounded up.
+    /// The run's share of the commands that were spoken while it was open, rounded up.
     pub fn commands(&self) -> u64 {
         self.board.share(self.run)
     }

@@ -15,7 +15,7 @@ use mailsonde_proto::Fact;
 use super::dial::{Dial, Patience, PhaseNames, tls_facts};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::wire::{LONGEST_RESPONSE, Record, Text, Wire, WireError};
+use super::wire::{Dotted, LONGEST_RESPONSE, Record, Wire, WireError};
 use crate::net::Net;
 use crate::stopwatch::Stopwatch;
 
@@ -137,6 +137,18 @@ impl Session {
         self.talk.list(phase, "LIST", "list of messages", size).await
     }
 
+    /// One message's size in bytes (RFC 1939 section 5).
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn size(&mut self, phase: &str, number: u32) -> Result<u64, Failure> {
+        let awaited = "the size of a message";
+        let text = self.talk.ask(phase, &format!("LIST {number}"), awaited).await?;
+        let text = text.map_err(|text| reply::refused(phase, "size of a message", &text))?;
+        let size = size(&text).filter(|(of, _)| *of == number).map(|(_, bytes)| bytes);
+        size.ok_or_else(|| Failure::wire(phase, awaited, &reply::not_pop3(&format!("+OK {text}"))))
+    }
+
     /// A message's header, up to [`LONGEST_HEADER`]; where TOP (RFC 1939 section 7) is missing, out of the
     /// whole message.
     ///
@@ -147,11 +159,18 @@ impl Session {
             true => format!("TOP {number} 0"),
             false => format!("RETR {number}"),
         };
-        let (keep, limit) = (LONGEST_HEADER, LONGEST_RESPONSE);
-        Ok(self.talk.text(phase, &command, "header of a message", (keep, limit)).await?.bytes)
+        let mut header = Vec::new();
+        let keep = |piece: &[u8]| {
+            let room = LONGEST_HEADER.saturating_sub(header.len());
+            header.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        };
+        let what = ("header of a message", LONGEST_RESPONSE);
+        self.talk.text(phase, &command, what, keep).await?;
+        Ok(header)
     }
 
-    /// A message of this size in bytes, or the beginning of one that is larger than `most`.
+    /// A message of this size in bytes, piece by piece; of one that is larger than `most` the beginning.
+    /// Whether it was all of it.
     ///
     /// # Errors
     /// When the server refuses or does not answer, or sends more than it announced.
@@ -159,17 +178,24 @@ impl Session {
         &mut self,
         phase: &str,
         (number, bytes): (u32, u64),
-        most: usize,
-    ) -> Result<Text, Failure> {
-        let is_large = usize::try_from(bytes).map_or(true, |bytes| bytes > most);
+        most: u64,
+        take: impl FnMut(&[u8]),
+    ) -> Result<bool, Failure> {
+        let is_large = bytes > most;
         let command = match is_large {
             true => format!("TOP {number} {LINES_OF_LARGE}"),
             false => format!("RETR {number}"),
         };
-        let limit = most.saturating_add(WIRE_ROOM).max(LONGEST_RESPONSE);
-        let mut text = self.talk.text(phase, &command, "message", (most, limit)).await?;
-        text.is_whole &= !is_large;
-        Ok(text)
+        let limit = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(WIRE_ROOM);
+        let what = ("message", limit.max(LONGEST_RESPONSE));
+        self.talk.text(phase, &command, what, take).await?;
+        Ok(!is_large)
+    }
+
+    /// What is begun is brought to its end: the deadline of whoever opened the session counts no longer.
+    pub fn see_through(&mut self) {
+        let Patience { clock, step, .. } = self.talk.patience;
+        self.talk.patience.deadline = clock.monotonic() + step;
     }
 
     /// Marks a message to be removed by [`Session::quit`] (RFC 1939 section 5).
@@ -240,18 +266,27 @@ impl Talk {
         self.patience.wait(phase, &awaited, lines).await
     }
 
-    /// One command whose answer is a text.
+    /// One command whose answer is a text of limited size; each piece of it has a step of its own.
     async fn text(
         &mut self,
         phase: &str,
         command: &str,
-        what: &str,
-        (keep, limit): (usize, usize),
-    ) -> Result<Text, Failure> {
+        (what, limit): (&str, usize),
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), Failure> {
         let awaited = format!("the {what}");
         let status = self.ask(phase, command, &awaited).await?;
         status.map_err(|text| reply::refused(phase, what, &text))?;
-        self.patience.wait(phase, &awaited, self.wire.dotted(keep, limit)).await
+        let (mut dotted, mut piece) = (Dotted::new(limit), Vec::new());
+        loop {
+            piece.clear();
+            let next = self.wire.piece(&mut dotted, &mut piece);
+            let is_last = self.patience.wait(phase, &awaited, next).await?;
+            take(&piece);
+            if is_last {
+                return Ok(());
+            }
+        }
     }
 
     async fn say(&mut self, phase: &str, command: &str, awaited: &str) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! Servers for the tests of this crate: scripted ones that say what they are told to, and a small IMAP
-//! server over folders in memory. Real servers are spoken to in the end-to-end tests.
+//! and a small POP3 server over folders in memory. Real servers are spoken to in the end-to-end tests.
+
+mod pop3;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,6 +49,11 @@ impl Server {
     /// An IMAP server over these folders.
     pub(crate) async fn imap(folders: Folders, has_idle: bool) -> Self {
         Self::listen(move |stream| imap(stream, folders.clone(), has_idle)).await
+    }
+
+    /// A POP3 server over the first of these folders.
+    pub(crate) async fn pop3(folders: Folders) -> Self {
+        Self::listen(move |stream| pop3::serve(stream, folders.clone())).await
     }
 
     /// An SMTP server that hands each accepted message to `deliver`.
@@ -180,6 +187,12 @@ impl Folders {
 
     fn all(&self, folder: usize) -> Vec<Stored> {
         self.0.lock().unwrap()[folder].clone()
+    }
+
+    /// Removes what a POP3 session has marked.
+    fn forget(&self, folder: usize, marked: &[Stored]) {
+        let is_marked = |stored: &Stored| marked.iter().any(|m| m.deleted && m.uid == stored.uid);
+        self.0.lock().unwrap()[folder].retain(|stored| !is_marked(stored));
     }
 
     fn fetch(&self, folder: usize, command: &str) -> String {

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::net::Unproven;
 use crate::transcript::{Direction, Transcript};
 
-pub use dotted::{Dotted, Text};
+pub use dotted::Dotted;
 
 /// The longest line that a server may send, in bytes.
 pub const LONGEST_LINE: usize = 8 * 1024;

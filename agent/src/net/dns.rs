@@ -126,6 +126,11 @@ impl Dns {
         self.wire.resolvers()
     }
 
+    /// What was asked so far and what came, one line a question, for people.
+    pub fn transcript(&self) -> String {
+        self.wire.transcript()
+    }
+
     async fn answer(&self, name: &Name, kind: RecordType) -> Result<Answer, AskError> {
         let heard = self.wire.resolve(name, kind, false).await?;
         match heard.message.metadata.response_code {

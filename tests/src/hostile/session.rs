@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::{ENDLESS_MAX_BYTES, Protocol, Script, Seen, Step, Tls, Trouble, imap, smtp};
+use super::{ENDLESS_MAX_BYTES, Protocol, Script, Seen, Step, Tls, Trouble, imap, pop3, smtp};
 
 const LINE_MAX_BYTES: u64 = 64 * 1024;
 const PIECE_BYTES: usize = 16 * 1024;
@@ -45,6 +45,7 @@ impl Session {
         match self.script.protocol {
             Protocol::Smtp => smtp::serve(self).await,
             Protocol::Imap => imap::serve(self).await,
+            Protocol::Pop3 => pop3::serve(self).await,
         }
     }
 
@@ -127,14 +128,17 @@ impl Session {
     /// Does what the script wants to go wrong; comes back when it is over, and the session with it.
     async fn spoil(&mut self, trouble: &Trouble) -> io::Error {
         let smtp = self.script.protocol == Protocol::Smtp;
+        let pop3 = self.script.protocol == Protocol::Pop3;
         let (head, piece): (&[u8], &[u8]) = match trouble {
             Trouble::Hang => return self.hang().await,
             Trouble::Close | Trouble::Answer(_) | Trouble::Inject(_) => {
                 return io::ErrorKind::ConnectionAborted.into();
             }
             Trouble::EndlessLine if smtp => (b"250 ", b"a"),
+            Trouble::EndlessLine if pop3 => (b"+OK ", b"a"),
             Trouble::EndlessLine => (b"* OK ", b"a"),
             Trouble::EndlessLines if smtp => (b"", b"250-and more\r\n"),
+            Trouble::EndlessLines if pop3 => (b"+OK\r\n", b"1 1\r\n"),
             Trouble::EndlessLines => (b"", b"* OK and more\r\n"),
             Trouble::HugeLiteral => (b"* 1 FETCH (UID 1 BODY[] {1073741824}\r\n", b"x"),
             Trouble::Rubbish => (b"", b"\x00\xff\x80\r\x16\x03\x01{\x7f\n\r\n"),

@@ -47,6 +47,7 @@ impl Folder {
             "knot2/db",
             "knot2/zones",
             "dovecot/sieve",
+            "dovecot/keys/default/HS256",
         ] {
             let path = folder.join(room);
             fs::create_dir_all(&path).map_err(LabError::io(format!("make {}", path.display())))?;

@@ -25,8 +25,12 @@ pub const NAME_SERVER_2: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 55);
 pub const OLD_NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 57);
 /// The validating resolver; `resolver.lab.test`.
 pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 54);
-/// Endpoints with something wrong; `mail.badcert.test`. 465 and 993: expired certificate, 466:
-/// self-signed, 467: for another host, 587: no STARTTLS.
+/// Endpoints with something wrong; `mail.badcert.test`.
+///
+/// Expired certificate: 465, 993 and 995 (implicit TLS), 25, 143 and 110 (STARTTLS). SMTP with implicit TLS and
+/// a certificate that is, at 466, self-signed, 467 for another host, 468 about to expire (three days), 469
+/// not yet valid; 470 its intermediate has expired, 471 its intermediate is not sent, 472 a good one with
+/// its intermediate; only TLS 1.0 at 473, 1.1 at 474, 1.2 at 475. 587: no STARTTLS.
 pub const BAD_ENDPOINTS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 66);
 /// A mail exchanger whose address has no PTR record, and which offers no STARTTLS; `mx.noptr.test`.
 pub const NO_PTR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 68);

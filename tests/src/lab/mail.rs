@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
 use super::folder::Folder;
@@ -69,15 +71,25 @@ pub(super) fn write_certificates<'a>(
     authority: &'a Authority,
 ) -> Result<Identities<'a>, LabError> {
     folder.write("tls/ca.crt", &authority.pem())?;
+    let below = authority.intermediate(Validity::Current)?;
+    let below_expired = authority.intermediate(Validity::Expired)?;
     let by_name = BTreeMap::from([
         ("mail", authority.issue(&GOOD_NAMES, Validity::Current)?),
         ("expired", authority.issue(&BAD_NAMES, Validity::Expired)?),
         ("selfsigned", Identity::self_signed(&BAD_NAMES)?),
+        ("soon", authority.issue(&BAD_NAMES, Validity::Soon)?),
+        ("notyet", authority.issue(&BAD_NAMES, Validity::Future)?),
+        ("chain", below.issue(&BAD_NAMES, Validity::Current)?),
+        ("missing", below.issue(&BAD_NAMES, Validity::Current)?.alone()),
+        ("midexpired", below_expired.issue(&BAD_NAMES, Validity::Current)?),
         ("wronghost", authority.issue(&["other.example.test"], Validity::Current)?),
     ]);
     for (name, identity) in &by_name {
-        // the authority's own certificate goes along: a client that trusts by DANE-TA needs it
-        let chain = identity.certificate_pem() + &authority.pem();
+        let mut chain = identity.certificate_pem();
+        if *name == "mail" {
+            // the authority's own certificate goes along: a client that trusts by DANE-TA needs it
+            chain.push_str(&authority.pem());
+        }
         folder.write(&format!("tls/{name}.crt"), &chain)?;
         folder.write(&format!("tls/{name}.key"), &identity.key_pem())?;
     }
@@ -89,6 +101,11 @@ pub(super) fn prepare_dovecot(folder: &Folder, users: &[User]) -> Result<(), Lab
     users::write_passwords(folder, users)?;
     let text = folder.fill(include_str!("templates/dovecot.conf"), &[]);
     folder.write("dovecot/dovecot.conf", &text)?;
+    let oauth = folder.fill(include_str!("templates/oauth2.conf.ext"), &[]);
+    folder.write("dovecot/oauth2.conf.ext", &oauth)?;
+    // Dovecot looks for a key by the token's `azp` and `kid`; ours say neither
+    let key = STANDARD.encode(super::web::token::SECRET);
+    folder.write("dovecot/keys/default/HS256/default", &key)?;
     folder.write("dovecot/sieve/before.sieve", include_str!("templates/before.sieve"))?;
     // compiled here, because the mail users may not write beside the script
     output_of(Command::new("sievec").arg(folder.join("dovecot/sieve/before.sieve")))?;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::Section;
 use crate::config::spelling::{did_you_mean, listed};
+use crate::config::units;
 use crate::config::value::{Table, Value};
 
 /// A host and a port to dial.
@@ -83,6 +85,22 @@ impl<'a> Section<'a> {
         let Some(mut table) = self.table(key) else { return BTreeMap::new() };
         let keys: Vec<String> = table.table.entries.keys().cloned().collect();
         keys.into_iter().filter_map(|key| table.text(&key).map(|text| (key, text))).collect()
+    }
+
+    /// A share with its sign (`"80%"`) within bounds, or `default`, in whole percent.
+    pub fn percent(&mut self, key: &str, default: u8, bounds: RangeInclusive<u8>) -> u8 {
+        let read = self.with_unit(key, units::percent, "\"80%\"");
+        let percent = match read {
+            Some(percent) if !bounds.contains(&percent) => {
+                let (least, most) = (bounds.start(), bounds.end());
+                self.wrong(key, &format!("must be from \"{least}%\" to \"{most}%\""));
+                default
+            }
+            Some(percent) => percent,
+            None => default,
+        };
+        self.record(key, &format!("{percent}%"));
+        percent
     }
 
     /// Several texts, or one for short; empty when the key is absent or wrong.

@@ -284,6 +284,35 @@ impl Driver {
     }
 }
 
+/// Reads bytes as a session would, up to their end or the first that is refused: how many of the answers
+/// in them could be read. For tests of what no server may achieve.
+///
+/// # Errors
+/// What is refused.
+pub fn heard(bytes: &[u8]) -> Result<usize, WireError> {
+    let mut options = Options::default();
+    options.discard_greeting = true;
+    options.crlf_relaxed = true;
+    options.max_response_size = u32::try_from(LONGEST_RESPONSE).unwrap_or(u32::MAX);
+    let (mut client, mut guard, mut read) = (Client::new(options), Guard::new(), 0);
+    guard.check(bytes)?;
+    client.enqueue_input(bytes);
+    loop {
+        match client.next() {
+            Ok(Event::DataReceived { data }) => {
+                super::look::read_all(&data);
+                drop(super::found::described(data.clone()));
+                drop(super::found::body(data));
+                read += 1;
+            }
+            Ok(_) => read += 1,
+            Err(Interrupt::Io(_)) => return Ok(read),
+            // Each of these takes bytes away, so that there is an end.
+            Err(Interrupt::Error(_)) => {}
+        }
+    }
+}
+
 enum Ended {
     Answer(Answer),
     Refused(StatusBody<'static>),

@@ -62,8 +62,8 @@ pub(super) async fn enter(
         lines.wire.set_secret(false);
         done?;
         capabilities = lines.capabilities(names.auth).await?;
+        watch.lap(names.auth);
     }
-    watch.lap(names.auth);
     Ok(Entered { wire: lines.wire, tls, capabilities })
 }
 

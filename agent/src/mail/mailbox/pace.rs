@@ -1,6 +1,7 @@
 //! When a watcher looks next: pure, so that the budget of 100 commands a round trip can be counted in a
 //! test.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use mailsonde_proto::time::Instant;
@@ -46,6 +47,52 @@ pub struct SessionPace {
 impl Default for SessionPace {
     fn default() -> Self {
         Self { shortest: Duration::from_millis(250), per_minute: 30 }
+    }
+}
+
+/// A message that does not come is looked for so rarely in the end.
+const LONGEST_SESSION_GAP: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl SessionPace {
+    /// When the next session may begin, after those that `began`, in order; `None` when nobody wants one.
+    /// Looking for a message leaves one session in each minute to the run that comes next.
+    pub(super) fn next(
+        &self,
+        wanted: &Wanted,
+        now: Instant,
+        began: &VecDeque<Instant>,
+    ) -> Option<Instant> {
+        let last = began.back().copied();
+        let (gap, most) = if wanted.to_verify {
+            (self.shortest, self.per_minute)
+        } else if let (true, Some(sent)) = (wanted.waiting > 0, wanted.youngest) {
+            let elapsed = now.saturating_duration_since(sent);
+            (
+                part(elapsed, 6).clamp(self.shortest, LONGEST_SESSION_GAP.max(self.shortest)),
+                self.per_minute - 1,
+            )
+        } else if let Some(since) = wanted.settling.or(wanted.patient) {
+            let elapsed = now.saturating_duration_since(since);
+            let least = if wanted.settling.is_some() { SETTLING_GAP } else { SLOW_JUNK_GAP };
+            let gap = least.max(part(elapsed, 6)).min(LONGEST_SESSION_GAP);
+            (gap.max(self.shortest), self.per_minute - 1)
+        } else {
+            return None;
+        };
+        let spaced = last.map_or(now, |last| last + gap);
+        let of_minute = usize::from(most.max(1));
+        let full = began.len().checked_sub(of_minute).and_then(|nth| began.get(nth));
+        Some(spaced.max(full.map_or(now, |first| *first + MINUTE)))
+    }
+
+    /// Forgets the sessions that count no longer.
+    pub(super) fn forget(began: &mut VecDeque<Instant>, now: Instant) {
+        while began.len() > 1
+            && began.front().is_some_and(|first| now.saturating_duration_since(*first) > MINUTE)
+        {
+            began.pop_front();
+        }
     }
 }
 
@@ -203,6 +250,57 @@ mod tests {
             assert!(inbox + junk <= 94, "{has_idle} {timeout_s} s: {inbox} + {junk}");
             assert!(inbox >= 30, "{inbox}");
         }
+    }
+
+    /// Sessions that a lonely run costs until `timeout`: when they begin, in milliseconds.
+    fn sessions(pace: SessionPace, timeout_s: u64) -> Vec<u128> {
+        let start = Clock::system().monotonic();
+        let (mut now, mut began, mut all) = (start, VecDeque::from([start]), Vec::new());
+        let wanted = Wanted { open: 1, waiting: 1, youngest: Some(start), ..Wanted::default() };
+        while now < start + Duration::from_secs(timeout_s) {
+            let next = pace.next(&wanted, now, &began).unwrap();
+            if next <= now {
+                began.push_back(now);
+                all.push(now.duration_since(start).as_millis());
+                SessionPace::forget(&mut began, now);
+                now += Duration::from_millis(20);
+            } else {
+                now = next;
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn sessions_are_dense_at_first_and_never_more_than_allowed() {
+        let usual = SessionPace::default();
+        let begun = sessions(usual, 300);
+        assert_eq!(begun[..4], [250, 500, 750, 1000], "{begun:?}");
+        let within_a_minute = begun.iter().filter(|ms| **ms < 60_000).count();
+        assert!((25..=30).contains(&within_a_minute), "{within_a_minute}: {begun:?}");
+        for per_minute in [2, 6, 30] {
+            let pace = SessionPace { per_minute, ..usual };
+            let begun = sessions(pace, 300);
+            for (index, first) in begun.iter().enumerate() {
+                let in_minute = begun[index..].iter().filter(|ms| **ms < first + 60_000).count();
+                assert!(in_minute < usize::from(per_minute), "{per_minute}: {begun:?}");
+            }
+        }
+        let slow = SessionPace { shortest: Duration::from_secs(120), ..usual };
+        assert_eq!(sessions(slow, 300), [120_000, 240_000]);
+    }
+
+    #[test]
+    fn nobody_looks_by_pop3_when_nobody_waits_and_whoever_registers_has_a_look_left() {
+        let now = Clock::system().monotonic();
+        let pace = SessionPace { per_minute: 3, ..SessionPace::default() };
+        let began = VecDeque::from([now, now]);
+        assert_eq!(pace.next(&Wanted { open: 1, ..Wanted::default() }, now, &began), None);
+        let to_verify = Wanted { to_verify: true, open: 1, ..Wanted::default() };
+        assert_eq!(pace.next(&to_verify, now, &VecDeque::new()), Some(now));
+        assert_eq!(pace.next(&to_verify, now, &began), Some(now + pace.shortest));
+        let waiting = Wanted { waiting: 1, youngest: Some(now), open: 1, ..Wanted::default() };
+        assert_eq!(pace.next(&waiting, now, &began), Some(now + MINUTE));
     }
 
     #[test]

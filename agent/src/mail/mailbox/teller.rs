@@ -68,6 +68,12 @@ impl Teller {
         self.dispose(disposition).await
     }
 
+    /// Whether a notification is about a message of ours.
+    pub(super) fn is_about_ours(body: &[u8], key: &TokenKey) -> bool {
+        let read = bounce::read(body);
+        read.is_some_and(|read| read.candidates.iter().any(|sealed| key.open(sealed).is_ok()))
+    }
+
     /// A machine answered a message of ours. Whether the answer can be removed.
     pub(super) async fn replied(&self, token: &Token, reply: Reply) -> bool {
         match self.board.replied(token, reply) {

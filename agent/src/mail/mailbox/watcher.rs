@@ -29,8 +29,8 @@ use crate::net::Net;
 use crate::stopwatch::{Lap, Stopwatch};
 
 /// Pauses between attempts to connect grow from the first to the second.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Messages to be removed are collected while somebody waits, up to so many or for so long.
 const MOST_REMOVALS: usize = 50;
 const LONGEST_REMOVAL: Duration = Duration::from_secs(1);

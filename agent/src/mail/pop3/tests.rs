@@ -58,9 +58,11 @@ async fn a_session_goes_through() {
     assert_eq!(ids, [(1, "aaa".to_owned()), (2, "bbb".to_owned())]);
     assert_eq!(session.sizes("p").await.unwrap(), [(1, 120), (2, 200)]);
     assert_eq!(session.header("p", 2).await.unwrap(), b"Subject: a\r\n.dot\r\n\r\n");
-    let whole = session.message("p", (2, 200), 1_000).await.unwrap();
-    assert!(whole.is_whole && whole.bytes.ends_with(b"b\r\n"));
-    assert!(!session.message("p", (1, 9_999), 1_000).await.unwrap().is_whole);
+    let mut read = Vec::new();
+    let take = |piece: &[u8]| read.extend_from_slice(piece);
+    assert!(session.message("p", (2, 200), 1_000, take).await.unwrap(), "whole");
+    assert_eq!(read, b"Subject: a\r\n\r\nb\r\n");
+    assert!(!session.message("p", (1, 9_999), 1_000, |_| {}).await.unwrap(), "the beginning");
     session.delete("p", 2).await.unwrap();
     assert!(!session.record().text().contains("Subject"), "letters stay out of the transcript");
     assert_eq!(session.quit("p").await.unwrap(), 10);

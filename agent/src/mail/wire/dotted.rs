@@ -1,7 +1,7 @@
-//! A text that ends with a line that holds one dot (RFC 1939 section 3), kept up to a bound.
+//! A text that ends with a line that holds one dot (RFC 1939 section 3), piece by piece.
 //!
-//! What is beyond the bound is read and thrown away, so that somebody's endless header does not end a
-//! session; beyond the limit of all of it, it does. Lines may be of any length.
+//! Lines may be of any length: somebody's endless header line is to end no session. The text as a whole has
+//! a limit.
 
 use super::{Wire, WireError};
 use crate::transcript::Direction;
@@ -19,32 +19,22 @@ enum At {
 #[derive(Debug)]
 pub struct Dotted {
     at: At,
-    kept: Vec<u8>,
-    keep: usize,
     seen: usize,
     limit: usize,
 }
 
-/// Such a text, read to its end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text {
-    /// Its first bytes, without the dots that were doubled on the way.
-    pub bytes: Vec<u8>,
-    /// Whether these are all of them.
-    pub is_whole: bool,
-}
-
 impl Dotted {
-    /// Keeps the first `keep` bytes, and accepts `limit`.
-    pub fn new(keep: usize, limit: usize) -> Self {
-        Self { at: At::Start, kept: Vec::new(), keep, seen: 0, limit }
+    /// Accepts `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { at: At::Start, seen: 0, limit }
     }
 
-    /// Takes bytes; how many of them belong to the text when it ends in them.
+    /// Takes bytes, and appends what they say without the dots that were doubled on the way. How many of
+    /// them belong to the text, when it ends in them.
     ///
     /// # Errors
     /// When the text has no end within its limit.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<usize>, WireError> {
+    pub fn take(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<usize>, WireError> {
         for (index, &byte) in bytes.iter().enumerate() {
             self.seen += 1;
             if self.seen > self.limit {
@@ -55,52 +45,41 @@ impl Dotted {
                 (At::Dot, b'\r') => self.at = At::DotCr,
                 (At::Dot | At::DotCr, b'\n') => return Ok(Some(index + 1)),
                 (At::DotCr, _) => {
-                    self.push(b'\r');
-                    self.push(byte);
+                    out.push(b'\r');
+                    self.push(byte, out);
                 }
-                _ => self.push(byte),
+                _ => self.push(byte, out),
             }
         }
         Ok(None)
     }
 
-    /// The text, when it has ended.
-    pub fn into_text(self) -> Text {
-        let is_whole = self.kept.len() < self.keep.saturating_add(1);
-        let mut bytes = self.kept;
-        bytes.truncate(self.keep);
-        Text { bytes, is_whole }
-    }
-
-    fn push(&mut self, byte: u8) {
+    fn push(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.at = if byte == b'\n' { At::Start } else { At::Middle };
-        // One byte more than is kept says that there were more.
-        if self.kept.len() <= self.keep {
-            self.kept.push(byte);
-        }
+        out.push(byte);
     }
 }
 
 impl Wire {
-    /// A text up to its line with one dot: the first `keep` bytes of it, of at most `limit`. Only its size
-    /// is written down: it may be somebody's letter.
+    /// The next piece of a text, appended to `out`; whether it was the last. Of the text only its size is
+    /// written down: it may be somebody's letter.
     ///
     /// # Errors
-    /// When the connection ends, or the text has no end within `limit`.
-    pub async fn dotted(&mut self, keep: usize, limit: usize) -> Result<Text, WireError> {
-        let mut dotted = Dotted::new(keep, limit);
-        loop {
-            if self.incoming.is_empty() {
-                self.fill().await?;
-            }
-            let end = dotted.take(&self.incoming)?;
-            let taken = end.unwrap_or(self.incoming.len());
-            drop(self.incoming.split_to(taken));
-            if end.is_some() {
-                self.record.say(Direction::Note, &format!("a text of {} bytes", dotted.seen));
-                return Ok(dotted.into_text());
-            }
+    /// When the connection ends, or the text has no end within its limit.
+    pub async fn piece(
+        &mut self,
+        dotted: &mut Dotted,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, WireError> {
+        if self.incoming.is_empty() {
+            self.fill().await?;
         }
+        let end = dotted.take(&self.incoming, out)?;
+        drop(self.incoming.split_to(end.unwrap_or(self.incoming.len())));
+        if end.is_some() {
+            self.record.say(Direction::Note, &format!("a text of {} bytes", dotted.seen));
+        }
+        Ok(end.is_some())
     }
 }
 
@@ -110,31 +89,28 @@ mod tests {
 
     use super::*;
 
-    fn read(bytes: &[u8], keep: usize) -> Option<(String, bool, usize)> {
-        let mut dotted = Dotted::new(keep, 1_000);
-        let end = dotted.take(bytes).ok()??;
-        let text = dotted.into_text();
-        Some((String::from_utf8(text.bytes).unwrap(), text.is_whole, end))
+    fn read(bytes: &[u8]) -> Option<(String, usize)> {
+        let (mut dotted, mut out) = (Dotted::new(1_000), Vec::new());
+        let end = dotted.take(bytes, &mut out).ok()??;
+        Some((String::from_utf8(out).unwrap(), end))
     }
 
     #[test]
     fn texts() {
         for (bytes, expected) in [
-            (".\r\n", Some(("", true, 3))),
-            (".\n", Some(("", true, 2))),
-            ("a: b\r\n\r\n.\r\n+OK", Some(("a: b\r\n\r\n", true, 11))),
-            ("..\r\n..a\r\n.\r\n", Some((".\r\n.a\r\n", true, 12))),
-            (".\rx\r\n.\r\n", Some(("\rx\r\n", true, 8))),
-            ("a.\r\n.\r\n", Some(("a.\r\n", true, 7))),
-            ("123456789\r\n.\r\n", Some(("123456789\r", false, 14))),
-            ("12345678\r\n.\r\n", Some(("12345678\r\n", true, 13))),
+            (".\r\n", Some(("", 3))),
+            (".\n", Some(("", 2))),
+            ("a: b\r\n\r\n.\r\n+OK", Some(("a: b\r\n\r\n", 11))),
+            ("..\r\n..a\r\n.\r\n", Some((".\r\n.a\r\n", 12))),
+            (".\rx\r\n.\r\n", Some(("\rx\r\n", 8))),
+            ("a.\r\n.\r\n", Some(("a.\r\n", 7))),
             ("a\r\n", None),
             ("a.\r\n.", None),
         ] {
-            let expected = expected.map(|(text, whole, end)| (text.to_owned(), whole, end));
-            assert_eq!(read(bytes.as_bytes(), 10), expected, "{bytes:?}");
+            let expected = expected.map(|(text, end)| (text.to_owned(), end));
+            assert_eq!(read(bytes.as_bytes()), expected, "{bytes:?}");
         }
-        assert!(read(&[b'x'; 2_000], 10).is_none());
+        assert!(read(&[b'x'; 2_000]).is_none());
     }
 
     proptest! {
@@ -142,7 +118,7 @@ mod tests {
 
         #[test]
         fn what_was_stuffed_comes_back_however_it_is_cut(
-            text in "([.a\r]{0,4}\r\n){0,6}", cut in 0_usize..60, keep in 0_usize..60,
+            text in "([.a\r]{0,4}\r\n){0,6}", cut in 0_usize..60,
         ) {
             let mut stuffed = String::new();
             for line in text.split_inclusive('\n') {
@@ -151,19 +127,17 @@ mod tests {
             }
             stuffed += ".\r\n";
             let (a, b) = stuffed.as_bytes().split_at(cut.min(stuffed.len() - 1));
-            let mut dotted = Dotted::new(keep, 1_000);
-            prop_assert_eq!(dotted.take(a).unwrap(), None);
-            prop_assert_eq!(dotted.take(b).unwrap(), Some(b.len()));
-            let read = dotted.into_text();
-            prop_assert_eq!(&read.bytes, &text.as_bytes()[..keep.min(text.len())]);
-            prop_assert_eq!(read.is_whole, text.len() <= keep);
+            let (mut dotted, mut out) = (Dotted::new(1_000), Vec::new());
+            prop_assert_eq!(dotted.take(a, &mut out).unwrap(), None);
+            prop_assert_eq!(dotted.take(b, &mut out).unwrap(), Some(b.len()));
+            prop_assert_eq!(&out, text.as_bytes());
         }
 
         #[test]
         fn nothing_exceeds_the_bounds(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let mut dotted = Dotted::new(64, 200);
-            let refused = dotted.take(&bytes).is_err();
-            prop_assert!(dotted.kept.len() <= 65 && (!refused || bytes.len() > 200));
+            let (mut dotted, mut out) = (Dotted::new(200), Vec::new());
+            let refused = dotted.take(&bytes, &mut out).is_err();
+            prop_assert!(out.len() <= 200 && (!refused || bytes.len() > 200));
         }
     }
 }

@@ -22,6 +22,8 @@ const MOST_QUESTIONS: usize = 2048;
 const LEAST_TRY: Duration = Duration::from_millis(1_000);
 /// Each resolver is asked so often: a datagram may be lost.
 const ROUNDS: u32 = 2;
+/// Bytes of a transcript.
+const LONGEST_TRANSCRIPT: usize = 16 * 1024;
 
 /// What was heard, and how long it took.
 #[derive(Clone, Debug)]
@@ -94,6 +96,37 @@ impl Wire {
             // Somebody may have been quicker; both heard the same servers.
             place.set(Ok(Arc::clone(heard))).ok();
         }
+    }
+
+    /// One line a question, in the order of the names; bounded.
+    pub(super) fn transcript(&self) -> String {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines: Vec<String> = asked
+            .iter()
+            .filter_map(|((name, kind, is_unchecked), place)| {
+                let said = match place.get()? {
+                    Ok(heard) => format!(
+                        "{}, {} answers, {:.1?}",
+                        super::code_word(heard.message.metadata.response_code),
+                        heard.message.answers.len(),
+                        heard.took
+                    ),
+                    Err(error) => error.to_string(),
+                };
+                let how = if *is_unchecked { " unchecked" } else { "" };
+                Some(format!("{}{how}: {said}\n", shown(name, *kind)))
+            })
+            .collect();
+        lines.sort_unstable();
+        let mut text = String::new();
+        for line in lines {
+            if text.len() + line.len() > LONGEST_TRANSCRIPT {
+                text.push_str("… and more\n");
+                break;
+            }
+            text.push_str(&line);
+        }
+        text
     }
 
     /// Asks one server once.

@@ -21,20 +21,32 @@ struct Stage {
     _servers: (Server, Server),
 }
 
+mod pop3;
+
 type Delivery = fn(&Folders, String);
 
 impl Stage {
     async fn new(deliver: Delivery, has_idle: bool, expect: Expect) -> Self {
         let folders = Folders::new();
+        let imap = Server::imap(folders.clone(), has_idle).await;
+        let inbox = Inbox::Imap(endpoint(imap.port));
+        Self::at(folders, (imap, inbox), deliver, expect).await
+    }
+
+    async fn at(
+        folders: Folders,
+        (server, inbox): (Server, Inbox),
+        deliver: Delivery,
+        expect: Expect,
+    ) -> Self {
         let to = folders.clone();
         let smtp = Server::smtp(move |message| deliver(&to, message)).await;
-        let imap = Server::imap(folders.clone(), has_idle).await;
         let (net, clock) = (Net::new(), Clock::system());
         let settings = MailboxSettings {
             name: "sandbox".into(),
             address: "probe@good.test".into(),
             smtp: endpoint(smtp.port),
-            inbox: Inbox::Imap(endpoint(imap.port)),
+            inbox,
             beside: None,
             junk_folder: None,
             hello: None,
@@ -44,7 +56,7 @@ impl Stage {
         let probe = RoundTrip::new(settings, mailbox, net, clock);
         let key = Arc::new(TokenKey::from_bytes([5; 32]));
         let (sender, amendments) = mpsc::channel(4);
-        Self { folders, probe, key, amendments, sender, _servers: (smtp, imap) }
+        Self { folders, probe, key, amendments, sender, _servers: (smtp, server) }
     }
 
     async fn run(&self, intent: u64, within_ms: u64) -> Outcome {

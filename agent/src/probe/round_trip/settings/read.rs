@@ -10,7 +10,7 @@ use super::{AutoReply, Expect, ExpectedCode, RoundTripSettings};
 use super::{DEFAULT_AUTO_REPLY_WITHIN, DEFAULT_GREYLIST_RETRY, DEFAULT_SETTLE};
 use crate::config::server::known_mailbox;
 use crate::config::units;
-use crate::mail::mailbox::Mailbox;
+use crate::mail::mailbox::{Inbox, Mailbox};
 use crate::mail::message::{Attachment, Content, LARGEST_BODY, Pattern};
 use crate::mail::smtp::MX_PORT;
 
@@ -48,6 +48,9 @@ pub(in super::super) fn read(
         let words = "a mailbox that writes to itself gets no automatic reply (RFC 3834 section 2): set \
                      from_mailbox";
         section.warning("auto_reply", words);
+    }
+    if let Some(mailbox) = &mailbox {
+        must_be_seen(section, mailbox, expect);
     }
     let content = Arc::new(content(section, auto_reply.is_some()));
     let mailbox = mailbox.filter(|_| section.is_clean())?;
@@ -99,6 +102,20 @@ fn expect(section: &mut Section<'_>) -> (Expect, Option<Arc<str>>) {
         section.mistake("folder", words.to_owned());
     }
     (Expect::Folder, Some(folder.into()))
+}
+
+/// POP3 shows INBOX and nothing else (RFC 1939 section 3).
+fn must_be_seen(section: &mut Section<'_>, mailbox: &Mailbox, expect: Expect) {
+    if matches!(mailbox.settings().inbox, Inbox::Imap(_)) {
+        return;
+    }
+    let (key, folder) = match expect {
+        Expect::Junk => ("expect", "the junk folder"),
+        Expect::Folder => ("folder", "any folder but INBOX"),
+        _ => return,
+    };
+    let words = format!("POP3 does not show {folder}: give the mailbox an [imap] table");
+    section.mistake(key, words);
 }
 
 fn expect_code(section: &mut Section<'_>, expect: Expect) -> Option<ExpectedCode> {

@@ -1,0 +1,66 @@
+//! A mailbox as it is configured: where mail for it is handed in, and where and by what it is read.
+
+use super::SessionPace;
+use crate::mail::endpoint::Endpoint;
+
+/// One mailbox, as configured.
+#[derive(Clone, Debug)]
+pub struct MailboxSettings {
+    /// By which checks name it.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Where mail is submitted.
+    pub smtp: Endpoint,
+    /// Where a round trip sees its message arrive.
+    pub inbox: Inbox,
+    /// Where it can be read as well.
+    pub beside: Option<Inbox>,
+    /// The junk folder's name; `None` asks the server (RFC 6154).
+    pub junk_folder: Option<String>,
+    /// The name for EHLO; `None` says the address of the connection.
+    pub hello: Option<String>,
+}
+
+/// Where a mailbox is read, and by what.
+#[derive(Clone, Debug)]
+pub enum Inbox {
+    /// By IMAP: watched on connections that are kept.
+    Imap(Endpoint),
+    /// By POP3: looked into again and again, each time by a session of its own.
+    Pop3(Endpoint, SessionPace),
+}
+
+impl Inbox {
+    /// The server.
+    pub const fn server(&self) -> &Endpoint {
+        match self {
+            Self::Imap(server) | Self::Pop3(server, _) => server,
+        }
+    }
+
+    /// The protocol's name, as facts and phases begin with it.
+    pub const fn protocol(&self) -> &'static str {
+        match self {
+            Self::Imap(_) => "imap",
+            Self::Pop3(..) => "pop3",
+        }
+    }
+}
+
+impl MailboxSettings {
+    /// Where it is read by IMAP, if it is.
+    pub fn imap(&self) -> Option<&Endpoint> {
+        self.inboxes().find(|inbox| matches!(inbox, Inbox::Imap(_))).map(Inbox::server)
+    }
+
+    /// Where it is read by POP3, if it is.
+    pub fn pop3(&self) -> Option<&Endpoint> {
+        self.inboxes().find(|inbox| matches!(inbox, Inbox::Pop3(..))).map(Inbox::server)
+    }
+
+    /// Every server that it is read at.
+    pub fn inboxes(&self) -> impl Iterator<Item = &Inbox> {
+        std::iter::once(&self.inbox).chain(&self.beside)
+    }
+}

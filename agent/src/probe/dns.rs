@@ -1,0 +1,151 @@
+//! DNS posture of a mail domain: what others find when they want to send mail to it, or check mail
+//! from it.
+//!
+//! A run looks the domain up, then lets every group of rules look at its part, all at once under one
+//! bound of questions. The run fails when the domain cannot be looked up or when something that the
+//! check expects does not hold; everything else that is not as it should be is a finding. Each record
+//! set is kept with its digest, so that a change can be seen later. A group of rules is one file in
+//! this folder plus one line in [`group::GROUPS`].
+
+pub(super) mod exchangers;
+pub(super) mod group;
+pub(super) mod network;
+pub(super) mod records;
+pub(super) mod settings;
+mod told;
+
+mod authority;
+mod caa;
+mod dnssec;
+mod mx;
+mod ptr;
+mod reach;
+mod servers;
+mod srv;
+mod ttl;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use hickory_resolver::proto::rr::RecordType;
+use mailsonde_proto::time::Instant;
+use mailsonde_proto::{Clock, FaultClass};
+use tokio::time::timeout_at;
+
+use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
+use crate::dns::AskError;
+use crate::mail::failure::Failure;
+use crate::net::Net;
+use crate::stopwatch::{Lap, Stopwatch};
+use group::{Context, Group, Looked};
+use settings::DnsCheck;
+use told::Story;
+
+/// The look-up of the domain itself, with nothing else under way.
+const LOOKUP: &str = "dns.lookup";
+/// A run returns so much before its deadline: whoever enforces that deadline must not be first.
+const MARGIN: Duration = Duration::from_millis(200);
+
+/// The kind `dns`.
+pub(super) struct DnsKind;
+
+impl Kind for DnsKind {
+    fn name(&self) -> &'static str {
+        "dns"
+    }
+
+    fn summary(&self) -> &'static str {
+        "looks at everything that DNS says about a mail domain"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        settings::SETTINGS
+    }
+
+    fn configure(
+        &self,
+        section: &mut Section<'_>,
+        surroundings: &Surroundings,
+    ) -> Option<Arc<dyn Probe>> {
+        let check = settings::read(section)?;
+        let Surroundings { net, clock, .. } = surroundings;
+        Some(Arc::new(DnsProbe { check, net: net.clone(), clock: *clock }))
+    }
+}
+
+struct DnsProbe {
+    check: DnsCheck,
+    net: Net,
+    clock: Clock,
+}
+
+impl Probe for DnsProbe {
+    fn run(&self, run: Run) -> BoxFuture<'_, Outcome> {
+        self.look(run.deadline.checked_sub(MARGIN).unwrap_or(run.deadline)).boxed()
+    }
+}
+
+impl DnsProbe {
+    async fn look(&self, deadline: Instant) -> Outcome {
+        let mut watch = Stopwatch::start(self.clock);
+        let dns = match self.net.dns(&self.check.dns, self.clock) {
+            Ok(dns) => dns,
+            Err(error) => return Story::new(&self.check).end(Some(failure(&error)), &watch),
+        };
+        let context = Context {
+            domain: &self.check.domain,
+            check: &self.check,
+            dns: &dns,
+            servers: &dns,
+            net: &self.net,
+            clock: self.clock,
+            deadline,
+        };
+        let mut story = Story::new(&self.check);
+        story.resolvers(dns.resolvers());
+        let first = timeout_at(deadline, context.dns.ask(context.domain, RecordType::MX)).await;
+        watch.lap(LOOKUP);
+        let failed = match first {
+            Ok(Ok(answer)) if answer.is_nx_domain() => {
+                let words = format!("the domain {} does not exist in DNS", self.check.shown());
+                let failure = Failure::new(LOOKUP, FaultClass::Refused, words);
+                return story.end(Some(failure), &watch);
+            }
+            Ok(Ok(_)) => None,
+            // Nothing can be asked: there is nothing to look at.
+            Ok(Err(error @ AskError::NotAsked { .. })) => {
+                return story.end(Some(failure(&error)), &watch);
+            }
+            // What is wrong with the domain is for the groups to find out.
+            Ok(Err(error)) => Some(failure(&error)),
+            Err(_) => Some(failure(&AskError::Timeout { name: self.check.shown() })),
+        };
+        let groups = self.check.groups.iter();
+        let looked = join_all(groups.map(|group| look_at(group, &context))).await;
+        for (group, lap, looked) in looked {
+            story.group(group, lap, looked, watch.started());
+        }
+        story.transcript(&dns);
+        story.end(failed, &watch)
+    }
+}
+
+/// What one group finds; `None` when its time ran out.
+async fn look_at<'a>(
+    group: &'static Group,
+    context: &'a Context<'a>,
+) -> (&'static Group, Lap, Option<Looked>) {
+    let from = context.clock.monotonic();
+    let looked = timeout_at(context.deadline, (group.look)(context)).await.ok();
+    let to = context.clock.monotonic();
+    (group, Lap { name: group.phase, from, to }, looked)
+}
+
+fn failure(error: &AskError) -> Failure {
+    Failure::dns(LOOKUP, error)
+}
+
+#[cfg(test)]
+pub(super) mod tests;
