@@ -23,13 +23,14 @@ use crate::mail::dial::{Dial, PhaseNames};
 use crate::mail::endpoint::{Endpoint, Tls};
 use crate::mail::failure::Failure;
 use crate::mail::starttls::{self, Look, Prelude};
+use crate::mail::wire::Record;
 use crate::net::tls::hello::TlsVersion;
 use crate::net::{InspectOptions, Net};
 use crate::stopwatch::Stopwatch;
 use scan::{Depth, Scan, Target};
 
 pub(crate) use judge::{judge, yes_or_no};
-pub(crate) use terms::{ACCEPT, CRITICAL, PIN, Terms, WARN};
+pub(crate) use terms::{ACCEPT, Accept, CRITICAL, PIN, Terms, WARN};
 
 /// The phase of asking for versions and suites.
 const SCAN: &str = "scan";
@@ -201,6 +202,9 @@ impl TlsProbe {
                 drop(wire);
                 inspection
             }
+            Err(failure) if failure.fault.phase == name::TLS => {
+                return self.without_handshake(failure, dial, &mut watch, &record).await;
+            }
             Err(failure) => return Outcome::of(Err(failure), &watch, &record),
         };
         let judgement = judge(&inspection, &self.terms, self.clock.wall());
@@ -218,6 +222,29 @@ impl TlsProbe {
             None => self.expected(oldest, inspection.staple.is_some()),
         };
         Outcome::of(ended, &watch, &record).with(facts, findings)
+    }
+
+    /// A server that no decent library can talk to: what it accepts says why.
+    async fn without_handshake(
+        &self,
+        failure: Failure,
+        dial: Dial<'_>,
+        watch: &mut Stopwatch,
+        record: &Record,
+    ) -> Outcome {
+        let scan = match failure.fault.class {
+            FaultClass::Timeout => None,
+            _ => self.scan(dial, watch).await.filter(|scan| scan.oldest().is_some()),
+        };
+        let Some(scan) = scan else { return Outcome::of(Err(failure), watch, record) };
+        let failure = match scan.newest() {
+            Some(newest) if newest < TlsVersion::Tls12 => {
+                let words = format!("the server accepts nothing newer than {}", newest.as_str());
+                Failure::new(name::TLS, FaultClass::Protocol, words)
+            }
+            _ => failure,
+        };
+        Outcome::of(Err(failure), watch, record).with(scan.facts(), scan.findings())
     }
 
     async fn scan(&self, dial: Dial<'_>, watch: &mut Stopwatch) -> Option<Scan> {

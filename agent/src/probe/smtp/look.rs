@@ -3,6 +3,7 @@
 use mailsonde_proto::FaultClass;
 use mailsonde_proto::phase::name;
 
+use super::super::tls::Accept;
 use super::settings::Settings;
 use crate::mail::dial::Dial;
 use crate::mail::endpoint::Tls;
@@ -49,7 +50,8 @@ impl Seen {
             self.relay = self.asked(&mut session, &envelope.from, outside).await?;
             watch.lap(name::ENVELOPE);
         }
-        if let Some(login) = settings.endpoint.login.as_ref().filter(|_| self.may_sign_in()) {
+        let login = settings.endpoint.login.as_ref();
+        if let Some(login) = login.filter(|_| self.may_sign_in(settings)) {
             session = session.prove(login, watch).await?;
             self.has_signed_in = true;
         }
@@ -66,9 +68,12 @@ impl Seen {
         Ok(())
     }
 
-    /// After a bad certificate nobody signs in; the run fails for that.
-    fn may_sign_in(&self) -> bool {
-        self.inspection.as_ref().is_none_or(|inspection| inspection.refusal.is_none())
+    /// After a bad certificate nobody signs in. Where the run fails for the certificate, that is said; where
+    /// it would pass with it, it fails for the sign-in, which [`Session::prove`] refuses.
+    fn may_sign_in(&self, settings: &Settings) -> bool {
+        let is_refused = |inspection: &Inspection| inspection.refusal.is_some();
+        settings.terms.accept != Accept::Trusted
+            || !self.inspection.as_ref().is_some_and(is_refused)
     }
 
     async fn opening(

@@ -5,11 +5,12 @@
 //! another: the server picks one of those that are offered, which is then offered no more. The number of
 //! connections is bounded, and what was left out is told.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use mailsonde_proto::{Fact, Finding, Severity};
 use rustls::CipherSuite;
-use std::net::IpAddr;
-use std::time::Duration;
 
 use super::rules;
 use crate::mail::dial::{Dial, Patience};
@@ -76,6 +77,11 @@ impl Scan {
         self.accepted().map(|of| of.version).min()
     }
 
+    /// The newest version that is accepted.
+    pub(super) fn newest(&self) -> Option<TlsVersion> {
+        self.accepted().map(|of| of.version).max()
+    }
+
     fn accepted(&self) -> impl Iterator<Item = &OfVersion> {
         self.of.iter().filter(|of| !of.suites.is_empty())
     }
@@ -99,7 +105,7 @@ impl Scan {
         facts
     }
 
-    /// `is_opportunistic`: whoever connects takes any certificate anyway (RFC 7435).
+    /// Which rules do not hold for what is accepted.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let old: Vec<_> =
