@@ -16,6 +16,7 @@ mod outcomes;
 
 mod mailbox_probes;
 mod plugin_formats;
+mod server_probes;
 
 mod bad_input;
 mod bad_lines;
