@@ -7,6 +7,9 @@ mod load;
 
 pub mod check;
 pub mod mailbox;
+pub mod provider;
+
+pub mod oauth2;
 pub mod password;
 pub mod resolver;
 pub mod server;

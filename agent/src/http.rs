@@ -143,7 +143,7 @@ impl<'a> Fetch<'a> {
         let endpoint = self.endpoint(&request.url);
         let dial = Dial { net: self.net, patience: self.patience, names: self.names.opening };
         let (wire, tls) = match self.connect_to {
-            None => dial.open(&endpoint, record.clone(), watch).await?,
+            None => dial.open_anonymous(&endpoint, record.clone(), watch).await?,
             Some(address) => {
                 let there = Endpoint { port: address.port(), ..endpoint };
                 let wire = dial.connect(&there, &[address.ip()], record.clone(), watch).await?;

@@ -19,6 +19,7 @@ pub mod dial;
 pub mod starttls;
 pub mod wire;
 
+pub mod oauth;
 pub mod sasl;
 
 pub mod imap;
@@ -30,5 +31,5 @@ pub mod mailbox;
 #[cfg(test)]
 pub(crate) mod sandbox;
 
-pub use endpoint::{Endpoint, Login, Tls};
+pub use endpoint::{Credential, Endpoint, Login, Tls};
 pub use failure::Failure;

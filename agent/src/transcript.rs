@@ -56,6 +56,11 @@ impl Transcript {
         }
     }
 
+    /// From now on this does not appear in it either.
+    pub fn hide(&mut self, secret: Secret) {
+        self.secrets.push(secret);
+    }
+
     /// Writes down what was said; several lines may come at once.
     pub fn say(&mut self, direction: Direction, text: &str) {
         for line in text.split('\n') {

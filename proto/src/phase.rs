@@ -38,6 +38,8 @@ pub mod name {
     pub const TLS: &str = "tls";
     /// The server's greeting and its answer to EHLO.
     pub const GREETING: &str = "greeting";
+    /// An access token is had from a token server; absent where one was kept.
+    pub const TOKEN: &str = "token";
     /// Authentication.
     pub const AUTH: &str = "auth";
     /// MAIL FROM and RCPT TO.

@@ -14,6 +14,8 @@ mod real_servers;
 
 mod outcomes;
 
+mod plugin_formats;
+
 mod mailbox_probes;
 mod plugin_formats;
 mod server_probes;

@@ -103,11 +103,15 @@ fn probes(
 fn is_same(before: &MailboxConfig, now: &MailboxConfig) -> bool {
     before.canonical == now.canonical
         && format!("{:?}", before.settings) == format!("{:?}", now.settings)
-        && password(before) == password(now)
+        && std::iter::zip(logins(before), logins(now)).all(|both| match both {
+            (Some(before), Some(now)) => before.is_same(now),
+            (before, now) => before.is_none() && now.is_none(),
+        })
 }
 
-fn password(mailbox: &MailboxConfig) -> Vec<Option<&crate::secret::Secret>> {
+/// The login of each of its servers, passwords and sources of tokens included.
+fn logins(mailbox: &MailboxConfig) -> Vec<Option<&crate::mail::Login>> {
     let inboxes = mailbox.settings.inboxes().map(Inbox::server);
     let servers = std::iter::once(&mailbox.settings.smtp).chain(inboxes);
-    servers.map(|server| server.login.as_ref().map(|login| &login.password)).collect()
+    servers.map(|server| server.login.as_ref()).collect()
 }

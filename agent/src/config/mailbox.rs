@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::password;
+use super::oauth2;
+use super::password::{self, Password};
+use super::provider::Preset;
 use super::section::Section;
 use super::server::{self, Account, Protocol, is_host};
 use crate::mail::endpoint::{Endpoint, Tls};
-use crate::mail::mailbox::{Inbox, MailboxSettings, SessionPace};
+use crate::mail::mailbox::{Habits, Inbox, MailboxSettings, SessionPace};
 use crate::net::TlsTrust;
 
 /// One mailbox as resolved.
@@ -36,6 +38,7 @@ impl MailboxConfig {
             beside: None,
             junk_folder: None,
             hello: None,
+            habits: Habits::default(),
         };
         Self { settings, canonical: String::new() }
     }
@@ -43,19 +46,26 @@ impl MailboxConfig {
 
 /// The keys of a mailbox, which `--set` mixes with those of a check.
 pub const KEYS: &[&str] = &[
+    "provider",
+    "data_centre",
+    "host",
     "address",
     "login",
     "password",
     "password_env",
     "password_file",
+    "oauth2",
     "smtp",
     "imap",
     "pop3",
     "watch",
+    "clean_sent",
 ];
 
 /// Reads one mailbox; `None` when anything was wrong. `name` is the name it has already.
 pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
+    let preset = Preset::read(section);
+    let mut habits = preset.as_ref().map(Preset::habits).unwrap_or_default();
     let address = section.required_text("address");
     if let Some(address) = address.as_deref().filter(|address| !is_address(address)) {
         let message = format!("address must be like probe@example.org, not \"{address}\"");
@@ -63,8 +73,13 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
     }
     let login = section.text("login").or_else(|| address.clone());
     let password = password::read(section);
-    let account = Account { login, password };
-    let (smtp, hello) = match section.required_table("smtp") {
+    let tokens = oauth2::read(section, login.as_deref(), preset.as_ref());
+    if tokens.is_some() && !matches!(password, Password::Absent) {
+        section.mistake("oauth2", "sign in by password or by oauth2, not by both".to_owned());
+    }
+    let account = Account { login, password, tokens, preset };
+    habits.clean_sent = section.flag("clean_sent", habits.clean_sent);
+    let (smtp, hello) = match server_table(section, Protocol::Smtp, &account) {
         Some(mut table) => {
             let hello = hello(&mut table);
             (server::read(table, Protocol::Smtp, &account), hello)
@@ -84,6 +99,7 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
         beside,
         junk_folder,
         hello,
+        habits,
     };
     Some(MailboxConfig { settings, canonical: section.canonical() })
 }
@@ -94,8 +110,11 @@ fn reading(
     section: &mut Section<'_>,
     account: &Account,
 ) -> (Option<(Inbox, Option<Inbox>)>, Option<String>) {
-    let table =
-        if section.has("pop3") { section.table("imap") } else { section.required_table("imap") };
+    let by_pop3 = !section.has("imap") && section.has("pop3");
+    let table = match by_pop3 {
+        true => section.table("imap"),
+        false => server_table(section, Protocol::Imap, account),
+    };
     let (imap, junk_folder) = match table {
         Some(mut table) => {
             let junk_folder = table.text("junk_folder");
@@ -107,7 +126,6 @@ fn reading(
         let pace = session_pace(&mut table);
         server::read(table, Protocol::Pop3, account).map(|server| Inbox::Pop3(server, pace))
     });
-    let by_pop3 = !section.has("imap");
     let by_pop3 = section.choice("watch", &[("imap", false), ("pop3", true)], by_pop3);
     section.record("watch", if by_pop3 { "pop3" } else { "imap" });
     let reading = match (imap, pop3, by_pop3) {
@@ -122,6 +140,19 @@ fn reading(
         }
     };
     (reading, junk_folder)
+}
+
+/// The table of a server that a mailbox must have; a provider may know all that would stand in it.
+fn server_table<'a>(
+    section: &mut Section<'a>,
+    protocol: Protocol,
+    account: &Account,
+) -> Option<Section<'a>> {
+    let key = if protocol == Protocol::Smtp { "smtp" } else { "imap" };
+    match account.preset.as_ref().and_then(|preset| preset.server(protocol)) {
+        Some(_) => Some(section.table_or_empty(key)),
+        None => section.required_table(key),
+    }
 }
 
 /// How often a mailbox may be looked into by POP3.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::section::Section;
 use crate::secret::Secret;
 
-/// The most that is read of a password's file.
-const MOST_BYTES: u64 = 4096;
+/// The most that is read of a file with a secret: a service account's key file has 2.4 KB.
+const MOST_BYTES: u64 = 8192;
 
 /// What a section says about its password.
 #[derive(Clone, Debug)]
@@ -25,23 +25,29 @@ pub enum Password {
 /// Reads the `password` of a section: `{ file = "…" }`, `{ env = "…" }`, `{ credential = "…" }`, or a
 /// text. On the command line also `password_env=NAME` and `password_file=PATH`.
 pub fn read(section: &mut Section<'_>) -> Password {
+    read_as(section, "password")
+}
+
+/// Reads a secret at another key, such as `client_secret`, in the same forms.
+pub fn read_as(section: &mut Section<'_>, key: &str) -> Password {
     if section.is_command_line() {
-        if let Some(path) = section.path("password_file") {
-            return known(section, "password_file", from_file(&path));
+        let (file, env) = (format!("{key}_file"), format!("{key}_env"));
+        if let Some(path) = section.path(&file) {
+            return known(section, (&file, key), from_file(&path, key));
         }
-        if let Some(name) = section.text("password_env") {
-            return known(section, "password_env", from_environment(&name));
+        if let Some(name) = section.text(&env) {
+            return known(section, (&env, key), from_environment(&name));
         }
     }
-    if !section.has("password") {
+    if !section.has(key) {
         // Asked for all the same, so that an unknown `pasword` gets its hint.
-        section.secret("password");
+        section.secret(key);
         return Password::Absent;
     }
-    if !section.has_table("password") {
-        return inline(section);
+    if !section.has_table(key) {
+        return inline(section, key);
     }
-    let Some(mut source) = section.table("password") else { return Password::Wrong };
+    let Some(mut source) = section.table(key) else { return Password::Wrong };
     let keys: Vec<&str> =
         ["file", "env", "credential"].into_iter().filter(|key| source.has(key)).collect();
     let (file, env, credential) =
@@ -49,14 +55,16 @@ pub fn read(section: &mut Section<'_>) -> Password {
     let password = match (keys.as_slice(), file, env, credential) {
         ([_], Some(path), _, _) => {
             warn_of_permissions(&mut source, "file", &path);
-            known(&mut source, "file", from_file(&path))
+            known(&mut source, ("file", key), from_file(&path, key))
         }
-        ([_], _, Some(name), _) => known(&mut source, "env", from_environment(&name)),
-        ([_], _, _, Some(name)) => known(&mut source, "credential", from_credential(&name)),
+        ([_], _, Some(name), _) => known(&mut source, ("env", key), from_environment(&name)),
+        ([_], _, _, Some(name)) => {
+            known(&mut source, ("credential", key), from_credential(&name, key))
+        }
         ([_], None, None, None) => Password::Wrong,
         _ => {
             let forms = "{ file = \"…\" }, { env = \"…\" } or { credential = \"…\" }";
-            source.mistake("", format!("password must be one of {forms}"));
+            source.mistake("", format!("{key} must be one of {forms}"));
             Password::Wrong
         }
     };
@@ -64,41 +72,58 @@ pub fn read(section: &mut Section<'_>) -> Password {
     password
 }
 
-fn inline(section: &mut Section<'_>) -> Password {
-    let Some(secret) = section.secret("password") else { return Password::Wrong };
-    section.warning("password", if section.is_command_line() {
-        "everybody on this machine can read a password in the list of processes: use password_env or password_file"
+fn inline(section: &mut Section<'_>, key: &str) -> Password {
+    let Some(secret) = section.secret(key) else { return Password::Wrong };
+    let message = if section.is_command_line() {
+        format!(
+            "everybody on this machine can read a {key} in the list of processes: use {key}_env or {key}_file"
+        )
     } else {
-        "the password stands in this file: put it into one of its own with mode 0600 and write password = { file = \"…\" }"
-    });
+        format!(
+            "the {key} stands in this file: put it into one of its own with mode 0600 and write {key} = {{ file = \"…\" }}"
+        )
+    };
+    section.warning(key, &message);
     Password::Known(secret)
 }
 
-fn known(section: &mut Section<'_>, key: &str, read: Result<String, String>) -> Password {
+fn known(
+    section: &mut Section<'_>,
+    (at, what): (&str, &str),
+    read: Result<String, String>,
+) -> Password {
     match read {
         Ok(text) if text.is_empty() => {
-            section.mistake(key, "the password there is empty".into());
+            section.mistake(at, format!("the {what} there is empty"));
             Password::Wrong
         }
         Ok(text) => Password::Known(Secret::new(text)),
         Err(message) => {
-            section.mistake(key, message);
+            section.mistake(at, message);
             Password::Wrong
         }
     }
 }
 
-fn from_file(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text))
-        .map_err(|error| format!("cannot read the password in {}: {error}", path.display()))?;
+fn from_file(path: &Path, what: &str) -> Result<String, String> {
+    let text = read_secret(path)
+        .map_err(|error| format!("cannot read the {what} in {}: {error}", path.display()))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.contains(['\n', '\r', '\0']) {
-        return Err(format!("{} must hold the password only, on one line", path.display()));
+        return Err(format!("{} must hold the {what} only, on one line", path.display()));
     }
     Ok(line.to_owned())
+}
+
+/// The beginning of a file that holds a secret.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_secret(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[allow(clippy::disallowed_methods, reason = "configuration may name a variable to read")]
@@ -114,7 +139,7 @@ fn from_environment(name: &str) -> Result<String, String> {
     }
 }
 
-fn from_credential(name: &str) -> Result<String, String> {
+fn from_credential(name: &str, what: &str) -> Result<String, String> {
     if name.contains('/') || name == ".." {
         return Err("a credential is a name without slashes".into());
     }
@@ -123,7 +148,7 @@ fn from_credential(name: &str) -> Result<String, String> {
             "there are no credentials here: start the agent by systemd with LoadCredential={name}:…"
         )
     })?;
-    from_file(&PathBuf::from(folder).join(name))
+    from_file(&PathBuf::from(folder).join(name), what)
 }
 
 /// Warns when others than its owner can read a file that holds a secret.

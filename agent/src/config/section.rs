@@ -29,6 +29,8 @@ pub use compound::Endpoint;
 /// a caller reads all keys first and asks [`Section::is_clean`] then.
 pub struct Section<'a> {
     table: &'a Table,
+    /// Where what is wrong with the table as a whole is told.
+    head: &'a Place,
     report: &'a Report,
     folder: &'a Path,
     /// What mistakes begin with, such as `mailbox "main"`; may be empty.
@@ -47,6 +49,7 @@ impl<'a> Section<'a> {
     pub fn new(table: &'a Table, report: &'a Report, folder: &'a Path, label: &str) -> Self {
         Self {
             table,
+            head: &table.head,
             report,
             folder,
             label: label.to_owned(),
@@ -65,7 +68,7 @@ impl<'a> Section<'a> {
 
     /// Whether this comes from the command line rather than from a file.
     pub const fn is_command_line(&self) -> bool {
-        self.table.head.is_command_line()
+        self.head.is_command_line()
     }
 
     /// Whether a table stands at the key.
@@ -322,7 +325,7 @@ impl<'a> Section<'a> {
             format!("{shown} is missing")
         };
         let message = self.labelled(&message);
-        let place = self.table.head.clone();
+        let place = self.head.clone();
         self.missing
             .insert(key.to_owned(), Mistake { place: place.clone(), message: message.clone() });
         self.report.mistake(place, message);
@@ -372,7 +375,7 @@ impl<'a> Section<'a> {
     }
 
     fn place(&self, key: &str) -> Place {
-        self.table.entries.get(key).map_or(&self.table.head, |entry| &entry.place).clone()
+        self.table.entries.get(key).map_or(self.head, |entry| &entry.place).clone()
     }
 
     fn labelled(&self, message: &str) -> String {

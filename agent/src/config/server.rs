@@ -5,10 +5,13 @@
 
 use std::sync::Arc;
 
+use super::oauth2;
 use super::password::{self, Password};
+use super::provider::Preset;
 use super::section::Section;
-use crate::mail::endpoint::{Endpoint, Login, Tls};
+use crate::mail::endpoint::{Credential, Endpoint, Login, Tls};
 use crate::mail::mailbox::Mailbox;
+use crate::mail::oauth::TokenSource;
 use crate::net::TlsTrust;
 use crate::probe::Surroundings;
 
@@ -27,12 +30,16 @@ pub struct Account {
     pub login: Option<String>,
     /// Its password.
     pub password: Password,
+    /// Where its tokens come from, where it signs in by token.
+    pub tokens: Option<Arc<TokenSource>>,
+    /// What is known of its provider.
+    pub preset: Option<Preset>,
 }
 
 impl Account {
     /// Nobody.
     pub const fn nobody() -> Self {
-        Self { login: None, password: Password::Absent }
+        Self { login: None, password: Password::Absent, tokens: None, preset: None }
     }
 }
 
@@ -98,18 +105,25 @@ fn endpoint(
     account: &Account,
     must_sign_in: bool,
 ) -> Option<Endpoint> {
-    let host = section.required_text("host");
+    let preset = account.preset.as_ref().and_then(|preset| preset.server(protocol));
+    let host = match &preset {
+        Some(preset) => Some(section.text_or("host", &preset.host)),
+        None => section.required_text("host"),
+    };
     if let Some(host) = host.as_deref().filter(|host| !is_host(host)) {
         let example = "such as \"mail.example.org\" (the port has a key of its own)";
         let message = format!("host must be a name or an address, {example}, not \"{host}\"");
         section.mistake("host", message);
     }
-    let tls = section.choice("tls", protocol.tls_words(), protocol.default_tls());
-    let port = section.number("port", protocol.default_port(tls), 1..=u16::MAX);
+    let usual_tls = preset.as_ref().map_or(protocol.default_tls(), |preset| preset.tls);
+    let tls = section.choice("tls", protocol.tls_words(), usual_tls);
+    let usual_port = preset.filter(|preset| preset.tls == tls).map(|preset| preset.port);
+    let port = usual_port.unwrap_or_else(|| protocol.default_port(tls));
+    let port = section.number("port", port, 1..=u16::MAX);
     let trust = trust(section, tls);
     let login = login(section, (protocol, port), account, must_sign_in);
     if tls == Tls::None && login.is_some() && !host.as_deref().is_some_and(is_loopback) {
-        section.warning("tls", "without TLS the password goes over the wire as it is");
+        section.warning("tls", "without TLS the password or token goes over the wire as it is");
     }
     if section.is_clean() { Some(Endpoint { host: host?, port, tls, trust, login }) } else { None }
 }
@@ -169,20 +183,27 @@ fn login(
 ) -> Option<Login> {
     let own_login = section.text("login");
     let own_password = password::read(section);
+    let user = own_login.clone().or_else(|| account.login.clone());
+    let own_tokens = oauth2::read(section, user.as_deref(), account.preset.as_ref());
+    if own_tokens.is_some() && !matches!(own_password, Password::Absent) {
+        section.mistake("oauth2", "sign in by password or by oauth2, not by both".to_owned());
+    }
     // On port 25 nobody signs in, unless this very server is told to.
     let inherits = protocol != Protocol::Smtp || port != 25 || own_login.is_some();
-    let password = match own_password {
-        Password::Absent if inherits => account.password.clone(),
+    let (password, tokens) = match (own_password, own_tokens) {
+        (Password::Absent, None) if inherits => (account.password.clone(), account.tokens.clone()),
         own => own,
     };
-    if must_sign_in && matches!(password, Password::Absent) {
+    if must_sign_in && matches!(password, Password::Absent) && tokens.is_none() {
         let server = if protocol == Protocol::Imap { "an IMAP" } else { "a POP3" };
         section.mistake("password", format!("password is missing: {server} server wants one"));
     }
-    let login = match (own_login.or_else(|| account.login.clone()), password) {
-        (Some(user), Password::Known(password)) => Some(Login { user, password }),
-        _ => None,
+    let credential = match (tokens, password) {
+        (Some(tokens), _) => Some(Credential::Token(tokens)),
+        (None, Password::Known(password)) => Some(Credential::Password(password)),
+        (None, _) => None,
     };
+    let login = user.zip(credential).map(|(user, credential)| Login { user, credential });
     section.record("sign_in_as", login.as_ref().map_or("nobody", |login| &login.user));
     login
 }
@@ -193,7 +214,8 @@ pub fn is_host(text: &str) -> bool {
         || text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether this machine is meant.
+pub fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -30,6 +30,8 @@ pub struct PhaseNames {
     pub tls: &'static str,
     /// The server's greeting and what it can do.
     pub greeting: &'static str,
+    /// An access token for the sign-in, where one had to be asked for; before the look-up.
+    pub token: &'static str,
     /// Sign-in.
     pub auth: &'static str,
 }
@@ -41,6 +43,7 @@ impl PhaseNames {
         connect: name::CONNECT,
         tls: name::TLS,
         greeting: name::GREETING,
+        token: name::TOKEN,
         auth: name::AUTH,
     };
 }
@@ -95,15 +98,30 @@ pub struct Dial<'a> {
 impl Dial<'_> {
     /// A record for the conversation with `endpoint`, in which its password does not appear.
     pub fn record(&self, endpoint: &Endpoint) -> Record {
-        let secrets = endpoint.login.iter().map(|login| login.password.clone()).collect();
+        let password = endpoint.login.as_ref().and_then(|login| login.password());
+        let secrets = password.into_iter().cloned().collect();
         Record::new(Transcript::start(self.patience.clock, secrets))
     }
 
-    /// Looks up, connects, and handshakes where TLS begins at once.
+    /// Sees to a token where one is needed, looks up, connects, and handshakes where TLS begins at once.
     ///
     /// # Errors
     /// The phase that failed, and why.
     pub async fn open(
+        &self,
+        endpoint: &Endpoint,
+        record: Record,
+        watch: &mut Stopwatch,
+    ) -> Result<(Wire, Option<TlsFacts>), Failure> {
+        self.token(endpoint, &record, watch).await.inspect_err(|failure| note(&record, failure))?;
+        self.open_anonymous(endpoint, record, watch).await
+    }
+
+    /// Looks up, connects, and handshakes where TLS begins at once; nobody is to sign in.
+    ///
+    /// # Errors
+    /// The phase that failed, and why.
+    pub async fn open_anonymous(
         &self,
         endpoint: &Endpoint,
         record: Record,
@@ -132,6 +150,28 @@ impl Dial<'_> {
         let addresses = looked_up.inspect_err(|failure| note(&record, failure))?;
         watch.lap(self.names.resolve);
         self.connect(endpoint, &addresses, record, watch).await
+    }
+
+    /// Has the source of tokens ready, so that no server waits for us with an open connection.
+    async fn token(
+        &self,
+        endpoint: &Endpoint,
+        record: &Record,
+        watch: &mut Stopwatch,
+    ) -> Result<(), Failure> {
+        let login = endpoint.login.as_ref();
+        let Some(source) = login.and_then(|login| login.token_source()) else { return Ok(()) };
+        let asked = source.ready(self.net, self.patience).await.map_err(|mut failure| {
+            self.names.token.clone_into(&mut failure.fault.phase);
+            failure
+        })?;
+        if let Some(token) = source.current() {
+            record.hide(token);
+        }
+        if asked {
+            watch.lap(self.names.token);
+        }
+        Ok(())
     }
 
     /// Connects to one of the addresses.

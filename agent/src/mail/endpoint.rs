@@ -1,5 +1,8 @@
 //! Where a mail server is, and how it is spoken to.
 
+use std::sync::Arc;
+
+use super::oauth::TokenSource;
 use crate::net::TlsTrust;
 use crate::secret::Secret;
 
@@ -36,6 +39,48 @@ pub enum Tls {
 pub struct Login {
     /// The login name.
     pub user: String,
-    /// Its password.
-    pub password: Secret,
+    /// How that is proven.
+    pub credential: Credential,
+}
+
+/// How a login is proven.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// By a password.
+    Password(Secret),
+    /// By an access token, which expires; its source is shared by all servers of a mailbox.
+    Token(Arc<TokenSource>),
+}
+
+impl Login {
+    /// Of a user with a password.
+    pub fn with_password(user: impl Into<String>, password: Secret) -> Self {
+        Self { user: user.into(), credential: Credential::Password(password) }
+    }
+
+    /// The password, where there is one.
+    pub fn password(&self) -> Option<&Secret> {
+        match &self.credential {
+            Credential::Password(password) => Some(password),
+            Credential::Token(_) => None,
+        }
+    }
+
+    /// Where tokens come from, where there are any.
+    pub fn token_source(&self) -> Option<&Arc<TokenSource>> {
+        match &self.credential {
+            Credential::Password(_) => None,
+            Credential::Token(source) => Some(source),
+        }
+    }
+
+    /// Whether another login is the same, secrets included.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.user == other.user
+            && match (&self.credential, &other.credential) {
+                (Credential::Password(one), Credential::Password(other)) => one == other,
+                (Credential::Token(one), Credential::Token(other)) => one.is_same(other),
+                _ => false,
+            }
+    }
 }

@@ -46,6 +46,8 @@ pub mod name {
     pub const TLS: &str = "imap.tls";
     /// The server's greeting and what it can do.
     pub const GREETING: &str = "imap.greeting";
+    /// An access token is had from a token server.
+    pub const TOKEN: &str = "imap.token";
     /// Sign-in.
     pub const AUTH: &str = "imap.auth";
     /// Selection of the folder, and the search for strays.
@@ -59,6 +61,7 @@ const PHASES: PhaseNames = PhaseNames {
     connect: name::CONNECT,
     tls: name::TLS,
     greeting: name::GREETING,
+    token: name::TOKEN,
     auth: name::AUTH,
 };
 

@@ -45,7 +45,7 @@ use watcher::{FolderState, Watcher};
 
 pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply};
 pub use pace::SessionPace;
-pub use settings::{Inbox, MailboxSettings};
+pub use settings::{Habits, Inbox, MailboxSettings};
 
 /// How long one step of a conversation may take, unless a run's deadline comes first.
 pub const STEP: Duration = Duration::from_secs(10);

@@ -31,6 +31,8 @@ pub mod name {
     pub const TLS: &str = "pop3.tls";
     /// The server's greeting and what it can do.
     pub const GREETING: &str = "pop3.greeting";
+    /// An access token is had from a token server.
+    pub const TOKEN: &str = "pop3.token";
     /// Sign-in, in which the server opens and locks the mailbox.
     pub const AUTH: &str = "pop3.auth";
     /// The list of messages, and those in it that were not known.
@@ -42,6 +44,7 @@ const PHASES: PhaseNames = PhaseNames {
     connect: name::CONNECT,
     tls: name::TLS,
     greeting: name::GREETING,
+    token: name::TOKEN,
     auth: name::AUTH,
 };
 

@@ -20,7 +20,7 @@ use crate::secret::Secret;
 
 /// An endpoint on this machine, without TLS, with the login `probe` and the password `hunter2`.
 pub(crate) fn endpoint(port: u16) -> Endpoint {
-    let login = Login { user: "probe".into(), password: Secret::new("hunter2".into()) };
+    let login = Login::with_password("probe", Secret::new("hunter2".into()));
     let trust = TlsTrust::native();
     Endpoint { host: "localhost".into(), port, tls: Tls::None, trust, login: Some(login) }
 }

@@ -2,12 +2,19 @@
 //!
 //! rsasl does the mechanisms. Its SCRAM client trusts the server with the iteration count and with the
 //! form of the messages, so both are looked at here first: a hostile server must neither keep the
-//! processor busy for hours nor make the agent panic.
+//! processor busy for hours nor make the agent panic. An access token goes by `bearer`, never by a mechanism
+//! for passwords, and a password never by `bearer`.
 
+mod bearer;
+
+use mailsonde_proto::time::Instant;
 use rsasl::config::SASLConfig;
 use rsasl::prelude::{Mechname, SASLClient, Session};
 
-use super::endpoint::Login;
+use super::endpoint::{Credential, Login};
+use super::failure::Failure;
+use crate::secret::Secret;
+use bearer::Bearer;
 
 /// Strongest first. RFC 7677 and RFC 5802 for SCRAM, RFC 4616 for PLAIN; LOGIN is not standardised, and
 /// still all that some servers have.
@@ -17,7 +24,14 @@ const MECHANISMS: [&str; 4] = ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "LOGIN
 const MOST_ITERATIONS: u32 = 600_000;
 
 /// One authentication under way.
-pub struct Exchange {
+pub struct Exchange(Way);
+
+enum Way {
+    Password(ByPassword),
+    Token(Bearer),
+}
+
+struct ByPassword {
     session: Session,
     mechanism: &'static str,
     is_finished: bool,
@@ -33,14 +47,72 @@ impl Exchange {
         login: &Login,
     ) -> Result<Self, SaslError> {
         let offered: Vec<_> = offered.into_iter().map(str::to_ascii_uppercase).collect();
+        Ok(Self(match &login.credential {
+            Credential::Password(password) => {
+                Way::Password(ByPassword::begin(&offered, &login.user, password)?)
+            }
+            Credential::Token(source) => Way::Token(Bearer::begin(&offered, &login.user, source)?),
+        }))
+    }
+
+    /// The mechanism's name.
+    pub fn mechanism(&self) -> &'static str {
+        match &self.0 {
+            Way::Password(by) => by.mechanism,
+            Way::Token(bearer) => bearer.mechanism(),
+        }
+    }
+
+    /// What the client says first, where it speaks first.
+    ///
+    /// # Errors
+    /// When the mechanism cannot begin.
+    pub fn first(&mut self) -> Result<Option<Vec<u8>>, SaslError> {
+        match &mut self.0 {
+            Way::Password(by) if by.session.are_we_first() => by.step(None).map(Some),
+            Way::Password(_) => Ok(None),
+            Way::Token(bearer) => Ok(Some(bearer.first())),
+        }
+    }
+
+    /// The answer to a challenge.
+    ///
+    /// # Errors
+    /// When the challenge is not one of this mechanism.
+    pub fn answer(&mut self, challenge: &[u8]) -> Result<Vec<u8>, SaslError> {
+        match &mut self.0 {
+            Way::Password(by) => by.answer(challenge),
+            Way::Token(bearer) => bearer.answer(challenge),
+        }
+    }
+
+    /// Whether the mechanism is through; in SCRAM, whether the server has proven that it knows the
+    /// password too (RFC 5802 section 3).
+    pub fn is_finished(&self) -> bool {
+        match &self.0 {
+            Way::Password(by) => by.is_finished,
+            Way::Token(bearer) => bearer.is_finished(),
+        }
+    }
+
+    /// What a refusal of the sign-in means, given what was said before it. A token that was refused is not
+    /// used again.
+    pub fn refused(&self, failure: Failure, now: Instant) -> Failure {
+        match &self.0 {
+            Way::Password(_) => failure,
+            Way::Token(bearer) => bearer.refused(failure, now),
+        }
+    }
+}
+
+impl ByPassword {
+    fn begin(offered: &[String], user: &str, password: &Secret) -> Result<Self, SaslError> {
         let known = MECHANISMS.into_iter().find(|known| offered.iter().any(|o| o == known));
-        let mechanism = known.ok_or(SaslError::NoMechanism { offered: offered.join(" ") })?;
-        let config = SASLConfig::with_credentials(
-            None,
-            login.user.clone(),
-            login.password.expose().to_owned(),
-        )
-        .map_err(|e| SaslError::Unusable(e.to_string()))?;
+        let mechanism =
+            known.ok_or_else(|| SaslError::NoMechanism { offered: offered.join(" ") })?;
+        let (user, password) = (user.to_owned(), password.expose().to_owned());
+        let config = SASLConfig::with_credentials(None, user, password)
+            .map_err(|e| SaslError::Unusable(e.to_string()))?;
         let name = Mechname::parse(mechanism.as_bytes())
             .map_err(|e| SaslError::Unusable(e.to_string()))?;
         let session = SASLClient::new(config)
@@ -49,24 +121,7 @@ impl Exchange {
         Ok(Self { session, mechanism, is_finished: false })
     }
 
-    /// The mechanism's name.
-    pub fn mechanism(&self) -> &'static str {
-        self.mechanism
-    }
-
-    /// What the client says first, where it speaks first.
-    ///
-    /// # Errors
-    /// When the mechanism cannot begin.
-    pub fn first(&mut self) -> Result<Option<Vec<u8>>, SaslError> {
-        if self.session.are_we_first() { self.step(None).map(Some) } else { Ok(None) }
-    }
-
-    /// The answer to a challenge.
-    ///
-    /// # Errors
-    /// When the challenge is not one of this mechanism.
-    pub fn answer(&mut self, challenge: &[u8]) -> Result<Vec<u8>, SaslError> {
+    fn answer(&mut self, challenge: &[u8]) -> Result<Vec<u8>, SaslError> {
         if self.is_finished {
             return Err(SaslError::Challenge("one challenge too many".to_owned()));
         }
@@ -74,12 +129,6 @@ impl Exchange {
             look_at_scram(challenge)?;
         }
         self.step(Some(challenge))
-    }
-
-    /// Whether the mechanism is through; in SCRAM, whether the server has proven that it knows the
-    /// password too (RFC 5802 section 3).
-    pub fn is_finished(&self) -> bool {
-        self.is_finished
     }
 
     fn step(&mut self, challenge: Option<&[u8]>) -> Result<Vec<u8>, SaslError> {
@@ -129,6 +178,18 @@ pub enum SaslError {
         /// What it offers.
         offered: String,
     },
+    /// It takes no tokens.
+    #[error(
+        "the server does not take the access token that is configured: it offers {}",
+        if offered.is_empty() { "none" } else { offered.as_str() }
+    )]
+    NoTokens {
+        /// What it offers.
+        offered: String,
+    },
+    /// Another connection's sign-in was refused just now.
+    #[error("the access token was refused on another connection just now, and is dropped")]
+    NoTokenNow,
     /// The login does not fit the mechanism.
     #[error("the login cannot be used: {0}")]
     Unusable(String),
@@ -145,10 +206,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::secret::Secret;
 
     fn login() -> Login {
-        Login { user: "user".into(), password: Secret::new("pencil".into()) }
+        Login::with_password("user", Secret::new("pencil".into()))
     }
 
     #[test]
@@ -198,6 +258,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
         #[test]
         fn no_challenge_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             for mechanism in MECHANISMS {

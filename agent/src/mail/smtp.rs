@@ -304,7 +304,8 @@ impl Session {
             let line = format!("{}\r\n", STANDARD.encode(answer));
             reply = self.ask(name::AUTH, "the answer to AUTH", line).await?;
         }
-        reply.expect_2xx("sign-in")?;
+        let now = self.patience.clock.monotonic();
+        reply.expect_2xx("sign-in").map_err(|failure| exchange.refused(failure, now))?;
         if !exchange.is_finished() {
             return Err(Failure::new(
                 name::AUTH,

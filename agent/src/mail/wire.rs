@@ -14,6 +14,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::net::Unproven;
+use crate::secret::Secret;
 use crate::transcript::{Direction, Transcript};
 
 pub use dotted::Dotted;
@@ -48,6 +49,11 @@ impl Record {
     /// Writes down bytes that may be anything.
     pub fn say_bytes(&self, direction: Direction, bytes: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).say_bytes(direction, bytes);
+    }
+
+    /// From now on this does not appear in it either.
+    pub fn hide(&self, secret: Secret) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).hide(secret);
     }
 
     /// A text with every known secret struck out.

@@ -36,7 +36,10 @@ fn a_short_file_has_sane_defaults() {
     let imap = mailbox.imap().unwrap();
     assert_eq!((mailbox.smtp.port, imap.port), (587, 993));
     let login = imap.login.as_ref().unwrap();
-    assert_eq!((login.user.as_str(), login.password.expose()), ("probe@good.test", "hunter2"));
+    assert_eq!(
+        (login.user.as_str(), login.password().unwrap().expose()),
+        ("probe@good.test", "hunter2")
+    );
     let check = &config.checks[0].check;
     assert_eq!((check.cadence.as_secs(), check.timeout.as_secs()), (60, 60));
     assert!(check.slot_offset < check.cadence);
@@ -81,7 +84,7 @@ fn mistakes_of_names_and_kinds() {
     agent.toml:28:1: mailbox: [smtp] is missing
     agent.toml:28:1: mailbox: name is missing
     agent.toml:29:11: mailbox: address must be like probe@example.org, not "x"
-    agent.toml:30:1: mailbox: colour is not known here: use "address", "imap", "login", "name", "password", "pop3", "smtp", "watch"
+    agent.toml:30:1: mailbox: colour is not known here: use "address", "clean_sent", "imap", "login", "name", "oauth2", "password", "pop3", "provider", "smtp", "watch"
     agent.toml:31:3: chekc is not known here, did you mean "check"?
     "#);
 }

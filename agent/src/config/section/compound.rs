@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::Section;
+use crate::config::mistake::Place;
 use crate::config::spelling::{did_you_mean, listed};
 use crate::config::units;
 use crate::config::value::{Table, Value};
@@ -41,6 +42,17 @@ impl<'a> Section<'a> {
             return None;
         };
         Some(self.child(table, format!("{}{key}.", self.path)))
+    }
+
+    /// A table in this one, or one without keys: for a table whose keys all have defaults.
+    pub fn table_or_empty(&mut self, key: &str) -> Section<'a> {
+        static EMPTY: Table = Table { head: Place::CommandLine, entries: BTreeMap::new() };
+        if let Some(table) = self.table(key) {
+            return table;
+        }
+        let mut empty = self.child(&EMPTY, format!("{}{key}.", self.path));
+        empty.head = self.head;
+        empty
     }
 
     /// A table that must be there.

@@ -13,6 +13,7 @@ use crate::mail::failure::Failure;
 use crate::mail::sasl::{Exchange, SaslError};
 use crate::mail::wire::{Wire, WireError};
 use crate::net::TlsFacts;
+use crate::secret::Secret;
 use crate::stopwatch::Stopwatch;
 
 /// The most lines of one answer.
@@ -111,7 +112,12 @@ impl Lines {
             Err(SaslError::NoMechanism { .. })
                 if !capabilities.iter().any(|c| c == "LOGINDISABLED") =>
             {
-                self.login(login).await
+                match login.password() {
+                    Some(password) => self.login(&login.user, password).await,
+                    None => {
+                        Err(ours(self.names.auth, &SaslError::NoTokens { offered: String::new() }))
+                    }
+                }
             }
             Err(error) => Err(ours(self.names.auth, &error)),
         }
@@ -135,7 +141,9 @@ impl Lines {
         for _ in 0..MOST_CHALLENGES {
             let line = self.tagged_or_challenge(&tag).await?;
             let Some(challenge) = line.strip_prefix('+') else {
-                accepted(self.names.auth, "sign-in", &line, &tag)?;
+                let now = self.patience.clock.monotonic();
+                let accepted = accepted(self.names.auth, "sign-in", &line, &tag);
+                accepted.map_err(|failure| exchange.refused(failure, now))?;
                 if exchange.is_finished() {
                     return Ok(());
                 }
@@ -158,10 +166,10 @@ impl Lines {
     }
 
     /// LOGIN (RFC 3501 section 6.2.3), for servers that offer nothing else.
-    async fn login(&mut self, login: &Login) -> Result<(), Failure> {
+    async fn login(&mut self, user: &str, password: &Secret) -> Result<(), Failure> {
         let tag = self.tag();
         self.say(&format!("{tag} LOGIN ")).await?;
-        for (text, end) in [(login.user.as_str(), " "), (login.password.expose(), "\r\n")] {
+        for (text, end) in [(user, " "), (password.expose(), "\r\n")] {
             if is_quotable(text) {
                 let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
                 self.say(&format!("\"{quoted}\"{end}")).await?;
@@ -253,6 +261,10 @@ fn accepted(phase: &str, what: &str, line: &str, tag: &str) -> Result<(), Failur
         "PRIVACYREQUIRED" => (FaultClass::Permanent, "it wants TLS first"),
         "AUTHORIZATIONFAILED" => (FaultClass::Permanent, "this login may not use the mailbox"),
         "LIMIT" => (FaultClass::Temporary, "it has too many connections"),
+        // Exchange: the token is good, but not for this mailbox.
+        _ if reply.contains("authenticated but not connected") => {
+            (FaultClass::Permanent, "it lets the user in, but not into this mailbox")
+        }
         _ if word == "BAD" => (FaultClass::Protocol, "it did not understand the command"),
         _ if what == "sign-in" => (FaultClass::Permanent, "wrong login or password, most likely"),
         _ => (FaultClass::Permanent, "it says no"),

@@ -1,5 +1,7 @@
 //! A mailbox as it is configured: where mail for it is handed in, and where and by what it is read.
 
+use std::time::Duration;
+
 use super::SessionPace;
 use crate::mail::endpoint::Endpoint;
 
@@ -20,6 +22,21 @@ pub struct MailboxSettings {
     pub junk_folder: Option<String>,
     /// The name for EHLO; `None` says the address of the connection.
     pub hello: Option<String>,
+    /// What its provider is known to do.
+    pub habits: Habits,
+}
+
+/// What a provider is known to do with a mailbox; nothing, where nobody is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// The junk folder, where neither the configuration nor the server says.
+    pub junk_folder: Option<String>,
+    /// The folder for what was sent, where the server does not say.
+    pub sent_folder: Option<String>,
+    /// Whether test messages are removed from that folder, into which the server copies what is submitted.
+    pub clean_sent: bool,
+    /// At most so many messages are accepted in such a time.
+    pub most_messages: Option<(u32, Duration)>,
 }
 
 /// Where a mailbox is read, and by what.

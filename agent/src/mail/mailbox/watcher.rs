@@ -188,7 +188,10 @@ impl Watcher {
         let folder = match (&self.folder, self.place, &self.settings.junk_folder) {
             (Some(named), ..) => Some(named.to_string()),
             (None, Place::Junk, Some(named)) => Some(named.clone()),
-            (None, Place::Junk, None) => session.junk_folder().await?,
+            (None, Place::Junk, None) => {
+                let said = session.junk_folder().await?;
+                said.or_else(|| self.settings.habits.junk_folder.clone())
+            }
             (None, ..) => Some("INBOX".to_owned()),
         };
         let Some(folder) = folder else {

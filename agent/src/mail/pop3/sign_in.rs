@@ -14,6 +14,7 @@ use crate::mail::failure::Failure;
 use crate::mail::sasl::{Exchange, SaslError};
 use crate::mail::wire::WireError;
 use crate::net::TlsFacts;
+use crate::secret::Secret;
 use crate::stopwatch::Stopwatch;
 
 /// The most lines of capabilities.
@@ -130,7 +131,10 @@ async fn sign_in(
     match Exchange::begin(offered, login) {
         Ok(exchange) => authenticate(talk, phase, exchange).await,
         Err(SaslError::NoMechanism { .. }) if capabilities.may_have("USER") => {
-            user_and_pass(talk, phase, login).await
+            match login.password() {
+                Some(password) => user_and_pass(talk, phase, (&login.user, password)).await,
+                None => Err(ours(phase, &SaslError::NoTokens { offered: String::new() })),
+            }
         }
         Err(error) => Err(ours(phase, &error)),
     }
@@ -159,7 +163,10 @@ async fn authenticate(
     for _ in 0..MOST_CHALLENGES {
         let challenge = match talk.reply(phase, AWAITED).await? {
             Reply::Challenge(challenge) => challenge,
-            Reply::Err(text) => return Err(refused(phase, SIGN_IN, &text)),
+            Reply::Err(text) => {
+                let now = talk.patience.clock.monotonic();
+                return Err(exchange.refused(refused(phase, SIGN_IN, &text), now));
+            }
             Reply::Ok(_) if exchange.is_finished() => return Ok(mechanism),
             Reply::Ok(_) => break,
         };
@@ -183,9 +190,9 @@ async fn authenticate(
 async fn user_and_pass(
     talk: &mut Talk,
     phase: &str,
-    login: &Login,
+    (user, password): (&str, &Secret),
 ) -> Result<&'static str, Failure> {
-    for command in [format!("USER {}", login.user), format!("PASS {}", login.password.expose())] {
+    for command in [format!("USER {user}"), format!("PASS {}", password.expose())] {
         let answer = talk.ask(phase, &command, AWAITED).await?;
         answer.map_err(|text| refused(phase, SIGN_IN, &text))?;
     }

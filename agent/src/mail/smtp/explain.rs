@@ -22,6 +22,9 @@ pub(crate) fn words(what: &str, code: u16, enhanced: Option<EnhancedCode>, text:
             "it does not relay for this recipient"
         }
         (_, _, Some((2 | 3, 3 | 4))) | (_, 552, _) => "the message is too large for it",
+        ("sign-in", _, _) if lower.contains("smtpclientauthentication is disabled") => {
+            "SMTP AUTH is switched off for this mailbox or its whole tenant"
+        }
         ("sign-in", 535, _) | ("sign-in", _, Some((7, 8))) => "wrong login or password",
         ("sign-in", 454, _) => "it cannot check passwords just now",
         ("sign-in", 534 | 504, _) => "it wants another way to sign in",
@@ -46,6 +49,12 @@ mod tests {
     fn refusals_in_words() {
         for (what, code, text, meaning) in [
             ("sign-in", 535, "5.7.8 Error: authentication failed", "wrong login or password"),
+            (
+                "sign-in",
+                535,
+                "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant",
+                "SMTP AUTH is switched off for this mailbox or its whole tenant",
+            ),
             ("recipient", 552, "5.2.2 Mailbox is full", "the mailbox is full"),
             ("recipient", 452, "4.2.2 over quota", "the mailbox is full"),
             ("recipient", 550, "5.1.1 User unknown", "there is no such mailbox"),

@@ -6,7 +6,7 @@ use mailsonde_proto::{AgentId, Cause, Epoch, RunId};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::mail::mailbox::{Inbox, MailboxSettings};
+use crate::mail::mailbox::{Habits, Inbox, MailboxSettings};
 use crate::mail::sandbox::{Folders, Server, endpoint};
 use crate::mail::token::TokenKey;
 use crate::probe::Amendment;
@@ -50,6 +50,7 @@ impl Stage {
             beside: None,
             junk_folder: None,
             hello: None,
+            habits: Habits::default(),
         };
         let mailbox = Mailbox::new(settings, net.clone(), clock);
         let settings = RoundTripSettings { expect, ..RoundTripSettings::default() };
