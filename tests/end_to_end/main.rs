@@ -19,6 +19,8 @@ mod expectations;
 mod plugin_formats;
 
 mod mailbox_probes;
+mod plugin_formats;
+mod server_probes;
 
 mod bad_input;
 mod bad_lines;
