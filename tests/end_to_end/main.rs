@@ -17,7 +17,6 @@ mod outcomes;
 mod plugin_formats;
 
 mod mailbox_probes;
-mod plugin_formats;
 mod server_probes;
 
 mod bad_input;
