@@ -19,7 +19,6 @@ mod expectations;
 mod plugin_formats;
 
 mod mailbox_probes;
-mod plugin_formats;
 mod server_probes;
 
 mod bad_input;
