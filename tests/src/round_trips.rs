@@ -17,7 +17,7 @@ use clap::Parser;
 use mailsonde_agent::config::AgentConfig;
 use mailsonde_agent::mail::token::TokenKey;
 use mailsonde_agent::net::Net;
-use mailsonde_agent::probe::{Amendment, Kinds, Probe, Run, Surroundings};
+use mailsonde_agent::probe::{Amendment, Kinds, Outcome, Probe, Run, Surroundings};
 use mailsonde_proto::{AgentId, Cause, Clock, Epoch, Fact, Fault, Phase, RunId, Verdict};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -131,11 +131,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             ended = under_way.join_next() => match ended {
                 Some(ended) => {
                     let (name, outcome) = ended.context("a probe panicked")?;
-                    let verdict = (&outcome.verdict, outcome.total_us);
-                    say(&observed(&name, verdict, (&outcome.phases, &outcome.facts)))?;
-                    for finding in &outcome.findings {
-                        say(&json!({ "finding": finding.rule, "evidence": finding.evidence }))?;
-                    }
+                    told(&name, &outcome)?;
                 }
                 None => break,
             },
@@ -148,14 +144,32 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     while let Ok(Some(amendment)) = tokio::time::timeout_at(until, news.recv()).await {
         say(&amended(&amendment))?;
     }
+    take_leave(&surroundings, mailsonde_proto::time::as_us(elapsed), beside).await
+}
+
+fn told(name: &str, outcome: &Outcome) -> anyhow::Result<()> {
+    let verdict = (&outcome.verdict, outcome.total_us);
+    say(&observed(name, verdict, (&outcome.phases, &outcome.facts)))?;
+    for finding in &outcome.findings {
+        say(&json!({ "finding": finding.rule, "evidence": finding.evidence }))?;
+    }
+    Ok(())
+}
+
+/// Signs out everywhere, and says what all of it took.
+async fn take_leave(
+    surroundings: &Surroundings,
+    elapsed_us: u64,
+    beside: usize,
+) -> anyhow::Result<()> {
     for mailbox in surroundings.mailboxes.values() {
         mailbox.shutdown().await;
     }
     let commands: u64 = surroundings.mailboxes.values().map(|mailbox| mailbox.commands()).sum();
-    let elapsed_us = mailsonde_proto::time::as_us(elapsed);
-    say(
-        &json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib(), "beside": beside }),
-    )
+    let peak_rss_kib = peak_rss_kib();
+    say(&json!({
+        "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib, "beside": beside,
+    }))
 }
 
 fn made_ready(
