@@ -24,7 +24,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 const MOST_AMENDMENTS: usize = 64;
-const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Parser)]
 #[command(about = "Makes round trips and tells each as a line of JSON")]
@@ -37,9 +36,6 @@ struct Arguments {
     /// How many of them at the same time
     #[arg(long, default_value_t = 1)]
     at_once: usize,
-    /// How many runs a minute of the checks of other kinds, beside the round trips
-    #[arg(long, default_value_t = 0)]
-    beside_a_minute: u32,
     /// How long to go on watching the mailboxes afterwards, in milliseconds
     #[arg(long, default_value_t = 0)]
     linger_ms: u64,
@@ -78,7 +74,6 @@ pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 struct Check {
     name: String,
-    is_round_trip: bool,
     timeout: Duration,
     probe: Arc<dyn Probe>,
 }
@@ -105,9 +100,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         amendments: amendments.clone(),
     };
     let began = clock.monotonic();
-    let (checks, others): (Vec<Check>, Vec<Check>) =
-        checks.into_iter().partition(|check| check.is_round_trip);
-    let mut beside = Beside::new(others, arguments.beside_a_minute);
     let mut left = (1..=arguments.count).zip(checks.iter().cycle());
     let mut under_way = JoinSet::new();
     loop {
@@ -119,7 +111,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         tokio::select! {
             Some(amendment) = news.recv() => say(&amended(&amendment))?,
-            told = beside.turn(&order) => say(&told?)?,
             ended = under_way.join_next() => match ended {
                 Some(ended) => {
                     let (name, outcome) = ended.context("a probe panicked")?;
@@ -138,55 +129,12 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     while let Ok(Some(amendment)) = tokio::time::timeout_at(until, news.recv()).await {
         say(&amended(&amendment))?;
     }
-    say(&ended(&surroundings, elapsed).await)
-}
-
-/// Closes the mailboxes; what all took together.
-async fn ended(surroundings: &Surroundings, elapsed: Duration) -> Value {
     for mailbox in surroundings.mailboxes.values() {
         mailbox.shutdown().await;
     }
     let commands: u64 = surroundings.mailboxes.values().map(|mailbox| mailbox.commands()).sum();
     let elapsed_us = mailsonde_proto::time::as_us(elapsed);
-    json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib() })
-}
-
-/// The checks of other kinds, which take turns at a pace of their own.
-struct Beside {
-    checks: Vec<Check>,
-    next: usize,
-    pace: tokio::time::Interval,
-    under_way: JoinSet<mailsonde_agent::probe::Outcome>,
-}
-
-impl Beside {
-    fn new(mut checks: Vec<Check>, a_minute: u32) -> Self {
-        if a_minute == 0 {
-            checks.clear();
-        }
-        let pace = tokio::time::interval(MINUTE / a_minute.max(1));
-        Self { checks, next: 0, pace, under_way: JoinSet::new() }
-    }
-
-    /// Starts what is due until one of them has ended; what it told. For ever where there is none.
-    async fn turn(&mut self, order: impl Fn(u64, &Check) -> Run) -> anyhow::Result<Value> {
-        loop {
-            tokio::select! {
-                _ = self.pace.tick() => {
-                    if let Some(check) = self.checks.get(self.next % self.checks.len().max(1)) {
-                        let (run, probe) = (order(0, check), Arc::clone(&check.probe));
-                        self.under_way.spawn(async move { probe.run(run).await });
-                        self.next += 1;
-                    }
-                }
-                Some(ended) = self.under_way.join_next() => {
-                    let outcome = ended.context("a probe panicked")?;
-                    let verdict = outcome.verdict.as_str();
-                    return Ok(json!({ "beside": verdict, "total_us": outcome.total_us }));
-                }
-            }
-        }
-    }
+    say(&json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib() }))
 }
 
 fn made_ready(
@@ -198,8 +146,7 @@ fn made_ready(
     for check in &config.checks {
         let probe = check.probe(kinds, surroundings)?;
         let name = check.check.name.clone();
-        let is_round_trip = check.check.kind == "round-trip";
-        checks.push(Check { name, is_round_trip, timeout: check.check.timeout, probe });
+        checks.push(Check { name, timeout: check.check.timeout, probe });
     }
     if checks.is_empty() {
         bail!("the configuration has no check");
