@@ -131,7 +131,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             ended = under_way.join_next() => match ended {
                 Some(ended) => {
                     let (name, outcome) = ended.context("a probe panicked")?;
-                    told(&name, &outcome)?;
+                    self::ended(&name, &outcome)?;
                 }
                 None => break,
             },
@@ -147,7 +147,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     take_leave(&surroundings, mailsonde_proto::time::as_us(elapsed), beside).await
 }
 
-fn told(name: &str, outcome: &Outcome) -> anyhow::Result<()> {
+fn ended(name: &str, outcome: &Outcome) -> anyhow::Result<()> {
     let verdict = (&outcome.verdict, outcome.total_us);
     say(&observed(name, verdict, (&outcome.phases, &outcome.facts)))?;
     for finding in &outcome.findings {
