@@ -84,6 +84,14 @@ struct Check {
     probe: Arc<dyn Probe>,
 }
 
+impl Arguments {
+    /// The epoch and the token key: the given ones, so that a test can be a second start or a forger.
+    fn identity(&self) -> (Epoch, Arc<TokenKey>) {
+        let key = self.key.map_or_else(TokenKey::generate, |byte| TokenKey::from_bytes([byte; 32]));
+        (self.epoch.map_or_else(Epoch::random, Epoch), Arc::new(key))
+    }
+}
+
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let clock = Clock::system();
     let kinds = Kinds::standard();
@@ -91,10 +99,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let surroundings = loaded.config.surroundings(Net::new(), clock);
     let checks = made_ready(&loaded.config, &kinds, &surroundings)?;
     let (amendments, mut news) = mpsc::channel(MOST_AMENDMENTS);
-    let epoch = arguments.epoch.map_or_else(Epoch::random, Epoch);
-    let key =
-        arguments.key.map_or_else(TokenKey::generate, |byte| TokenKey::from_bytes([byte; 32]));
-    let key = Arc::new(key);
+    let (epoch, key) = arguments.identity();
     let order = |intent: u64, check: &Check| Run {
         id: RunId { epoch, intent },
         agent: AgentId::default(),
