@@ -81,7 +81,8 @@ fn an_acceptance_run_passes_when_all_is_as_it_should_be() {
     let pair = Pair::new();
     let name = pair.name();
     let via = |address: &str| format!("via = \"{}\"\n", address.replace('*', name));
-    let grey = via("*@grey.test") + "mx = \"grey.test\"\ngreylist_retry = \"3s\"\ntimeout = \"60s\"";
+    let grey =
+        via("*@grey.test") + "mx = \"grey.test\"\ngreylist_retry = \"3s\"\ntimeout = \"60s\"";
     let away = via("away-*@good.test")
         + "from_mailbox = \"sender\"\nauto_reply = \"required\"\nauto_reply_within = \"20s\"";
     let blocked = "attachment = \"1KiB\"\nattachment_name = \"probe.exe\"\nexpect = \"rejected\"\n\
@@ -102,7 +103,10 @@ fn an_acceptance_run_passes_when_all_is_as_it_should_be() {
         ("too-large", "attachment = \"6MiB\"\nexpect = \"rejected\"\nexpect_code = \"552\""),
         ("bounce", "via = \"x@bounce.test\"\nexpect = \"bounced\"\nexpect_code = \"5.1.1\""),
         ("away", &away),
-        ("here", "from_mailbox = \"sender\"\nauto_reply = \"forbidden\"\nauto_reply_within = \"3s\""),
+        (
+            "here",
+            "from_mailbox = \"sender\"\nauto_reply = \"forbidden\"\nauto_reply_within = \"3s\"",
+        ),
         ("greylisted", &grey),
     ]);
     for told in told.values() {
@@ -147,6 +151,7 @@ fn assert_is_clean(pair: &Pair) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table: one broken thing after the other")]
 fn an_acceptance_run_says_what_is_broken() {
     let _company = in_company();
     lab().start_greylisting(GREYLISTED).expect("postgrey starts");
@@ -166,7 +171,10 @@ fn an_acceptance_run_says_what_is_broken() {
         ("filed-as-junk", "folder = \"Filed\"\nsubject = \"LAB-SPAM\""),
         ("not-refused", "expect = \"rejected\""),
         ("swallowed", &swallowed),
-        ("wrong-code", "via = \"nosuch@good.test\"\nexpect = \"rejected\"\nexpect_code = \"5.7.1\""),
+        (
+            "wrong-code",
+            "via = \"nosuch@good.test\"\nexpect = \"rejected\"\nexpect_code = \"5.7.1\"",
+        ),
         ("for-now", "via = \"tempfail@good.test\"\nexpect = \"rejected\""),
         ("no-bounce", "expect = \"bounced\""),
         ("lost-bounce", &lost),
@@ -175,19 +183,37 @@ fn an_acceptance_run_says_what_is_broken() {
         ("blocked", "attachment = \"1KiB\"\nattachment_name = \"probe.exe\""),
         ("not-junk", "body = \"gtube\"\nexpect = \"junk\""),
         ("answered", &answered),
-        ("unanswered", "from_mailbox = \"sender\"\nauto_reply = \"required\"\nauto_reply_within = \"2s\""),
+        (
+            "unanswered",
+            "from_mailbox = \"sender\"\nauto_reply = \"required\"\nauto_reply_within = \"2s\"",
+        ),
         ("greylisted", &grey),
     ]);
     assert_eq!(exit, 1, "{told:#?}");
     told["good"].assert_pass();
     for (check, phase, class, words) in [
-        ("not-filed", "arrival", "mismatch", "was not filed into Filed, as is expected: it arrived in INBOX"),
+        (
+            "not-filed",
+            "arrival",
+            "mismatch",
+            "was not filed into Filed, as is expected: it arrived in INBOX",
+        ),
         ("filed-as-junk", "arrival", "mismatch", "it arrived in Junk"),
         ("not-refused", "data", "mismatch", "which it should have refused; it arrived in INBOX"),
-        ("swallowed", "data", "mismatch", "which it should have refused; it has not arrived within"),
+        (
+            "swallowed",
+            "data",
+            "mismatch",
+            "which it should have refused; it has not arrived within",
+        ),
         ("wrong-code", "envelope", "mismatch", "but with 550 5.1.1 instead of 5.7.1"),
         ("for-now", "envelope", "temporary", "the server refused the recipient"),
-        ("no-bounce", "arrival", "mismatch", "a bounce is expected, but the message arrived in INBOX"),
+        (
+            "no-bounce",
+            "arrival",
+            "mismatch",
+            "a bounce is expected, but the message arrived in INBOX",
+        ),
         ("lost-bounce", "transit", "timeout", "neither it nor the message came within"),
         ("refused-at-once", "envelope", "mismatch", "a bounce is expected, but the server refused"),
         ("bounced", "transit", "permanent", "the message bounced: there is no such mailbox"),
@@ -195,7 +221,12 @@ fn an_acceptance_run_says_what_is_broken() {
         ("not-junk", "data", "permanent", "the server refused the message"),
         ("answered", "auto_reply", "mismatch", "was answered automatically, which it must not be"),
         ("unanswered", "auto_reply", "timeout", "was not answered automatically within 2"),
-        ("greylisted", "envelope", "temporary", "no time to come back after 60 s: raise its timeout"),
+        (
+            "greylisted",
+            "envelope",
+            "temporary",
+            "no time to come back after 60 s: raise its timeout",
+        ),
     ] {
         told[check].assert_fault(phase, class, words);
     }

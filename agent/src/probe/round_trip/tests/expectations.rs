@@ -201,7 +201,8 @@ async fn a_senders_mailbox_that_cannot_be_watched_is_told_and_in_the_way_only_of
     ] {
         let mut stage = Stage::new(deliver, true, expect).await;
         let refusing = Server::scripted("* BYE closed\r\n", vec![]).await;
-        let from = mailbox("sender@good.test", &stage._servers.0, Inbox::Imap(endpoint(refusing.port)));
+        let from =
+            mailbox("sender@good.test", &stage._servers.0, Inbox::Imap(endpoint(refusing.port)));
         stage.probe.settings.from_mailbox = Some(Mailbox::new(from, Net::new(), Clock::system()));
         let outcome = stage.run(1, 3_000).await;
         assert!(fault(&outcome).starts_with(expected), "{}", fault(&outcome));
