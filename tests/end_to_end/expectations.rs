@@ -151,6 +151,7 @@ fn assert_is_clean(pair: &Pair) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table: one broken thing after the other")]
 fn an_acceptance_run_says_what_is_broken() {
     let _company = in_company();
     lab().start_greylisting(GREYLISTED).expect("postgrey starts");
