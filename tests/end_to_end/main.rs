@@ -18,6 +18,8 @@ mod plugin_formats;
 
 mod mailbox_probes;
 
+mod explain;
+
 mod bad_input;
 mod bad_lines;
 
