@@ -6,12 +6,20 @@
 
 mod dns;
 mod dnsbl;
+mod http;
 mod imap;
 mod pop3;
 mod round_trip;
+mod smtp;
+mod tcp;
+mod tls;
 
+mod pattern;
+mod rule;
 mod stock;
 mod told;
+#[cfg(test)]
+mod trial;
 
 #[cfg(test)]
 mod samples;
@@ -149,8 +157,12 @@ impl Kinds {
             .with(Arc::new(round_trip::RoundTripKind))
             .with(Arc::new(dns::DnsKind))
             .with(Arc::new(dnsbl::DnsblKind))
+            .with(Arc::new(http::HttpKind))
             .with(Arc::new(imap::ImapKind))
             .with(Arc::new(pop3::Pop3Kind))
+            .with(Arc::new(smtp::SmtpKind))
+            .with(Arc::new(tcp::TcpKind))
+            .with(Arc::new(tls::TlsKind))
     }
 
     /// These and one more; a kind of the same name is replaced.
