@@ -9,14 +9,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailsonde_proto::Clock;
-use mailsonde_tests::lab::{Host, User};
+use mailsonde_tests::lab::{FILTER, Host, User};
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
 use crate::agent::{DEMO, in_company, lab, name_of};
-use crate::dialogue::{send, submission};
+use crate::dialogue::{send, submission, submission_at};
 
 const SOON: Duration = Duration::from_secs(10);
 /// A debug build beside seven others takes its time; what it takes alone is printed.
@@ -188,6 +188,51 @@ fn verification_of_what_is_good_and_what_is_broken() {
     // Stored with LF alone, as Maildirs are.
     let value = verified(good.replace("\r\n", "\n").as_bytes(), &by);
     assert_eq!(results(&value), ["pass", "pass", "pass"], "{value:#}");
+}
+
+/// rspamd signs with RSA and with ed25519, verifies, and scores.
+#[test]
+fn what_a_real_filter_signed_and_said() {
+    let _company = in_company();
+    lab().start_filter().expect("rspamd starts");
+    let user = lab().claim_user().expect("a user");
+    let to = format!("{}@filter.test", name_of(&user));
+    let mut session = submission_at(lab(), &user, FILTER, "mx.filter.test");
+    let text = "Subject: hello\r\nDate: Tue, 24 Nov 2026 12:00:00 +0000\r\n\r\nhello";
+    let id = send(&mut session, "a@good.test", &to, text).expect("it is accepted");
+    lab().wait_for_delivery(&id, SOON).expect("it arrives");
+    let (_, message) = wait_for(&user, &id);
+    let value = here(&message, &["--trust", "mx.filter.test"]);
+    let trusted = &value["authentication"][0];
+    assert_eq!(trusted["authserv_id"], "mx.filter.test", "{value:#}");
+    assert_eq!(trusted["trusted"], true);
+    let methods = trusted["results"].as_array().expect("results");
+    for method in ["dkim", "spf", "dmarc"] {
+        let passes = methods.iter().any(|one| one["method"] == method && one["result"] == "pass");
+        assert!(passes, "{method}: {value:#}");
+    }
+    assert_eq!(here(&message, &[])["authentication"][0]["trusted"], false);
+    let selectors: Vec<_> = value["signatures"]
+        .as_array()
+        .expect("signatures")
+        .iter()
+        .map(|one| &one["selector"])
+        .collect();
+    assert!(selectors.contains(&&json!("s2048")) && selectors.contains(&&json!("ed")), "{value:#}");
+    assert_eq!(value["spam"][0]["filter"], "rspamd", "{value:#}");
+    assert_eq!(value["spam"][0]["spam"], false);
+    // Our own verification agrees with rspamd, and finds what was altered after it.
+    let by = ["--receiver", "filter.test"];
+    let value = verified(&message, &by);
+    assert_eq!(results(&value), ["pass", "pass", "pass"], "{value:#}");
+    assert_eq!(value["dkim"][1]["result"], "pass", "{value:#}");
+    let altered = String::from_utf8_lossy(&message).replace("\nhello", "\nhallo");
+    let value = verified(altered.as_bytes(), &by);
+    assert_eq!(
+        [&value["dkim"][0]["result"], &value["dkim"][1]["result"]],
+        ["fail", "fail"],
+        "{value:#}"
+    );
 }
 
 #[test]
