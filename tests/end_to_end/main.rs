@@ -21,6 +21,8 @@ mod plugin_formats;
 mod mailbox_probes;
 mod server_probes;
 
+mod explain;
+
 mod bad_input;
 mod bad_lines;
 

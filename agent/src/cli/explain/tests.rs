@@ -24,12 +24,40 @@ fn explained(message: &str) -> Explained {
 
 #[test]
 fn a_message_for_people() {
-    insta::assert_snapshot!(words(&explained(MESSAGE), &PLAIN), @"");
+    insta::assert_snapshot!(words(&explained(MESSAGE), &PLAIN), @r#"
+    MESSAGE  Grüße
+      Message-ID  <1@a.test>
+      From        A <a@a.test>
+      To          box@good.test
+
+      hop 1   relay.a.test <- pc.a.test ESMTPSA TLS
+      hop 2   mx.good.test <- relay.a.test ESMTPS TLSv1.3 +8s
+      hop 3   mail.good.test <- mx.good.test LMTP -1s (before the hop before: clocks differ)
+
+      1 relay.a.test      0 µs  0 µs              █
+      2 mx.good.test      0 µs  8.00 s ± 1.00 s   ████████████████████████████████████████
+      3 mail.good.test  8.00 s  -1.00 s ± 1.00 s                                ░░░░░░░░░░
+                                                  0 µs ──────────────────────────── 8.00 s
+      ± and ░ the end is known to within this
+      by the servers' own clocks, in whole seconds; the lowest hops are whatever the sender wrote
+
+      authentication.dkim  pass (a.test, sel)
+    "#);
 }
 
 #[test]
 fn a_bounce_for_people() {
-    insta::assert_snapshot!(words(&explained(BOUNCE), &PLAIN), @"");
+    insta::assert_snapshot!(words(&explained(BOUNCE), &PLAIN), @r#"
+    BOUNCE  Undelivered Mail Returned to Sender
+      From        MAILER-DAEMON@mx.good.test
+
+      failed  x@far.test: mailbox full (552 5.2.2)
+          by the word of: mx.far.test
+          it says: 552 5.2.2 ·[31mfull
+      written as: a delivery status notification (RFC 3464)
+      written by: mx.good.test
+      about: a test (2@good.test)
+    "#);
 }
 
 #[test]
