@@ -6,6 +6,7 @@
 
 mod dns;
 mod dnsbl;
+mod http;
 mod imap;
 mod pop3;
 mod round_trip;
@@ -149,6 +150,7 @@ impl Kinds {
             .with(Arc::new(round_trip::RoundTripKind))
             .with(Arc::new(dns::DnsKind))
             .with(Arc::new(dnsbl::DnsblKind))
+            .with(Arc::new(http::HttpKind))
             .with(Arc::new(imap::ImapKind))
             .with(Arc::new(pop3::Pop3Kind))
     }

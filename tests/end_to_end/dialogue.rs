@@ -95,11 +95,21 @@ type Encrypted = Dialogue<StreamOwned<ClientConnection, TcpStream>>;
 
 /// A submission session on 587 by STARTTLS, logged in.
 pub(crate) fn submission(lab: &Lab, user: &User) -> Encrypted {
-    let mut plain = Dialogue::new(connect(lab, MAIL, 587).expect("submission accepts"));
+    submission_at(lab, user, MAIL, "mail.good.test")
+}
+
+/// The same at another host.
+pub(crate) fn submission_at(
+    lab: &Lab,
+    user: &User,
+    host: Ipv4Addr,
+    name: &'static str,
+) -> Encrypted {
+    let mut plain = Dialogue::new(connect(lab, host, 587).expect("submission accepts"));
     assert!(plain.reply().starts_with("220 "));
     assert!(plain.say("EHLO b1.lab.test").contains("STARTTLS"));
     assert!(plain.say("STARTTLS").starts_with("220 "));
-    let stream = encrypt(lab, plain.into_inner(), "mail.good.test").expect("TLS stands");
+    let stream = encrypt(lab, plain.into_inner(), name).expect("TLS stands");
     let mut session = Dialogue::new(stream);
     session.say("EHLO b1.lab.test");
     let secret = STANDARD.encode(format!("\0{}\0{}", user.address, user.password));

@@ -1,6 +1,7 @@
 //! The lab itself: what its documentation promises, seen with a client of a few lines.
 
 mod dns;
+mod mail;
 mod web;
 
 use std::net::TcpStream;

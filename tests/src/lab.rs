@@ -10,6 +10,7 @@
 
 mod dns;
 mod error;
+mod extras;
 mod faults;
 mod folder;
 mod layout;
@@ -32,8 +33,8 @@ use std::time::Duration;
 pub use self::dns::OldNameServer;
 pub use self::error::LabError;
 pub use self::layout::{
-    BAD_ENDPOINTS, GREY, MAIL, MAIL_2, NAME_SERVER, NAME_SERVER_2, NO_PTR, OLD_NAME_SERVER, RELAY,
-    RESOLVER, SPARE, TWO_PTR, WEB, WRONG_PTR, branch_address,
+    BAD_ENDPOINTS, FILTER, GREY, MAIL, MAIL_2, NAME_SERVER, NAME_SERVER_2, NO_PTR, OLD_NAME_SERVER,
+    RELAY, RESOLVER, SPARE, TWO_PTR, WEB, WRONG_PTR, branch_address,
 };
 pub use self::mail_log::{Delivery, Entry, MailLog};
 pub use self::server::Server;
@@ -97,6 +98,7 @@ pub struct Lab {
     authority: Authority,
     users: Vec<User>,
     claimed: AtomicUsize,
+    starting: Mutex<()>,
     folder: Folder,
 }
 
@@ -133,10 +135,11 @@ impl Lab {
         let users = users::everybody(options.probe_users);
         let running = Mutex::default();
         let claimed = AtomicUsize::new(0);
+        let starting = Mutex::default();
         let router = supervisor.network(&Host::Mail.name());
         let network = Network::open(&router).map_err(LabError::io("open a network"))?;
         let web = Web::start(&network, &authority)?;
-        let lab = Self { web, running, supervisor, authority, users, claimed, folder };
+        let lab = Self { web, running, supervisor, authority, users, claimed, starting, folder };
         lab.start_servers(&options)?;
         Ok(lab)
     }
@@ -147,6 +150,7 @@ impl Lab {
         mail::prepare_postfix(folder, &self.users, options.queue_lifetime)?;
         self.launch(Server::Postfix)?; // the slowest to come up, so it goes first
         mail::prepare_dovecot(folder, &self.users)?;
+        users::write_old_messages(folder)?;
         self.launch(Server::Dovecot)?;
         dns::prepare(folder, options.branches, &identities)?;
         self.launch(Server::Knot)?;
@@ -158,8 +162,8 @@ impl Lab {
             self.wait_for(server)?;
         }
         dns::wait_for_transfers(self)?;
-        users::fill_mailbox(&folder.join("dovecot/run/lmtp"), "full@good.test")
-            .map_err(LabError::io("fill the mailbox of full@good.test"))
+        users::fill_mailboxes(&folder.join("dovecot/run/lmtp"))
+            .map_err(LabError::io("fill mailboxes"))
     }
 
     /// A command on a host, to which arguments can be added. It sees the lab's network and resolver and

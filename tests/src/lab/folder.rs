@@ -4,6 +4,9 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use mailsonde_proto::time::Clock;
 
 use super::LabError;
 
@@ -42,6 +45,7 @@ impl Folder {
             "postfix",
             "spool",
             "unbound",
+            "dkim",
             "knot/db",
             "knot/zones",
             "knot2/db",
@@ -84,6 +88,20 @@ impl Folder {
             .and_then(|()| user_id(user))
             .and_then(|id| chown(&path, Some(id), None))
             .map_err(LabError::io(format!("make {} for {user}", path.display())))
+    }
+
+    /// Gives a file to a user of the system, and an age.
+    pub(super) fn give_to(&self, name: &str, user: &str, age: Duration) -> Result<(), LabError> {
+        let path = self.join(name);
+        let now = u64::try_from(Clock::system().wall().as_us()).unwrap_or_default();
+        let then = SystemTime::UNIX_EPOCH + Duration::from_micros(now).saturating_sub(age);
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(then))
+            .and_then(|()| user_id(user))
+            .and_then(|id| chown(&path, Some(id), None))
+            .map_err(LabError::io(format!("give {} to {user}", path.display())))
     }
 
     /// A template with `{folder}` and the given placeholders filled in.

@@ -15,8 +15,12 @@ pub const MAIL: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 10);
 pub const MAIL_2: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 11);
 /// An open relay, port 25; `mx.relay.test`. What it takes for domains outside of the lab bounces.
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 12);
-/// A mail exchanger that greylists, port 25; `mx.grey.test`.
+/// A mail exchanger that greylists, port 25; `mx.grey.test`, for the mailboxes of good.test as
+/// `…@grey.test`. It says 451 until [`super::Lab::start_greylisting`].
 pub const GREY: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 13);
+/// The filter: `mx.filter.test`. Port 25 checks what comes for `filter.test`, 587 signs what users send.
+/// Both say 451 until [`super::Lab::start_filter`].
+pub const FILTER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 14);
 /// The authoritative DNS server; `ns1.lab.test`.
 pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 53);
 /// The second authoritative DNS server, which has its zones from the first; `ns2.lab.test`.
@@ -80,6 +84,7 @@ pub(super) fn write_batches(folder: &Folder, branches: u8) -> Result<(), LabErro
         MAIL_2,
         RELAY,
         GREY,
+        FILTER,
         NAME_SERVER,
         NAME_SERVER_2,
         OLD_NAME_SERVER,

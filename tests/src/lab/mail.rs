@@ -15,7 +15,7 @@ use crate::certificates::{Authority, Identity, Validity};
 
 /// The names that the good certificate is for. The exchangers of some broken domains are among them:
 /// what is wrong there is something else.
-pub(super) const GOOD_NAMES: [&str; 18] = [
+pub(super) const GOOD_NAMES: [&str; 19] = [
     "mail.good.test",
     "mx1.good.test",
     "mx2.good.test",
@@ -25,6 +25,7 @@ pub(super) const GOOD_NAMES: [&str; 18] = [
     "spare.lab.test", // proxies, which stand in for the servers
     "mx.relay.test",
     "mx.grey.test",
+    "mx.filter.test",
     "mx.wrongptr.test",
     "mx.twoptr.test",
     "mx.v6.test",
@@ -108,7 +109,9 @@ pub(super) fn prepare_dovecot(folder: &Folder, users: &[User]) -> Result<(), Lab
     folder.write("dovecot/keys/default/HS256/default", &key)?;
     folder.write("dovecot/sieve/before.sieve", include_str!("templates/before.sieve"))?;
     // compiled here, because the mail users may not write beside the script
-    output_of(Command::new("sievec").arg(folder.join("dovecot/sieve/before.sieve")))?;
+    let mut sievec = Command::new("sievec");
+    sievec.arg("-c").arg(folder.join("dovecot/dovecot.conf"));
+    output_of(sievec.arg(folder.join("dovecot/sieve/before.sieve")))?;
     Ok(())
 }
 
@@ -128,6 +131,8 @@ pub(super) fn prepare_postfix(
         ("recipient_access", include_str!("templates/recipient_access")),
         ("body_checks", include_str!("templates/body_checks")),
         ("header_checks", include_str!("templates/header_checks")),
+        ("mime_header_checks", include_str!("templates/mime_header_checks")),
+        ("filter_aliases.regexp", include_str!("templates/filter_aliases.regexp")),
     ] {
         folder.write(&format!("postfix/{name}"), text)?;
     }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -33,10 +34,14 @@ pub enum Server {
     Dovecot,
     /// SMTP and submission.
     Postfix,
+    /// The spam filter; [`super::Lab::start_filter`].
+    Rspamd,
+    /// Greylisting; [`super::Lab::start_greylisting`].
+    Postgrey,
 }
 
 impl Server {
-    /// In the order in which they can be started.
+    /// Those of every lab, in the order in which they can be started.
     pub(super) const ALL: [Self; 5] =
         [Self::Knot, Self::SecondKnot, Self::Unbound, Self::Dovecot, Self::Postfix];
 
@@ -47,6 +52,8 @@ impl Server {
             Self::Unbound => "/usr/sbin/unbound",
             Self::Dovecot => "/usr/sbin/dovecot",
             Self::Postfix => "/usr/sbin/postfix",
+            Self::Rspamd => "/usr/bin/rspamd",
+            Self::Postgrey => "/usr/sbin/postgrey",
         }
     }
 
@@ -58,6 +65,8 @@ impl Server {
             Self::Unbound => "log/unbound.log",
             Self::Dovecot => "log/dovecot.log",
             Self::Postfix => "log/postfix.log",
+            Self::Rspamd => "log/rspamd.log",
+            Self::Postgrey => "log/postgrey.log",
         }
     }
 
@@ -73,6 +82,22 @@ impl Server {
                 vec!["-F".to_owned(), "-c".to_owned(), path("dovecot/dovecot.conf")]
             }
             Self::Postfix => vec!["-c".to_owned(), path("postfix"), "start-fg".to_owned()],
+            Self::Rspamd => {
+                let user = ["-f", "-u", "_rspamd", "-g", "_rspamd", "-c"].map(str::to_owned);
+                user.into_iter().chain([path("rspamd/rspamd.conf")]).collect()
+            }
+            Self::Postgrey => {
+                let text = std::fs::read_to_string(folder.join("postgrey/arguments"));
+                text.unwrap_or_default().lines().map(str::to_owned).collect()
+            }
+        }
+    }
+
+    /// The unix socket at which it answers, in the lab's folder.
+    const fn socket(self) -> Option<&'static str> {
+        match self {
+            Self::Rspamd => Some("rspamd/milter.sock"),
+            _ => None,
         }
     }
 
@@ -83,6 +108,8 @@ impl Server {
             Self::Unbound => vec![(RESOLVER, 53)],
             Self::Dovecot => [143, 993, 110, 995].map(|port| (MAIL, port)).to_vec(),
             Self::Postfix => vec![(MAIL, 25), (MAIL, 587), (MAIL, 465), (BAD_ENDPOINTS, 587)],
+            Self::Postgrey => vec![(Ipv4Addr::LOCALHOST, 10_023)],
+            Self::Rspamd => Vec::new(),
         }
     }
 }
@@ -123,6 +150,7 @@ impl Running {
         folder: &Folder,
     ) -> Result<(), LabError> {
         let listens = self.server.listens();
+        let socket = self.server.socket().map(|name| folder.join(name));
         let child = &mut self.child;
         let up = network
             .inside(|| {
@@ -131,9 +159,11 @@ impl Running {
                     std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
                 };
                 let mut left = listens;
+                let socket = socket.as_ref();
+                let ready = || socket.is_none_or(|path| UnixStream::connect(path).is_ok());
                 Ok(within(LISTENS_WITHIN, || {
                     left.retain(|endpoint| !answers(endpoint));
-                    left.is_empty() || !matches!(child.try_wait(), Ok(None))
+                    left.is_empty() && ready() || !matches!(child.try_wait(), Ok(None))
                 }) && left.is_empty())
             })
             .map_err(LabError::io("look for the servers' ports"))?;

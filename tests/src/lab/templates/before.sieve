@@ -1,4 +1,4 @@
-require ["fileinto", "mailbox"];
+require ["fileinto", "mailbox", "envelope", "subaddress", "vacation", "vacation-seconds"];
 if anyof (
   header :contains "Subject" "LAB-SPAM",
   header :is "X-Spam" "Yes",
@@ -6,4 +6,11 @@ if anyof (
 ) {
   fileinto :create "Junk";
   stop;
+}
+# answers everything that RFC 3834 allows to be answered: not what says Auto-Submitted itself
+if anyof (envelope :detail "to" "away", envelope :localpart "to" "away") {
+  vacation :seconds 0 :subject "I am away" "This is the automatic answer of the lab.";
+}
+if header :contains "Subject" "LAB-FILED" {
+  fileinto :create "Filed";
 }

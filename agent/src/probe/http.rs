@@ -1,0 +1,146 @@
+//! The kind `http`: web pages that belong to mail, such as webmail, Exchange's health pages, Thunderbird's
+//! autoconfig and Outlook's autodiscover.
+//!
+//! One page is timed phase by phase; a preset (`pages`) asks for several, each a phase of its own. What a page
+//! must be is said by status, header fields and expressions; an expression is linear in time, whatever page it
+//! meets. Absent on purpose: running scripts, loading what a page refers to, and keeping connections.
+
+mod autoconfig;
+mod autodiscover;
+mod exchange;
+mod page;
+mod settings;
+mod xml;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use mailsonde_proto::{Clock, Fact, Finding, Severity};
+
+use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
+use crate::http::Fetch;
+use crate::mail::dial::Patience;
+use crate::mail::failure::Failure;
+use crate::mail::mailbox::STEP;
+use crate::mail::wire::Record;
+use crate::net::{Net, TlsFacts};
+use crate::stopwatch::Stopwatch;
+use crate::transcript::Transcript;
+use settings::{Pages, Settings};
+
+/// A run returns so much before its deadline: whoever enforces that deadline must not be first.
+const MARGIN: Duration = Duration::from_millis(100);
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// The kind `http`.
+pub(super) struct HttpKind;
+
+impl Kind for HttpKind {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn summary(&self) -> &'static str {
+        "fetches web pages of mail: webmail, health pages of Exchange, autoconfig, autodiscover"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        settings::SETTINGS
+    }
+
+    fn configure(
+        &self,
+        section: &mut Section<'_>,
+        surroundings: &Surroundings,
+    ) -> Option<Arc<dyn Probe>> {
+        let settings = settings::read(section)?;
+        let Surroundings { net, clock, .. } = surroundings;
+        Some(Arc::new(HttpProbe { settings, net: net.clone(), clock: *clock }))
+    }
+}
+
+struct HttpProbe {
+    settings: Settings,
+    net: Net,
+    clock: Clock,
+}
+
+/// What is learnt during a run.
+#[derive(Debug, Default)]
+struct Learnt {
+    facts: Vec<Fact>,
+    findings: Vec<Finding>,
+}
+
+/// What a run has to work with.
+struct Errand<'a> {
+    settings: &'a Settings,
+    fetch: Fetch<'a>,
+    record: &'a Record,
+    watch: &'a mut Stopwatch,
+    learnt: &'a mut Learnt,
+}
+
+impl HttpProbe {
+    async fn fetch(&self, run: &Run) -> Outcome {
+        let deadline = run.deadline.checked_sub(MARGIN).unwrap_or(run.deadline);
+        let patience = Patience { clock: self.clock, step: STEP, deadline };
+        let secrets = self.settings.password.iter().cloned().collect();
+        let record = Record::new(Transcript::start(self.clock, secrets));
+        let mut watch = Stopwatch::start(self.clock);
+        let mut learnt = Learnt::default();
+        let fetch = Fetch {
+            connect_to: self.settings.connect_to,
+            redirects: self.settings.redirects,
+            most_body: self.settings.most_body,
+            ..Fetch::new(&self.net, patience, &self.settings.trust)
+        };
+        let settings = &self.settings;
+        let errand =
+            Errand { settings, fetch, record: &record, watch: &mut watch, learnt: &mut learnt };
+        let ended = match &settings.pages {
+            Pages::One(url) => page::one(errand, url).await,
+            Pages::Exchange { host, folders } => exchange::pages(errand, host, folders).await,
+            Pages::Autoconfig { domain } => autoconfig::pages(errand, domain).await,
+            Pages::Autodiscover { domain } => autodiscover::pages(errand, domain).await,
+        };
+        Outcome::of(ended, &watch, &record).with(learnt.facts, learnt.findings)
+    }
+}
+
+impl Probe for HttpProbe {
+    fn run(&self, run: Run) -> BoxFuture<'_, Outcome> {
+        async move { self.fetch(&run).await }.boxed()
+    }
+}
+
+impl Errand<'_> {
+    /// Notes the handshake, and a certificate that soon expires.
+    fn secured(&mut self, tls: &TlsFacts) {
+        self.fact("http.tls", format!("{} {}", tls.version, tls.cipher));
+        let Some(expires) = tls.expires else { return };
+        let left = expires.since(self.fetch.patience.clock.wall()).as_secs() / SECONDS_PER_DAY;
+        self.fact("http.certificate_days", left.to_string());
+        if left < self.settings.certificate_days {
+            self.learnt.findings.push(Finding {
+                rule: "http.certificate_expires".to_owned(),
+                severity: Severity::Warning,
+                evidence: format!("the certificate expires in {left} days"),
+                source: "RFC 5280 section 4.1.2.5".to_owned(),
+                advice: "renew it, and see why that did not happen by itself".to_owned(),
+            });
+        }
+    }
+
+    fn fact(&mut self, name: &str, value: impl Into<String>) {
+        self.learnt.facts.push(Fact { name: name.to_owned(), value: value.into() });
+    }
+}
+
+/// What is read of a page, whatever comes of it.
+type Fetched = Result<crate::http::Answer, Failure>;
+
+#[cfg(test)]
+mod tests;
