@@ -17,6 +17,7 @@ mod outcomes;
 mod plugin_formats;
 
 mod mailbox_probes;
+mod server_probes;
 
 mod bad_input;
 mod bad_lines;
