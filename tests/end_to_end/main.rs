@@ -19,6 +19,7 @@ mod expectations;
 mod plugin_formats;
 
 mod mailbox_probes;
+mod server_probes;
 
 mod bad_input;
 mod bad_lines;
