@@ -1,4 +1,4 @@
-//! The command line: `run`, `check-config`, `probe`.
+//! The command line: `run`, `check-config`, `probe`, `explain`.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
@@ -7,6 +7,8 @@ mod all;
 mod check_config;
 mod one_shot;
 mod probe;
+
+mod explain;
 
 mod report;
 
@@ -97,6 +99,8 @@ enum Command {
     /// Carry out one check now, without a collector
     #[command(disable_help_flag = true)]
     Probe(ProbeArguments),
+    /// Say what a message tells of its way, and a bounce of its reason
+    Explain(explain::ExplainArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -196,6 +200,7 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
         Command::Run { config, data } => run(&config, data, kinds),
         Command::CheckConfig { file } => check_config::check_config(&file, &kinds, &terminal),
         Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
+        Command::Explain(arguments) => explain::explain(&arguments, &terminal),
     }
     .into()
 }
@@ -302,6 +307,10 @@ mod tests {
             ("run", true),
             ("run --data /var/tmp/x --config a.toml --log debug", true),
             ("check-config", true),
+            ("explain a.eml --trust mx.a.test --trust mx.b.test --json", true),
+            ("explain - --verify --receiver good.test", true),
+            ("explain a.eml --receiver good.test", false),
+            ("explain", false),
             ("", false),
         ] {
             let args = std::iter::once("mailsonde-agent").chain(line.split_whitespace());

@@ -11,6 +11,7 @@ mod imap;
 mod pop3;
 mod round_trip;
 mod smtp;
+mod spf;
 mod tcp;
 mod tls;
 
@@ -163,6 +164,7 @@ impl Kinds {
             .with(Arc::new(http::HttpKind))
             .with(Arc::new(imap::ImapKind))
             .with(Arc::new(pop3::Pop3Kind))
+            .with(Arc::new(spf::SpfKind))
             .with(Arc::new(smtp::SmtpKind))
             .with(Arc::new(tcp::TcpKind))
             .with(Arc::new(tls::TlsKind))
