@@ -248,6 +248,9 @@ fn what_servers_found_on_the_way_counts_only_from_those_that_are_trusted() {
         assert!(fact.contains(words), "{fact}");
     }
     assert!(trusting.fact("dkim.1").contains("good.test"), "{trusting:#?}");
+    // our own verification says the same as the filter
+    assert!(trusting.fact("verify.dkim").starts_with("pass"), "{trusting:#?}");
+    assert!(trusting.fact("verify.dmarc").starts_with("pass"), "{trusting:#?}");
     assert!(wary.fact("authentication.untrusted.1").contains("mx.filter.test"), "{wary:#?}");
     assert!(trusting.fact("hop.1").contains("mx.filter.test"), "{trusting:#?}");
 }
