@@ -3,6 +3,7 @@
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
 
+mod all;
 mod check_config;
 mod one_shot;
 mod probe;
@@ -112,6 +113,9 @@ struct ProbeArguments {
     /// Take the settings of a check in this configuration
     #[arg(long, value_name = "FILE", conflicts_with = "set")]
     config: Option<PathBuf>,
+    /// Carry out every check of the configuration once, and tell each in one line
+    #[arg(long, requires = "config", conflicts_with_all = ["kind", "check", "list"])]
+    all: bool,
     /// The check's name there; not needed when it is the only one of its kind
     #[arg(long, value_name = "NAME", requires = "config")]
     check: Option<String>,
@@ -294,6 +298,10 @@ mod tests {
             ("probe smtp --format nagios -w 5s -w arrival=2s -c 20s", true),
             ("probe smtp --format nagios -w 5", false),
             ("probe smtp --format json --json", false),
+            ("probe --config a.toml --all", true),
+            ("probe --all", false),
+            ("probe round-trip --config a.toml --all", false),
+            ("probe --config a.toml --all --check mail", false),
             ("probe --list", true),
             ("probe round-trip -h", true),
             ("run", true),

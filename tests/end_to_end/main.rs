@@ -14,6 +14,8 @@ mod real_servers;
 
 mod outcomes;
 
+mod expectations;
+
 mod plugin_formats;
 
 mod mailbox_probes;
@@ -25,6 +27,8 @@ mod bad_input;
 mod bad_lines;
 
 mod nothing_lost;
+
+mod dns_posture;
 
 mod lab;
 mod lab_ends;
