@@ -17,6 +17,8 @@ mod outcomes;
 mod plugin_formats;
 
 mod mailbox_probes;
+mod sign_in;
+mod web_pages;
 
 mod bad_input;
 mod bad_lines;
