@@ -10,9 +10,16 @@ mod http;
 mod imap;
 mod pop3;
 mod round_trip;
+mod smtp;
+mod tcp;
+mod tls;
 
+mod pattern;
+mod rule;
 mod stock;
 mod told;
+#[cfg(test)]
+mod trial;
 
 #[cfg(test)]
 mod samples;
@@ -154,6 +161,9 @@ impl Kinds {
             .with(Arc::new(http::HttpKind))
             .with(Arc::new(imap::ImapKind))
             .with(Arc::new(pop3::Pop3Kind))
+            .with(Arc::new(smtp::SmtpKind))
+            .with(Arc::new(tcp::TcpKind))
+            .with(Arc::new(tls::TlsKind))
     }
 
     /// These and one more; a kind of the same name is replaced.

@@ -17,6 +17,7 @@ mod outcomes;
 mod plugin_formats;
 
 mod mailbox_probes;
+mod server_probes;
 mod sign_in;
 mod web_pages;
 

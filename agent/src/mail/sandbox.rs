@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::dial::Patience;
 use super::endpoint::{Endpoint, Login, Tls};
@@ -60,6 +61,11 @@ impl Server {
         Self::listen(move |stream| smtp(stream, deliver.clone())).await
     }
 
+    /// Handshakes TLS with whoever comes, and says nothing.
+    pub(crate) async fn accepting(acceptor: TlsAcceptor) -> Self {
+        Self::listen(move |stream| accepting(stream, acceptor.clone())).await
+    }
+
     /// Hands each connection to the first of these ports that still listens.
     pub(crate) async fn relay(ports: Vec<u16>) -> Self {
         Self::listen(move |stream| relay(stream, ports.clone())).await
@@ -81,6 +87,12 @@ impl Server {
         });
         Self { port, _tasks: tasks }
     }
+}
+
+async fn accepting(stream: TcpStream, acceptor: TlsAcceptor) -> Option<()> {
+    let mut stream = acceptor.accept(stream).await.ok()?;
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.ok().map(drop)
 }
 
 async fn relay(mut stream: TcpStream, ports: Vec<u16>) -> Option<()> {

@@ -7,6 +7,8 @@
 
 mod dots;
 mod explain;
+mod look;
+mod offers;
 mod reply;
 mod step;
 
@@ -33,6 +35,7 @@ use crate::stopwatch::Stopwatch;
 use crate::transcript::Direction;
 use dots::DotStuffing;
 
+pub use offers::Offers;
 pub use reply::Reply;
 pub use step::Step;
 
