@@ -118,6 +118,12 @@ const SETTINGS: &[Setting] = &[
         Some("none"),
         "the password; by --set: password_file or password_env",
     ),
+    setting(
+        "oauth2",
+        "table, as in a mailbox",
+        Some("none"),
+        "where access tokens come from, instead of a password",
+    ),
     setting("folder", "text", Some("INBOX"), "the folder that is looked at"),
     setting(
         "expect_capabilities",

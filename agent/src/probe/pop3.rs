@@ -89,6 +89,12 @@ const SETTINGS: &[Setting] = &[
         "the password; by --set: password_file or password_env",
     ),
     setting(
+        "oauth2",
+        "table, as in a mailbox",
+        Some("none"),
+        "where access tokens come from, instead of a password",
+    ),
+    setting(
         "expect_capabilities",
         "list of texts",
         Some("none"),
