@@ -14,6 +14,8 @@ mod real_servers;
 
 mod outcomes;
 
+mod expectations;
+
 mod plugin_formats;
 
 mod mailbox_probes;
@@ -21,10 +23,14 @@ mod server_probes;
 mod sign_in;
 mod web_pages;
 
+mod explain;
+
 mod bad_input;
 mod bad_lines;
 
 mod nothing_lost;
+
+mod dns_posture;
 
 mod lab;
 mod lab_ends;

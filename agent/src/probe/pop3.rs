@@ -90,9 +90,9 @@ const SETTINGS: &[Setting] = &[
     ),
     setting(
         "oauth2",
-        "table, as in a mailbox",
+        "table",
         Some("none"),
-        "where access tokens come from, instead of a password",
+        "an access token instead of the password, as in a mailbox",
     ),
     setting(
         "expect_capabilities",
