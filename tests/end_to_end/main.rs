@@ -14,9 +14,14 @@ mod real_servers;
 
 mod outcomes;
 
+mod expectations;
+
 mod plugin_formats;
 
 mod mailbox_probes;
+mod server_probes;
+
+mod explain;
 
 mod bad_input;
 mod bad_lines;

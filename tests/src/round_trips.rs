@@ -17,7 +17,7 @@ use clap::Parser;
 use mailsonde_agent::config::AgentConfig;
 use mailsonde_agent::mail::token::TokenKey;
 use mailsonde_agent::net::Net;
-use mailsonde_agent::probe::{Amendment, Kinds, Probe, Run, Surroundings};
+use mailsonde_agent::probe::{Amendment, Kinds, Outcome, Probe, Run, Surroundings};
 use mailsonde_proto::{AgentId, Cause, Clock, Epoch, Fact, Fault, Phase, RunId, Verdict};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -84,6 +84,14 @@ struct Check {
     probe: Arc<dyn Probe>,
 }
 
+impl Arguments {
+    /// The epoch and the token key: the given ones, so that a test can be a second start or a forger.
+    fn identity(&self) -> (Epoch, Arc<TokenKey>) {
+        let key = self.key.map_or_else(TokenKey::generate, |byte| TokenKey::from_bytes([byte; 32]));
+        (self.epoch.map_or_else(Epoch::random, Epoch), Arc::new(key))
+    }
+}
+
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let clock = Clock::system();
     let kinds = Kinds::standard();
@@ -91,10 +99,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let surroundings = loaded.config.surroundings(Net::new(), clock);
     let checks = made_ready(&loaded.config, &kinds, &surroundings)?;
     let (amendments, mut news) = mpsc::channel(MOST_AMENDMENTS);
-    let epoch = arguments.epoch.map_or_else(Epoch::random, Epoch);
-    let key =
-        arguments.key.map_or_else(TokenKey::generate, |byte| TokenKey::from_bytes([byte; 32]));
-    let key = Arc::new(key);
+    let (epoch, key) = arguments.identity();
     let order = |intent: u64, check: &Check| Run {
         id: RunId { epoch, intent },
         agent: AgentId::default(),
@@ -131,11 +136,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             ended = under_way.join_next() => match ended {
                 Some(ended) => {
                     let (name, outcome) = ended.context("a probe panicked")?;
-                    let verdict = (&outcome.verdict, outcome.total_us);
-                    say(&observed(&name, verdict, (&outcome.phases, &outcome.facts)))?;
-                    for finding in &outcome.findings {
-                        say(&json!({ "finding": finding.rule, "evidence": finding.evidence }))?;
-                    }
+                    self::ended(&name, &outcome)?;
                 }
                 None => break,
             },
@@ -148,14 +149,32 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     while let Ok(Some(amendment)) = tokio::time::timeout_at(until, news.recv()).await {
         say(&amended(&amendment))?;
     }
+    take_leave(&surroundings, mailsonde_proto::time::as_us(elapsed), beside).await
+}
+
+fn ended(name: &str, outcome: &Outcome) -> anyhow::Result<()> {
+    let verdict = (&outcome.verdict, outcome.total_us);
+    say(&observed(name, verdict, (&outcome.phases, &outcome.facts)))?;
+    for finding in &outcome.findings {
+        say(&json!({ "finding": finding.rule, "evidence": finding.evidence }))?;
+    }
+    Ok(())
+}
+
+/// Signs out everywhere, and says what all of it took.
+async fn take_leave(
+    surroundings: &Surroundings,
+    elapsed_us: u64,
+    beside: usize,
+) -> anyhow::Result<()> {
     for mailbox in surroundings.mailboxes.values() {
         mailbox.shutdown().await;
     }
     let commands: u64 = surroundings.mailboxes.values().map(|mailbox| mailbox.commands()).sum();
-    let elapsed_us = mailsonde_proto::time::as_us(elapsed);
-    say(
-        &json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib(), "beside": beside }),
-    )
+    let peak_rss_kib = peak_rss_kib();
+    say(&json!({
+        "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib, "beside": beside,
+    }))
 }
 
 fn made_ready(

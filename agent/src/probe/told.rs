@@ -1,18 +1,32 @@
 //! How a conversation becomes an outcome, and which findings fail a run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mailsonde_proto::{Fact, Fault, FaultClass, Finding, Severity, Verdict};
+use mailsonde_proto::{Clock, Fact, Fault, FaultClass, Finding, Severity, Verdict};
 
 use super::{Outcome, Probe, Run, Section};
+use crate::mail::dial::Patience;
 use crate::mail::failure::Failure;
+use crate::mail::mailbox::STEP;
 use crate::mail::wire::Record;
 use crate::stopwatch::{Stopwatch, us};
 
 /// The phase of a fault that a finding makes: nothing on the wire failed.
 const POSTURE: &str = "posture";
+
+/// A run returns so much before its deadline: whoever enforces that deadline must not be first.
+const MARGIN: Duration = Duration::from_millis(100);
+
+impl Run {
+    /// How long its steps may take, and all of them together.
+    pub(crate) fn patience(&self, clock: Clock) -> Patience {
+        let deadline = self.deadline.checked_sub(MARGIN).unwrap_or(self.deadline);
+        Patience { clock, step: STEP, deadline }
+    }
+}
 
 impl Outcome {
     /// Of a conversation: the laps are its phases, its length ends with now, and what was said is kept

@@ -20,6 +20,12 @@ impl Reply {
         Self { phase, code, lines }
     }
 
+    /// Reads a whole reply; `None` when it is none.
+    pub fn parse(phase: &'static str, whole: &str) -> Option<Self> {
+        let (code, lines) = parse(whole)?;
+        Some(Self { phase, code, lines })
+    }
+
     /// The basic code.
     pub fn code(&self) -> u16 {
         self.code
@@ -111,10 +117,15 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
         #[test]
         fn no_text_panics(text in ".{0,200}") {
-            let _parsed = parse(&text);
-            let _parsed = parse(&format!("250-{text}\r\n250 {text}\r\n"));
+            for text in [text.clone(), format!("550-{text}\r\n550 {text}\r\n")] {
+                if let Some(reply) = Reply::parse("greeting", &text) {
+                    let _fault = reply.fault("session");
+                }
+            }
         }
     }
 }

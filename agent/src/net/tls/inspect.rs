@@ -36,6 +36,9 @@ pub struct Inspection {
     pub server_name: String,
     /// Why the certificate is not accepted; `None` when it is, by the trust that was given.
     pub refusal: Option<Refusal>,
+    /// Why nothing proves that the server has the certificate's key (RFC 8446 section 4.4.3); `None` when
+    /// its signature over the handshake stands.
+    pub proof: Option<Refusal>,
     /// Whether the certificate is for the name (RFC 9525 section 6), whatever else is wrong with it.
     pub is_for_name: bool,
     /// Whether the chain leads to somebody who is trusted, whatever the day.
@@ -134,7 +137,8 @@ impl Inspection {
         let Noted { refusal, proof, is_anchored, staple } = noted;
         let mut inspection = Self {
             server_name: name.to_str().into_owned(),
-            refusal: refusal.or(proof),
+            refusal: refusal.or_else(|| proof.clone()),
+            proof,
             is_for_name: presented.first().is_some_and(|leaf| is_for_name(leaf, name)),
             completeness: Completeness::Unknown,
             version,
