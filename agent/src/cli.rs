@@ -1,11 +1,14 @@
-//! The command line: `run`, `check-config`, `probe`.
+//! The command line: `run`, `check-config`, `probe`, `explain`.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
 
+mod all;
 mod check_config;
 mod one_shot;
 mod probe;
+
+mod explain;
 
 mod report;
 
@@ -96,6 +99,8 @@ enum Command {
     /// Carry out one check now, without a collector
     #[command(disable_help_flag = true)]
     Probe(ProbeArguments),
+    /// Say what a message tells of its way, and a bounce of its reason
+    Explain(explain::ExplainArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -108,6 +113,9 @@ struct ProbeArguments {
     /// Take the settings of a check in this configuration
     #[arg(long, value_name = "FILE", conflicts_with = "set")]
     config: Option<PathBuf>,
+    /// Carry out every check of the configuration once, and tell each in one line
+    #[arg(long, requires = "config", conflicts_with_all = ["kind", "check", "list"])]
+    all: bool,
     /// The check's name there; not needed when it is the only one of its kind
     #[arg(long, value_name = "NAME", requires = "config")]
     check: Option<String>,
@@ -192,6 +200,7 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
         Command::Run { config, data } => run(&config, data, kinds),
         Command::CheckConfig { file } => check_config::check_config(&file, &kinds, &terminal),
         Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
+        Command::Explain(arguments) => explain::explain(&arguments, &terminal),
     }
     .into()
 }
@@ -289,11 +298,19 @@ mod tests {
             ("probe smtp --format nagios -w 5s -w arrival=2s -c 20s", true),
             ("probe smtp --format nagios -w 5", false),
             ("probe smtp --format json --json", false),
+            ("probe --config a.toml --all", true),
+            ("probe --all", false),
+            ("probe round-trip --config a.toml --all", false),
+            ("probe --config a.toml --all --check mail", false),
             ("probe --list", true),
             ("probe round-trip -h", true),
             ("run", true),
             ("run --data /var/tmp/x --config a.toml --log debug", true),
             ("check-config", true),
+            ("explain a.eml --trust mx.a.test --trust mx.b.test --json", true),
+            ("explain - --verify --receiver good.test", true),
+            ("explain a.eml --receiver good.test", false),
+            ("explain", false),
             ("", false),
         ] {
             let args = std::iter::once("mailsonde-agent").chain(line.split_whitespace());

@@ -21,6 +21,8 @@ pub mod probe;
 pub mod http;
 pub mod mail;
 
+pub mod posture;
+
 pub mod dns;
 pub mod net;
 

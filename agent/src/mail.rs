@@ -12,8 +12,10 @@ pub mod message;
 pub mod token;
 
 pub mod headers;
+pub mod verify;
 
 pub mod bounce;
+pub mod dsn;
 
 pub mod dial;
 pub mod starttls;

@@ -79,6 +79,15 @@ impl Net {
         resolve::mail_exchangers(domain).await
     }
 
+    /// The system's resolver, for the one library that looks names up by itself (mail-auth, which
+    /// verifies what arrived).
+    ///
+    /// # Errors
+    /// When the system has none.
+    pub fn resolver(&self) -> Result<hickory_resolver::TokioResolver, NetError> {
+        resolve::resolver()
+    }
+
     /// Connects to the first address that answers, IPv4 or IPv6, in order; each gets a fair part of
     /// the time that is left. Neither end's delays of 40 ms shall show in a phase: `TCP_NODELAY` is set,
     /// and a [`Socket`] acknowledges at once.

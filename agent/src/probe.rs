@@ -11,6 +11,7 @@ mod imap;
 mod pop3;
 mod round_trip;
 mod smtp;
+mod spf;
 mod tcp;
 mod tls;
 
@@ -144,6 +145,9 @@ pub struct Amendment {
     pub phases: Vec<Phase>,
     /// What was learnt, such as the folder and how late.
     pub facts: Vec<Fact>,
+    /// The message came while nobody watched, or was left by a crash: it is news only where its run did
+    /// not see it arrive, which the outbox knows.
+    pub is_found: bool,
 }
 
 /// All kinds that an agent knows, by name.
@@ -160,6 +164,7 @@ impl Kinds {
             .with(Arc::new(http::HttpKind))
             .with(Arc::new(imap::ImapKind))
             .with(Arc::new(pop3::Pop3Kind))
+            .with(Arc::new(spf::SpfKind))
             .with(Arc::new(smtp::SmtpKind))
             .with(Arc::new(tcp::TcpKind))
             .with(Arc::new(tls::TlsKind))

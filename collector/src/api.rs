@@ -35,7 +35,7 @@ use crate::control::{ControlError, ControlJournal};
 use crate::enrolment::{Application, Enrolment, EnrolmentError};
 use crate::folder::{Folder, FolderError};
 use crate::identity::Authority;
-use crate::query::{Query, QueryError, Wanted};
+use crate::query::{ChangesWanted, Query, QueryError, Wanted};
 
 /// Bytes of a question at most.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -52,6 +52,8 @@ pub mod path {
     pub const STATUS: &str = "/api/v1/status";
     /// The newest observations.
     pub const OBSERVATIONS: &str = "/api/v1/observations";
+    /// What changed in the records that probes keep.
+    pub const CHANGES: &str = "/api/v1/changes";
     /// Agents; also where they are added.
     pub const AGENTS: &str = "/api/v1/agents";
     /// Checks.
@@ -114,6 +116,7 @@ impl Operators {
         let router = Router::new()
             .route(path::STATUS, get(status))
             .route(path::OBSERVATIONS, get(observations))
+            .route(path::CHANGES, get(changes))
             .route(path::AGENTS, get(agents).post(add_agent))
             .route(path::CHECKS, get(checks))
             .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is no such page") })
@@ -205,6 +208,13 @@ async fn observations(
     Parameters(wanted): Parameters<Wanted>,
 ) -> Response {
     shared.work(move |operators| operators.query.observations(&wanted)).await
+}
+
+async fn changes(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<ChangesWanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.changes(&wanted)).await
 }
 
 async fn agents(State(shared): State<Shared>) -> Response {

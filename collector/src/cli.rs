@@ -10,6 +10,7 @@ mod init;
 mod serve;
 
 mod agents;
+mod changes;
 mod checks;
 mod observations;
 mod status;
@@ -82,6 +83,8 @@ enum Command {
     Status(status::StatusArguments),
     /// The newest observations first
     Observations(observations::ObservationsArguments),
+    /// What changed in DNS: who saw it, what, from, to, when
+    Changes(changes::ChangesArguments),
     /// Every agent: is it here, what waits with it, until when its certificate is valid
     Agents,
     /// Every check that agents run
@@ -129,6 +132,7 @@ fn run(setting: &Setting, command: Command) -> anyhow::Result<Ending> {
         Command::Serve(arguments) => serve::run(setting, &arguments),
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
         Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
+        Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
         Command::Agents => asking(agents::run(setting)),
         Command::Checks => asking(checks::run(setting)),
     }

@@ -5,6 +5,7 @@
 //! tells another story. Absent on purpose: words for people, which each screen finds itself.
 
 pub mod agents;
+pub mod changes;
 pub mod observations;
 pub mod status;
 
@@ -25,6 +26,7 @@ use crate::store::ledger::Ledger;
 use series::SeriesViews;
 
 pub use agents::{AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer};
+pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
 pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
 
@@ -128,6 +130,14 @@ impl Query {
     /// When an agent is named that there is not, or the journal cannot be read.
     pub fn observations(&self, wanted: &Wanted) -> Result<ObservationsAnswer, QueryError> {
         observations::answer(&self.ledger, &self.registry, wanted, self.clock)
+    }
+
+    /// What changed in the records that probes keep, newest first.
+    ///
+    /// # Errors
+    /// When an agent is named that there is not, or the journal cannot be read.
+    pub fn changes(&self, wanted: &ChangesWanted) -> Result<ChangesAnswer, QueryError> {
+        changes::answer(&self.ledger, &self.registry, wanted, self.clock)
     }
 
     /// Every agent that is enrolled.

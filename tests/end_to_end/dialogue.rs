@@ -73,11 +73,13 @@ impl<S: Read + Write> Dialogue<S> {
         self.until(|_| true)
     }
 
-    fn write(&mut self, line: &str) {
+    /// Says a line.
+    pub(crate) fn write(&mut self, line: &str) {
         self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).expect("it listens");
     }
 
-    fn until(&mut self, last: impl Fn(&str) -> bool) -> String {
+    /// All lines up to the last one.
+    pub(crate) fn until(&mut self, last: impl Fn(&str) -> bool) -> String {
         let mut answer = String::new();
         loop {
             let mut line = String::new();

@@ -61,6 +61,8 @@ fn a_lab_starts_and_ends_quickly_and_leaves_nothing() {
     let started = start.elapsed();
     let ours = namespaces(&lab);
     let folder = lab.folder().display().to_string();
+    lab.start_filter().expect("rspamd starts");
+    lab.start_greylisting(Duration::from_secs(1)).expect("postgrey starts");
     let memory_mib = lab.memory_bytes() >> 20;
     let mut agent = lab.command(Host::Branch(1), "sleep").arg("600").spawn().expect("an agent");
     assert!(processes_in(&ours).len() > 10, "the servers are there while the lab is");

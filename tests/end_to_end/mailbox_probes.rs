@@ -1,20 +1,16 @@
 //! The probes `imap` and `pop3` against real Dovecot, good and broken in each way that they know, and round
 //! trips whose message is seen to arrive by POP3.
 
-use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+mod letters;
 
-use mailsonde_proto::Clock;
+use std::time::Duration;
+
 use mailsonde_tests::hostile::{Hostile, Script, Step, Trouble};
 use mailsonde_tests::lab::{Host, SPARE, User};
 use serde::Deserialize;
 
-use crate::agent::{
-    Config, Fault, Settings, Told, bounded, in_company, lab, name_of, output_of, settings,
-};
+use self::letters::{deliver, files, letters, maildir, plant_old};
+use crate::agent::{Config, Fault, Settings, Told, bounded, in_company, lab, output_of, settings};
 
 const PASSWORD: &str = "PROBE_PASSWORD";
 const DAY: Duration = Duration::from_secs(86_400);
@@ -85,62 +81,6 @@ fn look(kind: &str, user: &User, keys: Keys<'_>) -> Looked {
     looked
 }
 
-/// Puts a message into a mailbox through Dovecot's LMTP socket, with a body of so many bytes.
-fn deliver(user: &User, subject: &str, body_bytes: usize) {
-    let line = format!("{}\r\n", "x".repeat(98));
-    let body = line.repeat(body_bytes / line.len());
-    let text = format!("From: <>\r\nTo: {}\r\nSubject: {subject}\r\n\r\n{body}.", user.address);
-    let mut stream = UnixStream::connect(lab().folder().join("dovecot/run/lmtp")).expect("LMTP");
-    let mut replies = BufReader::new(stream.try_clone().expect("a stream"));
-    let recipient = format!("RCPT TO:<{}>", user.address);
-    for line in ["", "LHLO lab.test", "MAIL FROM:<>", &recipient, "DATA", &text, "QUIT"] {
-        if !line.is_empty() {
-            stream.write_all(format!("{line}\r\n").as_bytes()).expect("LMTP");
-        }
-        let mut reply = String::new();
-        while reply.is_empty() || reply.as_bytes().get(3) == Some(&b'-') {
-            reply.clear();
-            replies.read_line(&mut reply).expect("a reply");
-        }
-        assert!(reply.starts_with(['2', '3']), "{reply}");
-    }
-}
-
-fn maildir(user: &User) -> PathBuf {
-    lab().folder().join(format!("mail/good.test/{}/Maildir", name_of(user)))
-}
-
-/// The files of INBOX: their names say the flags, and whether they are new.
-fn files(user: &User) -> BTreeSet<String> {
-    let of = |part: &str| {
-        let folder = std::fs::read_dir(maildir(user).join(part)).expect("a folder");
-        let part = part.to_owned();
-        folder.map(move |file| format!("{part}/{}", file.unwrap().file_name().to_string_lossy()))
-    };
-    of("new").chain(of("cur")).collect()
-}
-
-/// The messages of INBOX with their flags; whether they are recent is left out, because any POP3 sign-in
-/// makes Dovecot forget it.
-fn letters(user: &User) -> BTreeSet<String> {
-    let bare = |file: &String| {
-        let name = file.trim_start_matches("new/").trim_start_matches("cur/");
-        name.trim_end_matches(":2,").to_owned()
-    };
-    files(user).iter().map(bare).collect()
-}
-
-/// A message that came so long ago, as its file and its header say.
-fn plant_old(user: &User, age: Duration) {
-    let came = Clock::system().wall().minus(age).timestamp();
-    let date = jiff::fmt::rfc2822::to_string(&came.to_zoned(jiff::tz::TimeZone::UTC));
-    let (date, came) = (date.expect("a date"), SystemTime::from(came));
-    let text = format!("Received: by mail.good.test; {date}\nSubject: old\n\nleft behind\n");
-    let path = maildir(user).join(format!("new/{}.planted", age.as_secs()));
-    std::fs::write(&path, text).expect("a file");
-    std::fs::File::options().write(true).open(&path).unwrap().set_modified(came).expect("a date");
-}
-
 /// A hostile server beside the mail host, and the keys that lead a probe to it.
 fn hostile(script: Script) -> (Hostile, String) {
     let network = lab().network(Host::Mail).expect("the mail host");
@@ -180,9 +120,7 @@ fn a_good_imap_server_is_told_and_nothing_in_it_changes() {
 #[test]
 fn quota_at_95_percent_is_a_finding_of_imap() {
     let _company = in_company();
-    let user = lab().claim_user().expect("a user");
-    limit(&user, "1000K");
-    deliver(&user, "large", 952 * 1024);
+    let user = lab().user("nearly").expect("a user");
     let told = look("imap", &user, &[]);
     assert_eq!(told.verdict, "pass", "a finding alone fails no run: {told:#?}");
     let finding = told.findings.first().unwrap_or_else(|| panic!("no finding: {told:#?}"));
@@ -195,20 +133,6 @@ fn quota_at_95_percent_is_a_finding_of_imap() {
     assert_eq!(told.findings[0].rule, "imap.quota_high", "{told:#?}");
     let told = look("imap", &user, &[("fail_from", "critical")]);
     told.assert_fault("posture", "mismatch", "imap.quota_critical: 95 % of STORAGE");
-}
-
-/// Another quota for somebody who has not signed in yet.
-fn limit(user: &User, storage: &str) {
-    let path = lab().folder().join("dovecot/users");
-    let text = std::fs::read_to_string(&path).expect("the users");
-    let rule = format!("userdb_quota_rule=*:storage={storage}");
-    let lines = text.lines().map(|line| match line.starts_with(&format!("{}:", user.address)) {
-        true => format!("{line}{rule}\n"),
-        false => format!("{line}\n"),
-    });
-    let changed = path.with_extension("changed");
-    std::fs::write(&changed, lines.collect::<String>()).expect("the users");
-    std::fs::rename(&changed, &path).expect("the users");
 }
 
 #[test]
@@ -225,6 +149,11 @@ fn a_stuck_queue_and_an_unwatched_mailbox_fail() {
         few.assert_fault("list", "mismatch", "at least 4 are expected");
     }
     look("imap", &user, &[("max_unread", "2")]).assert_fault("list", "mismatch", "3 are unread");
+
+    let stuck = lab().user("stuck").expect("a user");
+    let told = look("imap", &stuck, &[("folder", "Outgoing"), ("max_age", "1h")]);
+    told.assert_fault("list", "mismatch", "its oldest message is 5h");
+    assert_eq!(told.fact("imap.messages"), "2");
 
     let old = lab().claim_user().expect("a user");
     deliver(&old, "makes the mailbox", 100);

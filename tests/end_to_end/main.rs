@@ -14,15 +14,21 @@ mod real_servers;
 
 mod outcomes;
 
+mod expectations;
+
 mod plugin_formats;
 
 mod mailbox_probes;
 mod server_probes;
 
+mod explain;
+
 mod bad_input;
 mod bad_lines;
 
 mod nothing_lost;
+
+mod dns_posture;
 
 mod lab;
 mod lab_ends;

@@ -1,12 +1,36 @@
 //! The lab: real mail and DNS servers in network namespaces of their own, started in a second or two,
 //! gone without a trace when dropped.
 //!
-//! Postfix and Dovecot stand on the mail host at the standard ports; Knot serves a signed root and the
-//! zones below `test.`; Unbound validates. Branches are hosts of their own behind a router:
+//! Postfix and Dovecot stand on the mail host at the standard ports; Knot serves a signed root and about a
+//! hundred zones below `test.`, most of them broken on purpose in one way each, and a second Knot has them
+//! by transfer; Unbound validates; a web server has what mail needs of the web. The spam filter and
+//! greylisting start when a test asks for them. Branches are hosts of their own behind a router:
 //! [`Lab::command`] starts a program there, with the lab's resolver, so that `mail.good.test` has an
 //! address. Several labs run at once, each with the same addresses, and none sees another.
 //!
-//! Deliberately absent: spam filter, greylisting, a second MX and IPv6. They have room.
+//! # What is where
+//!
+//! **Hosts** are the constants of addresses, each with its ports. **Domains** are in `lab/templates/zones`:
+//! good.zones (nothing is wrong), spf.zones, dmarc.zones (BIMI too), dkim.zones, mx.zones (MX, addresses, PTR,
+//! SRV, CAA, TTLs), transport.zones (MTA-STS, TLSRPT, DANE), dnssec.zones (DNSSEC and name servers), dnsbl.zones;
+//! a line above each zone says what is wrong with it. Their web pages are in `lab/web`.
+//!
+//! **Users** at good.test, each with the password `secret-NAME`: `alice`, `bob`; `full` (its mailbox is), `nearly`
+//! (95 % of its quota of 100 KiB), `stuck` (INBOX with messages of 3 days, 2 hours and now, `Outgoing` with two
+//! of 5 and 4 hours), `away` (answers automatically). `p001` and on have the password `probe`.
+//!
+//! **Recipients** for any mailbox, here p007: `p007+tag`; the aliases `fwd-p007`, `dup-p007` (arrives twice),
+//! `hold-p007` (until [`Lab::release_held`]), `discard-p007` (never arrives), `list-p007` (a list: bob has it too),
+//! `away-p007` and `p007+away` (arrives, and is answered), `p007@grey.test` (greylisted at [`GREY`]),
+//! `p007@filter.test` (checked at [`FILTER`]). `list` is alice and bob. `reject` and `tempfail` are refused at RCPT, `full` too
+//! at port 25; to `full` through submission, and to anybody at bounce.test, mail is accepted and bounces.
+//!
+//! **Content**: a subject with LAB-SPAM, `X-Spam-Flag: YES` or `X-Spam: Yes` goes to Junk, one with LAB-FILED to
+//! `Filed`; GTUBE, EICAR (plain, or in base64 from its beginning), attachments of programs (`.exe` and the like)
+//! and more than 5 MiB are refused after DATA; a line that begins with LAB-CORRUPT-ME is altered, a header
+//! X-Lab-Strip taken away.
+//!
+//! Deliberately absent: IPv6, which has room.
 
 mod dns;
 mod error;
@@ -120,6 +144,7 @@ impl Lab {
     /// Not root, a program is missing, or a server does not come up: the error has its log.
     pub fn start(options: LabOptions) -> Result<Self, LabError> {
         check_requirements()?;
+        dns::begin();
         let folder = Folder::new()?;
         let hosts: Vec<String> = [Host::Router, Host::Mail]
             .into_iter()

@@ -17,13 +17,14 @@ use clap::Parser;
 use mailsonde_agent::config::AgentConfig;
 use mailsonde_agent::mail::token::TokenKey;
 use mailsonde_agent::net::Net;
-use mailsonde_agent::probe::{Amendment, Kinds, Probe, Run, Surroundings};
+use mailsonde_agent::probe::{Amendment, Kinds, Outcome, Probe, Run, Surroundings};
 use mailsonde_proto::{AgentId, Cause, Clock, Epoch, Fact, Fault, Phase, RunId, Verdict};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 const MOST_AMENDMENTS: usize = 64;
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Parser)]
 #[command(about = "Makes round trips and tells each as a line of JSON")]
@@ -39,6 +40,10 @@ struct Arguments {
     /// How long to go on watching the mailboxes afterwards, in milliseconds
     #[arg(long, default_value_t = 0)]
     linger_ms: u64,
+    /// Carry out one of the checks of other kinds beside the round trips every so many milliseconds; they
+    /// are counted, not told
+    #[arg(long)]
+    beside_every_ms: Option<u64>,
     /// Every byte of the token key; a random key without it
     #[arg(long)]
     key: Option<u8>,
@@ -74,8 +79,17 @@ pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 struct Check {
     name: String,
+    is_round_trip: bool,
     timeout: Duration,
     probe: Arc<dyn Probe>,
+}
+
+impl Arguments {
+    /// The epoch and the token key: the given ones, so that a test can be a second start or a forger.
+    fn identity(&self) -> (Epoch, Arc<TokenKey>) {
+        let key = self.key.map_or_else(TokenKey::generate, |byte| TokenKey::from_bytes([byte; 32]));
+        (self.epoch.map_or_else(Epoch::random, Epoch), Arc::new(key))
+    }
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -85,10 +99,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let surroundings = loaded.config.surroundings(Net::new(), clock);
     let checks = made_ready(&loaded.config, &kinds, &surroundings)?;
     let (amendments, mut news) = mpsc::channel(MOST_AMENDMENTS);
-    let epoch = arguments.epoch.map_or_else(Epoch::random, Epoch);
-    let key =
-        arguments.key.map_or_else(TokenKey::generate, |byte| TokenKey::from_bytes([byte; 32]));
-    let key = Arc::new(key);
+    let (epoch, key) = arguments.identity();
     let order = |intent: u64, check: &Check| Run {
         id: RunId { epoch, intent },
         agent: AgentId::default(),
@@ -100,8 +111,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         amendments: amendments.clone(),
     };
     let began = clock.monotonic();
-    let mut left = (1..=arguments.count).zip(checks.iter().cycle());
-    let mut under_way = JoinSet::new();
+    let beside_every = arguments.beside_every_ms.map(Duration::from_millis);
+    let in_turn = |check: &&Check| check.is_round_trip || beside_every.is_none();
+    let mut left = (1..=arguments.count).zip(checks.iter().filter(in_turn).cycle());
+    let mut others = checks.iter().filter(|check| !in_turn(check)).cycle();
+    let period = beside_every.unwrap_or(A_DAY);
+    let mut ticks = tokio::time::interval_at(clock.monotonic() + period, period);
+    let (mut under_way, mut beside) = (JoinSet::new(), JoinSet::new());
     loop {
         while under_way.len() < arguments.at_once {
             let Some((intent, check)) = left.next() else { break };
@@ -111,30 +127,54 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         tokio::select! {
             Some(amendment) = news.recv() => say(&amended(&amendment))?,
+            _ = ticks.tick(), if beside_every.is_some() => {
+                if let Some(check) = others.next() {
+                    let (run, probe) = (order(0, check), Arc::clone(&check.probe));
+                    beside.spawn(async move { probe.run(run).await });
+                }
+            }
             ended = under_way.join_next() => match ended {
                 Some(ended) => {
                     let (name, outcome) = ended.context("a probe panicked")?;
-                    let verdict = (&outcome.verdict, outcome.total_us);
-                    say(&observed(&name, verdict, (&outcome.phases, &outcome.facts)))?;
-                    for finding in &outcome.findings {
-                        say(&json!({ "finding": finding.rule, "evidence": finding.evidence }))?;
-                    }
+                    self::ended(&name, &outcome)?;
                 }
                 None => break,
             },
         }
     }
     let elapsed = began.elapsed();
+    let beside = beside.join_all().await;
+    let beside = beside.iter().filter(|outcome| outcome.verdict == Verdict::Pass).count();
     let until = clock.monotonic() + Duration::from_millis(arguments.linger_ms);
     while let Ok(Some(amendment)) = tokio::time::timeout_at(until, news.recv()).await {
         say(&amended(&amendment))?;
     }
+    take_leave(&surroundings, mailsonde_proto::time::as_us(elapsed), beside).await
+}
+
+fn ended(name: &str, outcome: &Outcome) -> anyhow::Result<()> {
+    let verdict = (&outcome.verdict, outcome.total_us);
+    say(&observed(name, verdict, (&outcome.phases, &outcome.facts)))?;
+    for finding in &outcome.findings {
+        say(&json!({ "finding": finding.rule, "evidence": finding.evidence }))?;
+    }
+    Ok(())
+}
+
+/// Signs out everywhere, and says what all of it took.
+async fn take_leave(
+    surroundings: &Surroundings,
+    elapsed_us: u64,
+    beside: usize,
+) -> anyhow::Result<()> {
     for mailbox in surroundings.mailboxes.values() {
         mailbox.shutdown().await;
     }
     let commands: u64 = surroundings.mailboxes.values().map(|mailbox| mailbox.commands()).sum();
-    let elapsed_us = mailsonde_proto::time::as_us(elapsed);
-    say(&json!({ "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib() }))
+    let peak_rss_kib = peak_rss_kib();
+    say(&json!({
+        "elapsed_us": elapsed_us, "commands": commands, "peak_rss_kib": peak_rss_kib, "beside": beside,
+    }))
 }
 
 fn made_ready(
@@ -146,7 +186,8 @@ fn made_ready(
     for check in &config.checks {
         let probe = check.probe(kinds, surroundings)?;
         let name = check.check.name.clone();
-        checks.push(Check { name, timeout: check.check.timeout, probe });
+        let is_round_trip = check.check.kind == "round-trip";
+        checks.push(Check { name, is_round_trip, timeout: check.check.timeout, probe });
     }
     if checks.is_empty() {
         bail!("the configuration has no check");

@@ -6,10 +6,8 @@ use mailsonde_proto::{Fault, FaultClass};
 /// What to do next, as a sentence without a full stop.
 pub(crate) fn advice(fault: &Fault) -> &'static str {
     // Phases of the mailbox's own connection are named like those of the submission.
-    let (is_imap, place) = match fault.phase.strip_prefix("imap.") {
-        Some(place) => (true, place),
-        None => (false, fault.phase.as_str()),
-    };
+    let of_mailbox = ["imap.", "pop3."].iter().find_map(|own| fault.phase.strip_prefix(own));
+    let place = of_mailbox.unwrap_or(&fault.phase);
     match (place, fault.class) {
         (_, FaultClass::Temporary) => {
             "the server asks to come back later: try again in a few minutes, then look at its log"
@@ -53,7 +51,13 @@ pub(crate) fn advice(fault: &Fault) -> &'static str {
         (phase::ARRIVAL | phase::TRANSIT, FaultClass::Mismatch) => {
             "the mail came otherwise than it was sent: look at filters and rules on its way"
         }
-        _ if is_imap => "check that the mailbox can be read over IMAP with these settings",
+        _ if of_mailbox.is_some() => {
+            "check that the mailbox can be read over IMAP or POP3 with these settings"
+        }
+        ("select", _) => "check the folder's name, and that this login may read it",
+        ("list", FaultClass::Mismatch) => {
+            "look who should empty this folder, and what should have come into it"
+        }
         _ => "the transcript below shows where it broke off",
     }
 }
@@ -68,6 +72,10 @@ mod tests {
             ("auth", FaultClass::Permanent, "password"),
             ("imap.auth", FaultClass::Permanent, "password"),
             ("imap.select", FaultClass::Permanent, "IMAP"),
+            ("pop3.auth", FaultClass::Permanent, "password"),
+            ("pop3.list", FaultClass::Permanent, "POP3"),
+            ("select", FaultClass::Permanent, "folder's name"),
+            ("list", FaultClass::Mismatch, "empty this folder"),
             ("connect", FaultClass::Refused, "listens"),
             ("envelope", FaultClass::Temporary, "later"),
             ("arrival", FaultClass::Timeout, "queue"),

@@ -165,19 +165,46 @@ fn mailbox_part(table: &mut Table, kind: &dyn Kind) -> Table {
     part
 }
 
+/// By what the messages of a run are known. Runs that share a mailbox share the key, and have numbers of
+/// their own.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    run: RunId,
+    key: Arc<TokenKey>,
+}
+
+impl Identity {
+    /// A new one.
+    pub(crate) fn new() -> Self {
+        let run = RunId { epoch: Epoch::random(), intent: 1 };
+        Self { run, key: Arc::new(TokenKey::generate()) }
+    }
+
+    /// The same with another number.
+    pub(crate) fn numbered(&self, intent: u64) -> Self {
+        let run = RunId { intent, ..self.run };
+        Self { run, key: Arc::clone(&self.key) }
+    }
+}
+
 /// Carries it out, and leaves its mailboxes in order.
 pub(crate) async fn run(subject: Subject) -> Seen {
+    run_as(subject, Identity::new()).await
+}
+
+/// The same under an identity.
+pub(crate) async fn run_as(subject: Subject, identity: Identity) -> Seen {
     let clock = Clock::system();
     let (amendments, news) = mpsc::channel(16);
     let started_at = clock.wall();
     let run = Run {
-        id: RunId { epoch: Epoch::random(), intent: 1 },
+        id: identity.run,
         agent: AgentId::default(),
         check: subject.check.clone(),
         cause: Cause::OnDemand,
         scheduled_for: started_at,
         deadline: clock.monotonic() + subject.timeout,
-        token_key: Arc::new(TokenKey::generate()),
+        token_key: identity.key,
         amendments,
     };
     let started = clock.monotonic();

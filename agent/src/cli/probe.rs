@@ -8,12 +8,15 @@ use mailsonde_proto::Verdict;
 use super::one_shot::{self, Subject};
 use super::report::{json, nagios, prometheus, words};
 use super::terminal::{self, Terminal, Tone};
-use super::{Arguments, Ending, Format, ProbeArguments, check_config, plugin, refuse};
+use super::{Arguments, Ending, Format, ProbeArguments, all, check_config, plugin, refuse};
 use crate::config::spelling::{did_you_mean, listed};
 use crate::probe::{Kind, Kinds, Setting};
 
 /// Carries out the command.
 pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Terminal) -> Ending {
+    if let (true, false, Some(file)) = (arguments.all, arguments.help, &arguments.config) {
+        return all::all(file, arguments, kinds, terminal);
+    }
     let kind = match &arguments.kind {
         _ if arguments.list => return said(&list(kinds, terminal), Ending::Pass),
         None if arguments.help => {

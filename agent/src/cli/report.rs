@@ -13,6 +13,7 @@ use crate::probe::{Amendment, Outcome};
 
 pub(crate) use json::json;
 pub(crate) use prometheus::prometheus;
+pub(crate) use waterfall::waterfall;
 pub(crate) use words::words;
 
 /// One run carried out at a shell.

@@ -235,7 +235,7 @@ mod tests {
             ),
             (vec![imap, "watch=pop3"], "watch names pop3, and there is no [pop3]"),
             (vec![pop3, "watch=imap"], "watch names imap, and there is no [imap]"),
-            (vec![], "imap.… is missing: add --set imap.…=…"),
+            (vec![], "imap.host is missing: add --set imap.host=…"),
             (vec![pop3, "pop3.poll=1ms"], "must be from \"50ms\" to \"10m\""),
         ] {
             assert_eq!(read_with(&keys), expected, "{keys:?}");

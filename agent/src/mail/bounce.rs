@@ -1,20 +1,12 @@
-//! Recognises a bounce of a test message: a delivery status notification (RFC 3464) that returns our
-//! headers, or at least our Message-ID.
+//! Recognises a bounce of a test message: a notification that returns our headers, or at least our
+//! Message-ID, and what it says as the fault of the run.
 //!
-//! Absent on purpose: bounces in free text. What is not a `multipart/report` is not recognised, rather
-//! than guessed.
+//! Absent on purpose: the reading of notifications (`dsn`).
 
-use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
-use mailsonde_proto::{EnhancedCode, FaultClass};
+use mailsonde_proto::FaultClass;
 
+use super::dsn::{self, Notification, Reason, Recipient};
 use super::failure::Failure;
-use super::message::{TOKEN_HEADER, token_of_message_id};
-
-/// The most parts and the most tokens that are looked at.
-const MOST_PARTS: usize = 32;
-const MOST_CANDIDATES: usize = 8;
-/// The longest reply that is kept, in characters.
-const LONGEST_REPLY: usize = 1_000;
 
 /// What a notification says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,142 +38,58 @@ pub fn looks_like_one(content_type: &str) -> bool {
 
 /// Reads a notification; `None` when it is none.
 pub fn read(bytes: &[u8]) -> Option<Bounce> {
-    let message = MessageParser::default().parse(bytes)?;
-    let content_type = message.content_type()?;
-    let is_report = content_type.ctype().eq_ignore_ascii_case("multipart")
-        && content_type.subtype().is_some_and(|s| s.eq_ignore_ascii_case("report"));
-    if !is_report {
-        return None;
-    }
-    let mut status = None;
-    let mut candidates = Vec::new();
-    for part in message.parts.iter().take(MOST_PARTS) {
-        let subtype = part.content_type().and_then(|t| t.subtype()).unwrap_or_default();
-        if subtype.eq_ignore_ascii_case("delivery-status") {
-            status = status.or_else(|| Some(text_of(&part.body)));
-        } else if let PartType::Message(returned) = &part.body {
-            candidates_of(returned, &mut candidates);
-        } else if subtype.eq_ignore_ascii_case("rfc822-headers") {
-            let headers = text_of(&part.body);
-            if let Some(returned) = MessageParser::default().parse_headers(headers.as_bytes()) {
-                candidates_of(&returned, &mut candidates);
-            }
-        }
-    }
-    let status = Status::of(&status?);
-    Some(Bounce { candidates, action: status.action(), failure: status.failure() })
+    let notification = Notification::of(bytes)?;
+    let worst = notification.worst()?;
+    let action = match worst.action {
+        dsn::Action::Delayed => Action::Delayed,
+        dsn::Action::Delivered | dsn::Action::Relayed | dsn::Action::Expanded => Action::Fine,
+        // Unknown is never fine.
+        dsn::Action::Failed | dsn::Action::Unknown => Action::Failed,
+    };
+    let failure = failure(worst, action);
+    let candidates = notification.returned.map(|returned| returned.candidates).unwrap_or_default();
+    Some(Bounce { candidates, action, failure })
 }
 
-fn text_of(body: &PartType<'_>) -> String {
-    match body {
-        PartType::Text(text) | PartType::Html(text) => text.to_string(),
-        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
-            String::from_utf8_lossy(bytes).into_owned()
+fn failure(recipient: &Recipient, action: Action) -> Failure {
+    let (class, words) = match action {
+        Action::Delayed => (
+            FaultClass::Temporary,
+            "the message is delayed: a server on its way cannot hand it on yet".to_owned(),
+        ),
+        Action::Failed | Action::Fine => {
+            (FaultClass::Permanent, format!("the message bounced: {}", why(recipient.reason)))
         }
-        PartType::Message(message) => String::from_utf8_lossy(message.raw_message()).into_owned(),
-        PartType::Multipart(_) => String::new(),
-    }
+    };
+    let reply = recipient.diagnostic.clone();
+    Failure::new("transit", class, words).with_reply(recipient.basic, recipient.status, reply)
 }
 
-fn candidates_of(returned: &Message<'_>, candidates: &mut Vec<String>) {
-    let header = returned.header_raw(TOKEN_HEADER).map(|text| text.trim().to_owned());
-    let id = returned.message_id().and_then(token_of_message_id).map(str::to_owned);
-    for candidate in [header, id].into_iter().flatten() {
-        if candidates.len() < MOST_CANDIDATES && !candidates.contains(&candidate) {
-            candidates.push(candidate);
-        }
+/// A reason in words for people.
+const fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UnknownUser => "there is no such mailbox",
+        Reason::MailboxFull => "the mailbox is full",
+        Reason::TooLarge => "it is too large for a server on its way",
+        Reason::Policy => "the policy of a server on its way forbids it",
+        Reason::Spam => "a server on its way takes it for spam",
+        Reason::BlockedAddress => "the address that it came from is blocked",
+        Reason::Greylisted => "a server on its way wanted it to come again later",
+        Reason::Dns => "its domain cannot be found",
+        Reason::Tls => "a server on its way could not agree on TLS",
+        Reason::Expired => "a server on its way gave up after trying for long",
+        Reason::RelayDenied => "a server on its way does not relay it",
+        Reason::Suspended => "the mailbox is switched off",
+        Reason::RateLimited => "there were too many messages or connections at once",
+        Reason::Authentication => "it was not authenticated as a server on its way wants",
+        Reason::ContentRejected => "a server on its way does not take its content",
+        Reason::Loop => "it went in circles",
+        Reason::Moved => "the mailbox has moved",
+        Reason::NotAccepting => "its domain takes no mail",
+        Reason::Network => "the next server could not be reached",
+        Reason::System => "a server on its way has trouble of its own",
+        Reason::Unknown => "a server on its way refused it after it had been accepted",
     }
-}
-
-/// The fields of the recipient that fared worst.
-#[derive(Debug, Default)]
-struct Status {
-    action: String,
-    status: Option<EnhancedCode>,
-    diagnostic: String,
-}
-
-impl Status {
-    /// Fields in groups that empty lines part: the message's, then one of each recipient's
-    /// (RFC 3464 section 2.1).
-    fn of(text: &str) -> Self {
-        let mut worst = Self::default();
-        let unified = text.replace("\r\n", "\n");
-        for group in unified.split("\n\n") {
-            let mut status = Self::default();
-            for field in unfolded(group) {
-                let Some((name, value)) = field.split_once(':') else { continue };
-                let value = value.trim();
-                match name.trim().to_ascii_lowercase().as_str() {
-                    "action" => status.action = value.to_ascii_lowercase(),
-                    "status" => status.status = EnhancedCode::at_start_of(value),
-                    "diagnostic-code" => status.diagnostic = value.to_owned(),
-                    _ => {}
-                }
-            }
-            if !status.action.is_empty() && (worst.action.is_empty() || status.is_failed()) {
-                worst = status;
-            }
-        }
-        worst
-    }
-
-    fn is_failed(&self) -> bool {
-        self.action == "failed"
-    }
-
-    fn action(&self) -> Action {
-        match self.action.as_str() {
-            "delayed" => Action::Delayed,
-            "delivered" | "relayed" | "expanded" => Action::Fine,
-            _ => Action::Failed,
-        }
-    }
-
-    fn failure(&self) -> Failure {
-        // `smtp; 550 5.1.1 <x@y> User unknown`
-        let reply = self.diagnostic.split_once(';').map_or("", |(_, reply)| reply).trim();
-        let (basic, enhanced) = codes(reply);
-        let enhanced = self.status.or(enhanced);
-        let is_temporary = self.action() == Action::Delayed;
-        let class = if is_temporary { FaultClass::Temporary } else { FaultClass::Permanent };
-        let words = match enhanced.map(|code| (code.subject, code.detail)) {
-            _ if is_temporary => {
-                "the message is delayed: a server on its way cannot hand it on yet"
-            }
-            Some((2, 2)) => "the message bounced: the mailbox is full",
-            Some((1, 1)) => "the message bounced: there is no such mailbox",
-            Some((1, 2 | 10) | (4, 4)) => "the message bounced: its domain takes no mail",
-            Some((4, 7)) => {
-                "the message bounced: a server on its way gave up after trying for long"
-            }
-            Some((7, _)) => "the message bounced: the policy of a server on its way forbids it",
-            _ => "the message bounced: a server on its way refused it after it had been accepted",
-        };
-        let reply = reply.chars().take(LONGEST_REPLY).collect();
-        Failure::new("transit", class, words).with_reply(basic, enhanced, reply)
-    }
-}
-
-fn unfolded(group: &str) -> Vec<String> {
-    let mut fields: Vec<String> = Vec::new();
-    for line in group.lines() {
-        match fields.last_mut() {
-            Some(field) if line.starts_with([' ', '\t']) => {
-                field.push(' ');
-                field.push_str(line.trim());
-            }
-            _ => fields.push(line.to_owned()),
-        }
-    }
-    fields
-}
-
-fn codes(reply: &str) -> (Option<u16>, Option<EnhancedCode>) {
-    let mut words = reply.split([' ', '-']).filter(|word| !word.is_empty());
-    let basic = words.next().filter(|w| w.len() == 3).and_then(|w| w.parse().ok());
-    let basic = basic.filter(|code| (200..600).contains(code));
-    (basic, words.next().and_then(|word| word.parse().ok()))
 }
 
 #[cfg(test)]
@@ -253,6 +161,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
         #[test]
         fn nothing_panics(
             bytes in prop::collection::vec(any::<u8>(), 0..1500),

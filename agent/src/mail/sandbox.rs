@@ -3,6 +3,7 @@
 
 mod pop3;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,7 +59,21 @@ impl Server {
 
     /// An SMTP server that hands each accepted message to `deliver`.
     pub(crate) async fn smtp(deliver: impl Fn(String) + Clone + Send + Sync + 'static) -> Self {
-        Self::listen(move |stream| smtp(stream, deliver.clone())).await
+        Self::smtp_by(|_, _| None, deliver).await
+    }
+
+    /// The same with a rule that may answer instead: to a line of the session with this number, from 1, or
+    /// to `.` where a message ends.
+    pub(crate) async fn smtp_by(
+        rule: Rule,
+        deliver: impl Fn(String) + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let sessions = AtomicUsize::new(0);
+        Self::listen(move |stream| {
+            let session = sessions.fetch_add(1, Ordering::Relaxed) + 1;
+            smtp(stream, move |line| rule(session, line), deliver.clone())
+        })
+        .await
     }
 
     /// Handshakes TLS with whoever comes, and says nothing.
@@ -129,13 +144,24 @@ async fn scripted(stream: TcpStream, greeting: &str, script: Arc<Script>) -> Opt
     stream.read_to_end(&mut rest).await.ok().map(drop)
 }
 
-async fn smtp(stream: TcpStream, deliver: impl Fn(String)) -> Option<()> {
+/// An answer instead of the usual one.
+pub(crate) type Rule = fn(usize, &str) -> Option<&'static str>;
+
+async fn smtp(
+    stream: TcpStream,
+    rule: impl Fn(&str) -> Option<&'static str>,
+    deliver: impl Fn(String),
+) -> Option<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 sandbox ESMTP\r\n").await.ok()?;
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.ok()? == 0 {
             return None;
+        }
+        if let Some(answer) = rule(line.trim_end()) {
+            stream.write_all(answer.as_bytes()).await.ok()?;
+            continue;
         }
         let answer = match line.split_whitespace().next()? {
             "EHLO" => "250-sandbox\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN\r\n",
@@ -144,12 +170,24 @@ async fn smtp(stream: TcpStream, deliver: impl Fn(String)) -> Option<()> {
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await.ok()?;
                 let mut message = String::new();
-                while !message.ends_with("\r\n.\r\n") {
-                    stream.read_line(&mut message).await.ok()?;
+                loop {
+                    // A line of its own: what read_line appends to it looks through as a whole.
+                    let mut line = String::new();
+                    if stream.read_line(&mut line).await.ok()? == 0 {
+                        return None;
+                    }
+                    if line == ".\r\n" {
+                        break;
+                    }
+                    message.push_str(&line);
                 }
-                message.truncate(message.len() - 3);
-                deliver(message);
-                "250 2.0.0 queued as 1\r\n"
+                match rule(".") {
+                    Some(answer) => answer,
+                    None => {
+                        deliver(message);
+                        "250 2.0.0 queued as 1\r\n"
+                    }
+                }
             }
             _ => "250 2.1.0 ok\r\n",
         };
@@ -157,9 +195,13 @@ async fn smtp(stream: TcpStream, deliver: impl Fn(String)) -> Option<()> {
     }
 }
 
-/// INBOX and Junk, in memory.
+/// INBOX, Junk, and `Filtered/Lab`, which comes to be with its first message, in memory.
 #[derive(Clone)]
-pub(crate) struct Folders(Arc<Mutex<[Vec<Stored>; 2]>>, watch::Sender<u32>);
+pub(crate) struct Folders(
+    Arc<Mutex<[Vec<Stored>; 3]>>,
+    watch::Sender<u32>,
+    Arc<Mutex<Option<&'static str>>>,
+);
 
 #[derive(Clone)]
 struct Stored {
@@ -170,10 +212,19 @@ struct Stored {
 
 impl Folders {
     pub(crate) fn new() -> Self {
-        Self(Arc::default(), watch::Sender::new(1))
+        Self(Arc::default(), watch::Sender::new(1), Arc::default())
     }
 
-    /// Stores a message; 0 is INBOX, 1 is Junk.
+    /// From now on the server never answers this command.
+    pub(crate) fn hang_at(&self, command: &'static str) {
+        *self.2.lock().unwrap() = Some(command);
+    }
+
+    fn hangs_at(&self, command: &str) -> bool {
+        self.2.lock().unwrap().is_some_and(|word| command.starts_with(word))
+    }
+
+    /// Stores a message; 0 is INBOX, 1 is Junk, 2 is `Filtered/Lab`.
     pub(crate) fn store(&self, folder: usize, text: &str) {
         let text = format!("Received: by sandbox\r\n{text}");
         self.1.send_modify(|uid| *uid += 1);
@@ -205,7 +256,14 @@ impl Folders {
             let head = stored.text.split_once("\r\n\r\n").unwrap().0;
             let (section, data) = match command.contains("HEADER.FIELDS") {
                 true => ("BODY[HEADER.FIELDS (X)]", format!("{head}\r\n\r\n")),
-                false => ("BODY[]<0>", stored.text.clone()),
+                false => {
+                    let partial = command.rsplit_once('<').unwrap().1.trim_end_matches([')', '>']);
+                    let (from, most) = partial.split_once('.').unwrap();
+                    let (from, most): (usize, usize) =
+                        (from.parse().unwrap(), most.parse().unwrap());
+                    let text = stored.text.get(from..).unwrap_or_default();
+                    ("BODY[]<0>", text.get(..most.min(text.len())).unwrap().to_owned())
+                }
             };
             answer += &format!(
                 "* {} FETCH (UID {} INTERNALDATE \"24-Nov-2025 16:00:00 +0000\" RFC822.SIZE {} \
@@ -257,13 +315,24 @@ async fn imap(stream: TcpStream, folders: Folders, has_idle: bool) -> Option<()>
         let line = line.trim_end();
         let (tag, command) = line.split_once(' ').unwrap_or((line, ""));
         let count = folders.all(folder).len();
+        if folders.hangs_at(command) {
+            return std::future::pending().await;
+        }
         let mut answer = match command.split(' ').take(2).collect::<Vec<_>>()[..] {
             ["CAPABILITY", ..] => {
                 format!("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR UIDPLUS{capability}\r\n")
             }
             ["LIST", ..] => "* LIST (\\Junk) \"/\" Spamverdacht\r\n".to_owned(),
+            ["SELECT", "Filtered/Lab"] if folders.all(2).is_empty() => {
+                stream.write_all(format!("{tag} NO no such folder\r\n").as_bytes()).await.ok()?;
+                continue;
+            }
             ["SELECT", name] => {
-                folder = usize::from(name != "INBOX");
+                folder = match name {
+                    "INBOX" => 0,
+                    "Filtered/Lab" => 2,
+                    _ => 1,
+                };
                 told = folders.all(folder).len();
                 let next = *folders.1.borrow() + 1;
                 format!("* {told} EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n* OK [UIDNEXT {next}] n\r\n")

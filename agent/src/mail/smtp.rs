@@ -30,7 +30,7 @@ use super::failure::Failure;
 use super::sasl::{Exchange, SaslError};
 use super::starttls::address_literal;
 use super::wire::{Record, Wire, WireError};
-use crate::net::Net;
+use crate::net::{MailExchanger, Net};
 use crate::stopwatch::Stopwatch;
 use crate::transcript::Direction;
 use dots::DotStuffing;
@@ -84,8 +84,8 @@ impl Session {
         }
     }
 
-    /// Opens a session to the best mail exchanger of a domain that can be connected, on port 25, with TLS
-    /// where it is offered and without a sign-in.
+    /// Opens a session to the best mail exchanger of a domain that can be connected, or to the one at this
+    /// address, with TLS where it is offered and without a sign-in.
     ///
     /// # Errors
     /// The phase that failed, and why.
@@ -96,7 +96,11 @@ impl Session {
         record: Record,
         watch: &mut Stopwatch,
     ) -> Result<Self, Failure> {
-        let listed = dial.in_time(dial.names.resolve, dial.net.mail_exchangers(domain)).await?;
+        let listed = if domain.parse::<std::net::IpAddr>().is_ok() {
+            vec![MailExchanger { preference: 0, host: domain.to_owned() }]
+        } else {
+            dial.in_time(dial.names.resolve, dial.net.mail_exchangers(domain)).await?
+        };
         let mut last = None;
         for exchanger in listed.into_iter().take(MOST_EXCHANGERS) {
             let endpoint = Endpoint::exchanger(exchanger.host, port);

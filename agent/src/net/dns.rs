@@ -20,7 +20,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use mailsonde_proto::Clock;
 
@@ -35,6 +35,8 @@ pub use anchors::{Anchors, AnchorsError};
 
 /// How many questions of one run are under way at once.
 pub const MOST_AT_ONCE: usize = 16;
+/// The most aliases of one answer that are followed.
+const MOST_ALIASES: usize = 8;
 /// How long one question may take, with all its tries.
 pub const QUESTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -155,8 +157,36 @@ impl Dns {
             Validation::Off => Ok(Security::Unchecked),
             Validation::Resolver if heard.message.metadata.authentic_data => Ok(Security::Secure),
             Validation::Resolver => Ok(Security::Insecure),
-            Validation::Own => self.validator.judge(&self.wire, name, kind, heard).await,
+            Validation::Own => self.proven(name, kind, heard).await,
         }
+    }
+
+    /// What our validator proves. It does not follow an alias to where there is no such record, so such
+    /// a chain is proven link by link, each as a question of its own; the chain is as secure as its
+    /// weakest link (as RFC 4035 section 3.2.3 has it for the AD bit).
+    async fn proven(
+        &self,
+        name: &Name,
+        kind: RecordType,
+        heard: &Arc<Heard>,
+    ) -> Result<Security, AskError> {
+        let is_void = heard.message.answers.iter().all(|record| record.record_type() != kind);
+        let links = if is_void { aliases(&heard.message.answers, name) } else { Vec::new() };
+        let Some(end) = links.last().map(|(_, target)| target.clone()) else {
+            return self.validator.judge(&self.wire, name, kind, heard).await;
+        };
+        let mut questions: Vec<(Name, RecordType)> =
+            links.into_iter().map(|(alias, _)| (alias, RecordType::CNAME)).collect();
+        questions.push((end, kind));
+        let mut least = Security::Secure;
+        for (name, kind) in questions {
+            let heard = self.wire.resolve(&name, kind, true).await?;
+            match self.validator.judge(&self.wire, &name, kind, &heard).await? {
+                Security::Secure => {}
+                weaker => least = weaker,
+            }
+        }
+        Ok(least)
     }
 
     /// A validating resolver says SERVFAIL to what is bogus (RFC 4035 section 5.5), and to much else.
@@ -176,7 +206,10 @@ impl Dns {
         }
         let said = message::extended(&refusal.message).into_iter().find(ExtendedError::is_bogus);
         match (self.validation, said) {
-            (_, Some(said)) => AskError::Bogus { name: shown(name, kind), why: Some(said) },
+            (_, Some(said)) => {
+                let why = why::precise(&self.wire, (name, kind), &unchecked, said).await;
+                AskError::Bogus { name: shown(name, kind), why: Some(why) }
+            }
             (Validation::Resolver, None) => AskError::Bogus { name: shown(name, kind), why: None },
             (_, None) => match self.security(name, kind, &unchecked).await {
                 Err(error @ AskError::Bogus { .. }) => error,
@@ -184,6 +217,23 @@ impl Dns {
             },
         }
     }
+}
+
+/// The aliases by which an answer leads away from a name, each with its target, in order.
+fn aliases(answers: &[Record], name: &Name) -> Vec<(Name, Name)> {
+    let mut links = Vec::new();
+    let mut here = name.to_lowercase();
+    while links.len() < MOST_ALIASES {
+        let target = answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if record.name.to_lowercase() == here => {
+                Some(target.0.to_lowercase())
+            }
+            _ => None,
+        });
+        let Some(target) = target else { break };
+        links.push((std::mem::replace(&mut here, target.clone()), target));
+    }
+    links
 }
 
 fn failed(name: &Name, kind: RecordType, heard: &Heard) -> AskError {

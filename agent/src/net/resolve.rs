@@ -122,6 +122,11 @@ fn system_resolver() -> Result<(TokioResolver, Vec<IpAddr>), NetError> {
     Ok((resolver, servers))
 }
 
+/// For a library that asks by itself (mail-auth): the same servers, one try each, nothing remembered.
+pub(super) fn resolver() -> Result<TokioResolver, NetError> {
+    system_resolver().map(|(resolver, _)| resolver)
+}
+
 async fn explain(host: &str, error: &HickoryError, servers: &[IpAddr]) -> NetError {
     let host = host.to_owned();
     if error.is_nx_domain() {

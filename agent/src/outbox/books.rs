@@ -22,11 +22,13 @@ use super::state::{Span, State};
 use super::{Intent, Limits, OutboxError, Progress, Told};
 use crate::probe::Amendment;
 
-pub(super) use hold::Entry;
+pub(super) use hold::{Entry, was_seen};
 pub(super) use trim::segment_bytes;
 
 /// Closings that wait for the next write of the ledger before they are written for themselves.
 pub(super) const MANY_MARKS: usize = 256;
+/// Records of the ledger from a run's intent to its closing, at most; beyond, it is taken for open.
+const MOST_BETWEEN: usize = 20_000;
 /// Epochs that may wait one behind another; more would mean a collector that disputes for sport.
 const MOST_EPOCHS: usize = 16;
 
@@ -134,6 +136,9 @@ impl Books {
             );
             return None;
         };
+        if amendment.is_found && self.is_old_news(amendment.run) {
+            return None;
+        }
         let now = self.clock.wall();
         let observation = Observation {
             started_at: now,
@@ -144,6 +149,37 @@ impl Books {
             ..void_of(0, &intent, VoidReason::Unknown, String::new())
         };
         Some(Entry { told: Some(told), ..Entry::new(&observation) })
+    }
+
+    /// Whether a message of this run was seen before, so that finding it says nothing: the run saw it
+    /// arrive, or was amended.
+    fn is_old_news(&mut self, run: RunId) -> bool {
+        if self.state.was_amended(run) {
+            return true;
+        }
+        let closes = |mark: &Mark| match mark {
+            Mark::Closed(closed) if closed.intent == run.intent => Some(closed.was_seen),
+            _ => None,
+        };
+        if let Some(was_seen) = self.marks.iter().find_map(closes) {
+            return was_seen;
+        }
+        let held = self.held.iter().find(|entry| entry.intent == run.intent);
+        if let Some(entry) = held {
+            return entry.was_seen;
+        }
+        let mut reader = self.ledger.follow(run.intent);
+        for _ in 0..MOST_BETWEEN {
+            let mark = match reader.read() {
+                Ok(Next::Record { record, .. }) => Record::decode(record).ok().and_then(|r| r.mark),
+                Ok(Next::Gap { .. }) => None,
+                Ok(Next::CaughtUp) | Err(_) => return false,
+            };
+            if let Some(was_seen) = mark.as_ref().and_then(closes) {
+                return was_seen;
+            }
+        }
+        false
     }
 
     /// Looks an intent up where it is written: open ones are few, closed ones are not kept in memory.

@@ -103,6 +103,9 @@ pub(super) struct ClosedRecord {
     pub(super) intent: u64,
     #[prost(uint64, tag = "2")]
     pub(super) through: u64,
+    /// Whether the run saw its message arrive, or passed.
+    #[prost(bool, tag = "3")]
+    pub(super) was_seen: bool,
 }
 
 /// How far the collector has answered, in absolute numbers, so that reading it twice counts once.

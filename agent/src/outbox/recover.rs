@@ -10,7 +10,7 @@ use mailsonde_proto::{Clock, Epoch, VoidReason};
 use prost::Message;
 use tracing::{info, warn};
 
-use super::books::{Books, Entry, in_full, segment_bytes, void_of};
+use super::books::{Books, Entry, in_full, segment_bytes, void_of, was_seen};
 use super::folder::Folder;
 use super::record::{ClosedRecord, Mark, Record};
 use super::state::State;
@@ -79,7 +79,8 @@ impl Books {
                 Next::CaughtUp => return Ok(()),
             };
             let Ok(observation) = observation_from_bytes(&record) else { continue };
-            let closed = Mark::Closed(ClosedRecord { intent: observation.intent, through });
+            let (intent, was_seen) = (observation.intent, was_seen(&observation));
+            let closed = Mark::Closed(ClosedRecord { intent, through, was_seen });
             self.state.apply(0, closed.clone());
             self.marks.push(closed);
             if let Some(told) = Told::in_observation(&observation) {

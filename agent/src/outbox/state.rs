@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mailsonde_proto::Epoch;
 use mailsonde_proto::convert::{SequenceRange, Tombstone};
+use mailsonde_proto::{Epoch, RunId};
 use prost::Message;
 
 use super::record::{ClosedRecord, IntentRecord};
@@ -101,7 +101,7 @@ impl State {
                 intent.number = number;
                 self.open.insert(number, intent);
             }
-            Mark::Closed(ClosedRecord { intent, through }) => {
+            Mark::Closed(ClosedRecord { intent, through, .. }) => {
                 self.open.remove(&intent);
                 self.closed_through = self.closed_through.max(through);
             }
@@ -134,6 +134,12 @@ impl State {
 
     pub(super) fn was_told(&self, told: Told) -> bool {
         self.told.contains(&told)
+    }
+
+    /// Whether anything was told about a run.
+    pub(super) fn was_amended(&self, run: RunId) -> bool {
+        let least = Told { run, what: 0 };
+        self.told.range(least..).next().is_some_and(|told| told.run == run)
     }
 
     pub(super) fn tell(&mut self, told: Told) {

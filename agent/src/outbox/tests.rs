@@ -35,7 +35,7 @@ fn observation(number: u64, verdict: Verdict) -> Observation {
 
 fn late(run: RunId) -> Amendment {
     let fault = Fault::new("arrival", FaultClass::Mismatch, "the message came 3 s late");
-    Amendment { run, fault, phases: Vec::new(), facts: Vec::new() }
+    Amendment { run, fault, phases: Vec::new(), facts: Vec::new(), is_found: false }
 }
 
 fn small() -> Limits {
@@ -331,5 +331,41 @@ proptest! {
         }
         let spooled: BTreeMap<_, _> = books.read_spooled().into_iter().collect();
         prop_assert!(u64::try_from(spooled.len()).unwrap() >= books.accounts().spooled);
+    }
+}
+
+/// A message that is found at a start is news of a run that missed it, and of no other.
+#[test]
+fn a_found_message_is_news_only_where_its_run_did_not_see_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let missed = Verdict::Fail(Fault::new("arrival", FaultClass::Timeout, "it did not arrive"));
+    let mut books = open(folder.path(), Limits::default());
+    let [passed, failed, seen, told, cut] = [(); 5].map(|()| books.begin_one());
+    books.finish_one(passed, Verdict::Pass);
+    books.finish_one(failed, missed.clone());
+    let mut junk = observation(seen, missed.clone());
+    let phase = mailsonde_proto::Phase {
+        name: "arrival".into(),
+        start_us: 0,
+        duration_us: 1,
+        uncertainty_us: 0,
+    };
+    junk.phases.push(phase);
+    books.spool(vec![Entry::new(&junk)]);
+    books.finish_one(told, missed);
+    let epoch = books.state.epoch();
+    let run = |intent| RunId { epoch, intent };
+    let amended = books.amendment(late(run(told))).unwrap();
+    books.spool(vec![amended]);
+    let found = |intent| Amendment { is_found: true, ..late(run(intent)) };
+    for _ in 0..2 {
+        for (intent, is_news) in [(passed, false), (failed, true), (seen, false), (told, false)] {
+            assert_eq!(books.amendment(found(intent)).is_some(), is_news, "{intent}");
+        }
+        // What was closed is read back from the spool, then from the ledger.
+        drop(books);
+        books = open(folder.path(), Limits::default());
+        assert!(books.amendment(found(cut)).is_some(), "the run was interrupted");
+        books.begin_one();
     }
 }

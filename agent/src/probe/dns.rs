@@ -18,6 +18,7 @@ mod authority;
 mod caa;
 mod dnssec;
 mod mx;
+mod policies;
 mod ptr;
 mod reach;
 mod servers;

@@ -118,6 +118,12 @@ const SETTINGS: &[Setting] = &[
         Some("none"),
         "the password; by --set: password_file or password_env",
     ),
+    setting(
+        "oauth2",
+        "table",
+        Some("none"),
+        "an access token instead of the password, as in a mailbox",
+    ),
     setting("folder", "text", Some("INBOX"), "the folder that is looked at"),
     setting(
         "expect_capabilities",

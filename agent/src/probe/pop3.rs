@@ -89,6 +89,12 @@ const SETTINGS: &[Setting] = &[
         "the password; by --set: password_file or password_env",
     ),
     setting(
+        "oauth2",
+        "table",
+        Some("none"),
+        "an access token instead of the password, as in a mailbox",
+    ),
+    setting(
         "expect_capabilities",
         "list of texts",
         Some("none"),

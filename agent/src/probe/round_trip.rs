@@ -11,6 +11,7 @@ mod settings;
 mod greylist;
 mod submit;
 
+mod evidence;
 mod eyes;
 mod judge;
 mod told;
@@ -140,6 +141,9 @@ impl RoundTrip {
             verdict = self.auto_reply(wanted, (eyes, &mut log), accepted, deadline).await;
         }
         story.happened(&log);
+        if let Some(arrival) = log.arrivals.first() {
+            story.facts.extend(evidence::of(&arrival.message, &self.settings.trust));
+        }
         story.watched(eyes.recipient());
         let total_us = us(story.origin, seen.max(accepted));
         let transcript = format!("{}-- mailbox\n{}", record.text(), eyes.transcript());

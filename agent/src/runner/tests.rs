@@ -41,7 +41,8 @@ impl Probe for Scripted {
                 Script::Amend => {
                     let fault = Fault::new("arrival", FaultClass::Mismatch, "came twice");
                     let (phases, facts) = (Vec::new(), Vec::new());
-                    let amendment = Amendment { run: run.id, fault, phases, facts };
+                    let amendment =
+                        Amendment { run: run.id, fault, phases, facts, is_found: false };
                     run.amendments.send(amendment.clone()).await.unwrap();
                     run.amendments.send(amendment).await.unwrap();
                 }

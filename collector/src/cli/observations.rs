@@ -29,7 +29,7 @@ pub(super) struct ObservationsArguments {
     verdict: Option<VerdictWord>,
 }
 
-fn since(text: &str) -> Result<Timestamp, String> {
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(ago) = humantime::parse_duration(text) {
         return Ok(Clock::system().wall().minus(ago).timestamp());
     }
@@ -78,7 +78,7 @@ fn question(arguments: &ObservationsArguments) -> String {
 }
 
 /// Percent-encoded but for unreserved characters (RFC 3986 section 2.3).
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         match byte {

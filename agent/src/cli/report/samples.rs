@@ -57,6 +57,7 @@ pub(super) fn pass() -> Seen {
         fault: Fault::new("arrival", FaultClass::Mismatch, "the message came 72 s late"),
         phases: Vec::new(),
         facts: Vec::new(),
+        is_found: false,
     });
     seen
 }

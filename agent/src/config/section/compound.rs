@@ -55,11 +55,12 @@ impl<'a> Section<'a> {
         empty
     }
 
-    /// A table that must be there.
+    /// A table that must be there. On the command line, where each table is a server's, it is its host that
+    /// is missed.
     pub fn required_table(&mut self, key: &str) -> Option<Section<'a>> {
         let head = format!("{}{key}", self.path);
         let shown =
-            if self.is_command_line() { format!("{head}.…") } else { format!("[{head}]") };
+            if self.is_command_line() { format!("{head}.host") } else { format!("[{head}]") };
         self.require_as(key, &shown);
         self.table(key)
     }

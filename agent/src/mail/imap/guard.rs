@@ -154,6 +154,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
         #[test]
         fn it_says_the_same_however_the_bytes_are_cut(
             bytes in "[{}0-9+\r\nax]{0,200}", cut in 0_usize..200
@@ -164,6 +166,27 @@ mod tests {
             let one = whole.check(bytes.as_bytes()).is_ok();
             let two = parts.check(a).is_ok() && parts.check(b).is_ok();
             prop_assert_eq!(one, two);
+        }
+
+        #[test]
+        fn no_bytes_panic_and_none_get_past_a_bound(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    prop::collection::vec(any::<u8>(), 0..40),
+                    "\\{[0-9]{1,25}[+]?\\}\r?\n".prop_map(String::into_bytes),
+                    (1_usize..10_000).prop_map(|length| vec![b'x'; length]),
+                ],
+                0..8,
+            )
+        ) {
+            let mut guard = Guard::new();
+            for part in &parts {
+                if guard.check(part).is_err() {
+                    break;
+                }
+                prop_assert!(guard.line <= LONGEST_LINE && guard.tail.len() <= LONGEST_ANNOUNCEMENT);
+                prop_assert!(guard.literal_left <= u64::try_from(LONGEST_LITERAL).unwrap());
+            }
         }
     }
 }

@@ -276,3 +276,25 @@ fn accepted(phase: &str, what: &str, line: &str, tag: &str) -> Result<(), Failur
 fn ours(phase: &str, error: &SaslError) -> Failure {
     Failure::new(phase, FaultClass::Protocol, error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn no_tagged_line_panics_and_only_ok_is_accepted(
+            said in prop_oneof!["(OK|NO|BAD|ok)( \\[[A-Z ]{0,12}\\]?)?\\PC{0,80}", "\\PC{0,200}"]
+        ) {
+            let line = format!("L1 {said}");
+            match accepted("auth", "sign-in", &line, "L1") {
+                Ok(()) => prop_assert_eq!(first_word(&said), "OK"),
+                Err(failure) => prop_assert!(line.ends_with(&failure.fault.reply)),
+            }
+        }
+    }
+}

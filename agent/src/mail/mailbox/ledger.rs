@@ -96,19 +96,25 @@ impl Ledger {
 }
 
 /// About a run that this process does not remember, but that is of its outbox.
-pub(super) fn amendment_of_forgotten(token: &Token, arrival: &Arrival) -> Amendment {
+pub(super) fn amendment_of_forgotten(
+    token: &Token,
+    arrival: &Arrival,
+    is_found: bool,
+) -> Amendment {
     let words = format!(
         "the message arrived in {}, when its run was long over or the agent had been restarted",
         arrival.folder
     );
     let mut amendment = amendment(token, Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
+    amendment.is_found = is_found;
     amendment.facts.push(folder_of(arrival));
     amendment
 }
 
 /// About a run of this outbox, with nothing but its fault.
 pub(super) fn amendment(token: &Token, fault: Fault) -> Amendment {
-    Amendment { run: token.run, fault, phases: Vec::new(), facts: Vec::new() }
+    let (phases, facts) = (Vec::new(), Vec::new());
+    Amendment { run: token.run, fault, phases, facts, is_found: false }
 }
 
 fn folder_of(arrival: &Arrival) -> Fact {

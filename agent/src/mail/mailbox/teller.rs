@@ -35,10 +35,10 @@ impl Teller {
         if matches!(disposition, Disposition::Unknown) {
             let age = arrival.stored.map(|stored| self.clock.wall().since(stored));
             let of_this_epoch = self.board.is_of_this_epoch(token);
-            if of_this_epoch && is_new {
-                let amendment = Box::new(amendment_of_forgotten(token, &arrival));
+            if of_this_epoch {
+                let amendment = Box::new(amendment_of_forgotten(token, &arrival, !is_new));
                 disposition = self.board.amend(amendment);
-            } else if of_this_epoch || age.is_none_or(|age| age > STRAY_AFTER) {
+            } else if age.is_none_or(|age| age > STRAY_AFTER) {
                 let (mailbox, uid) = (&self.mailbox, &arrival.uid);
                 tracing::info!(%mailbox, run = ?token.run, uid, "stray removed");
                 disposition = Disposition::Told;

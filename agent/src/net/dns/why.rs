@@ -6,6 +6,9 @@ use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use super::wire::{Heard, Wire};
 use crate::dns::ExtendedError;
 
+/// DNSSEC Bogus (RFC 8914 section 4.7), which says no more than that.
+const GENERAL: u16 = 6;
+
 /// Looks at the signatures, and then at the keys that they name.
 pub(super) async fn why(
     wire: &Wire,
@@ -48,7 +51,25 @@ pub(super) async fn why(
     if is_void && !has_denial {
         return because(12, format!("nothing proves that {name} has no {kind}"));
     }
-    because(6, String::new())
+    because(GENERAL, String::new())
+}
+
+/// A resolver that has found a zone bogus before says only that (EDE 6): then what we find ourselves is
+/// said, with the resolver's words.
+pub(super) async fn precise(
+    wire: &Wire,
+    (name, kind): (&Name, RecordType),
+    unchecked: &Heard,
+    said: ExtendedError,
+) -> ExtendedError {
+    if said.code != GENERAL {
+        return said;
+    }
+    let own = why(wire, name, kind, unchecked).await;
+    match own.code {
+        GENERAL => said,
+        code => ExtendedError { code, text: format!("{}; the resolver: {}", own.text, said.text) },
+    }
 }
 
 /// Whether a zone's keys are those that its parent vouches for, and validly signed in time.

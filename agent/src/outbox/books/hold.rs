@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use mailsonde_proto::convert::{observation_from_bytes, observation_to_bytes};
 use mailsonde_proto::journal::JournalError;
-use mailsonde_proto::{Observation, VoidReason};
+use mailsonde_proto::phase::name;
+use mailsonde_proto::{Observation, Verdict, VoidReason};
 use tracing::{info, warn};
 
 use super::{Books, in_full, void_of};
@@ -20,13 +21,22 @@ pub(in crate::outbox) struct Entry {
     /// 0: of no run of its own.
     pub(in crate::outbox) intent: u64,
     pub(in crate::outbox) told: Option<Told>,
+    /// See [`ClosedRecord::was_seen`].
+    pub(in crate::outbox) was_seen: bool,
 }
 
 impl Entry {
     pub(in crate::outbox) fn new(observation: &Observation) -> Self {
         let bytes = observation_to_bytes(observation);
-        Self { bytes, intent: observation.intent, told: None }
+        let was_seen = was_seen(observation);
+        Self { bytes, intent: observation.intent, told: None, was_seen }
     }
+}
+
+/// Whether a run saw its message arrive, or passed: then a message of it that is found later is no news.
+pub(in crate::outbox) fn was_seen(observation: &Observation) -> bool {
+    observation.verdict == Verdict::Pass
+        || observation.phases.iter().any(|phase| phase.name == name::ARRIVAL)
 }
 
 impl Books {
@@ -72,7 +82,8 @@ impl Books {
             for through in sequences {
                 let Some(entry) = self.held.pop_front() else { break };
                 self.held_bytes = self.held_bytes.saturating_sub(entry.bytes.len());
-                let closed = ClosedRecord { intent: entry.intent, through };
+                let closed =
+                    ClosedRecord { intent: entry.intent, through, was_seen: entry.was_seen };
                 self.state.apply(0, Mark::Closed(closed));
                 self.marks.push(Mark::Closed(closed));
                 if let Some(told) = entry.told {

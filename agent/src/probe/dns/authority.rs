@@ -51,10 +51,11 @@ pub(super) async fn zone_of(context: &Context<'_>) -> Result<Zone, AskError> {
             }
             // The zone's own answer is bogus; its parent's referral need not be.
             Err(error @ AskError::Bogus { .. }) => {
-                let servers = delegation(context, &name).await;
-                if servers.is_empty() {
+                let Delegation { hosts, glue, .. } = delegation(context, &name).await;
+                if hosts.is_empty() {
                     return Err(error);
                 }
+                let servers = with_addresses(context, hosts, &glue).await;
                 return Ok(Zone { name, servers, distrust: Some(error) });
             }
             Err(error) => return Err(error),
@@ -69,18 +70,33 @@ pub(super) async fn zone_of(context: &Context<'_>) -> Result<Zone, AskError> {
     }
 }
 
-/// The name servers that a zone's parent names, from a server of the parent itself; empty where nobody
-/// tells.
-pub(super) async fn delegation(context: &Context<'_>, zone: &Name) -> Vec<NameServer> {
+/// What a zone's parent says of it.
+#[derive(Default)]
+pub(super) struct Delegation {
+    /// The zone's name servers; empty where nobody tells.
+    pub(super) hosts: Vec<Name>,
+    /// Whether it is the parent's own word, a referral, and not that of the zone itself, which the same
+    /// server may serve too.
+    pub(super) is_referral: bool,
+    glue: Vec<Record>,
+}
+
+/// The name servers that a zone's parent names, from a server of the parent itself.
+pub(super) async fn delegation(context: &Context<'_>, zone: &Name) -> Delegation {
+    if zone.is_root() {
+        return Delegation::default();
+    }
     let mut parent = zone.base_name();
     let parents = loop {
-        let Ok(answer) = context.dns.ask(&parent, RecordType::NS).await else { return Vec::new() };
+        let Ok(answer) = context.dns.ask(&parent, RecordType::NS).await else {
+            return Delegation::default();
+        };
         let hosts = hosts(answer.answers.iter(), &parent);
         if !hosts.is_empty() {
             break with_addresses(context, hosts, &[]).await;
         }
         if parent.is_root() {
-            return Vec::new();
+            return Delegation::default();
         }
         parent = parent.base_name();
     };
@@ -90,10 +106,11 @@ pub(super) async fn delegation(context: &Context<'_>, zone: &Name) -> Vec<NameSe
         let Ok(reply) = ask(context, *address, &question).await else { continue };
         let hosts = hosts(reply.answers.iter().chain(&reply.authorities), zone);
         if !hosts.is_empty() {
-            return with_addresses(context, hosts, &reply.additionals).await;
+            let is_referral = !reply.is_authoritative && reply.answers.is_empty();
+            return Delegation { hosts, is_referral, glue: reply.additionals };
         }
     }
-    Vec::new()
+    Delegation::default()
 }
 
 /// Puts a question to an address, over TCP where the answer does not fit into a datagram.

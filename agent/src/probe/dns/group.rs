@@ -9,7 +9,7 @@ use mailsonde_proto::{Clock, Fact, FaultClass, Finding, Severity};
 
 use super::records::RecordSet;
 use super::settings::DnsCheck;
-use super::{caa, dnssec, mx, ptr, reach, servers, srv, ttl};
+use super::{caa, dnssec, mx, policies, ptr, reach, servers, srv, ttl};
 use crate::dns::{Ask, AskError, AskServer};
 use crate::mail::failure::Failure;
 use crate::net::Net;
@@ -19,6 +19,13 @@ pub(in crate::probe) const GROUPS: &[Group] = &[
     Group { name: "mx", phase: "dns.mx", look: mx::look },
     Group { name: "reach", phase: "dns.reach", look: reach::look },
     Group { name: "ptr", phase: "dns.ptr", look: ptr::look },
+    Group { name: "spf", phase: "dns.spf", look: policies::spf },
+    Group { name: "dkim", phase: "dns.dkim", look: policies::dkim },
+    Group { name: "dmarc", phase: "dns.dmarc", look: policies::dmarc },
+    Group { name: "mta_sts", phase: "dns.mta_sts", look: policies::mta_sts },
+    Group { name: "dane", phase: "dns.dane", look: policies::dane::look },
+    Group { name: "tlsrpt", phase: "dns.tlsrpt", look: policies::tlsrpt },
+    Group { name: "bimi", phase: "dns.bimi", look: policies::bimi },
     Group { name: "srv", phase: "dns.srv", look: srv::look },
     Group { name: "caa", phase: "dns.caa", look: caa::look },
     Group { name: "servers", phase: "dns.servers", look: servers::look },

@@ -10,6 +10,7 @@ use mailsonde_proto::Severity;
 
 use super::exchangers::{Exchanger, exchangers, shown};
 use super::group::{Context, Looked, Rule};
+use super::network::special_purpose;
 use super::records::RecordSet;
 use crate::dns::{Answer, AskError};
 
@@ -41,6 +42,12 @@ pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
             Ok(found) => {
                 let mut addresses: Vec<IpAddr> =
                     found.iter().flat_map(Exchanger::addresses).collect();
+                // Of an address that nobody reaches, what resolvers answer is their own invention
+                // (RFC 6303 section 4); that it is such an address the MX rules tell.
+                let is_own = |each: &IpAddr| {
+                    context.check.own_networks.iter().any(|own| own.contains(*each))
+                };
+                addresses.retain(|each| special_purpose(*each).is_none() || is_own(each));
                 addresses.sort();
                 addresses.dedup();
                 if addresses.len() > MOST_ADDRESSES {
@@ -141,6 +148,8 @@ mod tests {
             six.test.    MX 10 mx.six.test.
             mx.six.test. AAAA 2620:fe::10
             0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.e.f.0.0.0.2.6.2.ip6.arpa. PTR mx.six.test.
+            local.test.  MX 10 mx.local.test.
+            mx.local.test. A 10.1.2.3
             dark.test.   MX 10 mx.dark.test.
             mx.dark.test. A 9.9.9.5
             5.9.9.9.in-addr.arpa. PTR gone.dark.test.
@@ -157,6 +166,7 @@ mod tests {
             ),
             ("two.test", vec![]),
             ("six.test", vec![]),
+            ("local.test", vec![]),
             (
                 "dark.test",
                 vec![

@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, join, join_all};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
-use super::authority::{NameServer, Zone, ask, zone_of};
+use super::authority::{NameServer, Zone, ask, delegation, zone_of};
 use super::exchangers::shown;
 use super::group::{Context, Looked};
 use super::records::{RecordSet, line};
@@ -45,6 +45,9 @@ async fn look_at(context: &Context<'_>, zone: &Zone, looked: &mut Looked) {
     looked.keep(RecordSet::of_lines("ns", lines));
     judge::expected(&context.check.expect_ns, &hosts, looked);
     judge::number(context, &zone.servers, looked);
+    if zone.distrust.is_none() {
+        judge::parent(&delegation(context, &zone.name).await, &hosts, looked);
+    }
     let asked = zone
         .servers
         .iter()

@@ -8,8 +8,11 @@ use super::super::{Section, Setting};
 use super::exchangers::shown;
 use super::group::{GROUPS, Group};
 use super::network::Network;
-use crate::config::resolver;
 use crate::config::spelling::{did_you_mean, listed};
+use crate::config::{resolver, server};
+use crate::mail::endpoint::Tls;
+use crate::mail::smtp::MX_PORT;
+use crate::net::TlsTrust;
 use crate::net::dns::DnsSettings;
 
 /// The most selectors, expected hosts and networks of one check.
@@ -37,6 +40,10 @@ pub(in crate::probe) struct DnsCheck {
     pub(in crate::probe) connects: bool,
     /// How long before the end of a signature it is told, in days.
     pub(in crate::probe) signature_days: u32,
+    /// Who vouches for the web server that has the policy of MTA-STS.
+    pub(in crate::probe) trust: TlsTrust,
+    /// Where the exchangers are connected to see their certificates, which TLSA records are held against.
+    pub(in crate::probe) smtp_port: u16,
 }
 
 /// What DNSSEC must say of the domain.
@@ -64,6 +71,8 @@ impl DnsCheck {
             own_networks: Vec::new(),
             connects: false,
             signature_days: DEFAULT_SIGNATURE_DAYS,
+            trust: TlsTrust::native(),
+            smtp_port: MX_PORT,
         }
     }
 
@@ -138,6 +147,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         default: Some("3"),
         help: "tell of DNSSEC signatures that end within so many days",
     },
+    Setting {
+        name: "ca_file",
+        form: "path",
+        default: Some("the system's"),
+        help: "PEM certificates that vouch for the web server of the MTA-STS policy instead",
+    },
+    Setting {
+        name: "smtp_port",
+        form: "port",
+        default: Some("25"),
+        help: "where the exchangers speak SMTP, and whose TLSA records are looked at",
+    },
 ];
 
 /// Reads the settings of a check; all mistakes are reported to the section.
@@ -163,6 +184,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<DnsCheck> {
     check.own_networks = networks(section, "own_networks");
     check.connects = section.flag("connect", false);
     check.signature_days = section.number("signature_days", DEFAULT_SIGNATURE_DAYS, 0..=365);
+    check.trust = server::trust(section, Tls::Implicit);
+    check.smtp_port = section.number("smtp_port", MX_PORT, 1..=u16::MAX);
     section.is_clean().then_some(check)
 }
 

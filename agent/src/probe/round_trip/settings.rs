@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use mailsonde_proto::{EnhancedCode, Fault};
 
+use crate::mail::headers::Trust;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::Content;
 use crate::mail::smtp::MX_PORT;
@@ -112,6 +113,8 @@ pub struct RoundTripSettings {
     pub folder: Option<Arc<str>>,
     /// Whether it is to be answered.
     pub auto_reply: Option<AutoReply>,
+    /// Whose Authentication-Results count.
+    pub trust: Trust,
 }
 
 impl Default for RoundTripSettings {
@@ -128,6 +131,7 @@ impl Default for RoundTripSettings {
             expect_code: None,
             folder: None,
             auto_reply: None,
+            trust: Trust::default(),
         }
     }
 }

@@ -69,8 +69,8 @@ impl RoundTrip {
             let mut facts = Vec::new();
             let attempt =
                 self.attempt(patience, message, record, (eyes, &mut stopwatch, &mut facts));
-            let ended = attempt.await;
-            let wait = match &ended {
+            let mut ended = attempt.await;
+            let wait = match &mut ended {
                 Err(refused) => self.wait_after(refused, patience.deadline, &mut waits),
                 Ok(_) => None,
             };
@@ -119,7 +119,7 @@ impl RoundTrip {
     /// run without time to wait says how much it takes.
     fn wait_after(
         &self,
-        refused: &Refused,
+        refused: &mut Refused,
         deadline: Instant,
         waits: &mut Waits,
     ) -> Option<Duration> {
@@ -128,6 +128,13 @@ impl RoundTrip {
         let wait = after.unwrap_or(self.settings.greylist_retry);
         let left = deadline.saturating_duration_since(self.clock.monotonic());
         if wait.saturating_add(ATTEMPT) > left {
+            if is_certain {
+                let words = format!(
+                    "; this run has no time to come back after {}: raise its timeout",
+                    seconds(wait)
+                );
+                refused.failure.fault.explanation.push_str(&words);
+            }
             return None;
         }
         if waits.attempts == 0 {

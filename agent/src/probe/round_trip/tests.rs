@@ -1,5 +1,7 @@
 //! Whole round trips through servers in memory: every outcome is told apart.
 
+mod expectations;
+
 use std::sync::Mutex;
 
 use mailsonde_proto::{AgentId, Cause, Epoch, RunId};
@@ -7,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::mail::mailbox::{Habits, Inbox, MailboxSettings};
-use crate::mail::sandbox::{Folders, Server, endpoint};
+use crate::mail::sandbox::{Folders, Rule, Server, endpoint};
 use crate::mail::token::TokenKey;
 use crate::probe::Amendment;
 
@@ -25,35 +27,60 @@ mod pop3;
 
 type Delivery = fn(&Folders, String);
 
+fn mailbox(address: &str, smtp: &Server, inbox: Inbox) -> MailboxSettings {
+    MailboxSettings {
+        name: address.into(),
+        address: address.into(),
+        smtp: endpoint(smtp.port),
+        inbox,
+        beside: None,
+        junk_folder: None,
+        hello: None,
+        habits: Habits::default(),
+    }
+}
+
 impl Stage {
     async fn new(deliver: Delivery, has_idle: bool, expect: Expect) -> Self {
+        let settings = RoundTripSettings { expect, ..RoundTripSettings::default() };
+        Self::with(settings, |_, _| None, deliver, has_idle).await
+    }
+
+    async fn with(
+        settings: RoundTripSettings,
+        rule: Rule,
+        deliver: impl Fn(&Folders, String) + Clone + Send + Sync + 'static,
+        has_idle: bool,
+    ) -> Self {
         let folders = Folders::new();
         let imap = Server::imap(folders.clone(), has_idle).await;
         let inbox = Inbox::Imap(endpoint(imap.port));
-        Self::at(folders, (imap, inbox), deliver, expect).await
+        let to = folders.clone();
+        let smtp = Server::smtp_by(rule, move |message| deliver(&to, message)).await;
+        Self::between(folders, smtp, (imap, inbox), settings)
     }
 
     async fn at(
         folders: Folders,
-        (server, inbox): (Server, Inbox),
+        inbox: (Server, Inbox),
         deliver: Delivery,
         expect: Expect,
     ) -> Self {
         let to = folders.clone();
         let smtp = Server::smtp(move |message| deliver(&to, message)).await;
-        let (net, clock) = (Net::new(), Clock::system());
-        let settings = MailboxSettings {
-            name: "sandbox".into(),
-            address: "probe@good.test".into(),
-            smtp: endpoint(smtp.port),
-            inbox,
-            beside: None,
-            junk_folder: None,
-            hello: None,
-            habits: Habits::default(),
-        };
-        let mailbox = Mailbox::new(settings, net.clone(), clock);
         let settings = RoundTripSettings { expect, ..RoundTripSettings::default() };
+        Self::between(folders, smtp, inbox, settings)
+    }
+
+    fn between(
+        folders: Folders,
+        smtp: Server,
+        (server, inbox): (Server, Inbox),
+        settings: RoundTripSettings,
+    ) -> Self {
+        let (net, clock) = (Net::new(), Clock::system());
+        let mailbox = Mailbox::new(mailbox("probe@good.test", &smtp, inbox), net.clone(), clock);
+        let settings = RoundTripSettings { exchanger_port: smtp.port, ..settings };
         let probe = RoundTrip::new(settings, mailbox, net, clock);
         let key = Arc::new(TokenKey::from_bytes([5; 32]));
         let (sender, amendments) = mpsc::channel(4);
@@ -88,6 +115,22 @@ impl Stage {
 
 fn deliver(folders: &Folders, message: String) {
     folders.store(0, &message);
+}
+
+/// A notification (RFC 3464) that this message was given up.
+fn bounce_of(message: &str, status: &str, diagnostic: &str) -> String {
+    let returned = message.split_once("\r\n\r\n").unwrap().0;
+    format!(
+        "From: MAILER-DAEMON@a\r\nContent-Type: multipart/report; report-type=delivery-status; \
+         boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; \
+         a\r\n\r\nAction: failed\r\nStatus: {status}\r\nDiagnostic-Code: smtp; {diagnostic}\r\n\r\n--b\r\n\
+         Content-Type: text/rfc822-headers\r\n\r\n{returned}\r\n\r\n--b--\r\n"
+    )
+}
+
+fn fact<'o>(outcome: &'o Outcome, name: &str) -> &'o str {
+    let found = outcome.facts.iter().find(|fact| fact.name == name);
+    found.map(|fact| fact.value.as_str()).unwrap_or_default()
 }
 
 fn fault(outcome: &Outcome) -> String {
@@ -130,17 +173,7 @@ async fn outcomes_are_told_apart() {
         folders.store(1, &message);
     };
     let bounced: Delivery = |folders, message| {
-        let returned = message.split_once("\r\n\r\n").unwrap().0;
-        folders.store(
-            0,
-            &format!(
-                "From: MAILER-DAEMON@a\r\nContent-Type: multipart/report; \
-             report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: \
-             message/delivery-status\r\n\r\nReporting-MTA: dns; a\r\n\r\nAction: failed\r\nStatus: \
-             5.2.2\r\nDiagnostic-Code: smtp; 552 5.2.2 quota\r\n\r\n--b\r\nContent-Type: \
-             text/rfc822-headers\r\n\r\n{returned}\r\n\r\n--b--\r\n"
-            ),
-        );
+        folders.store(0, &bounce_of(&message, "5.2.2", "552 5.2.2 quota"));
     };
     for (deliver, expect, expected) in [
         (
@@ -230,8 +263,8 @@ async fn a_forged_token_is_left_alone_and_reported() {
 }
 
 #[tokio::test]
-async fn strays_of_a_crash_are_removed_and_other_mail_stays() {
-    let stage = Stage::new(deliver, true, Expect::Inbox).await;
+async fn strays_of_a_crash_are_told_and_removed_and_other_mail_stays() {
+    let mut stage = Stage::new(deliver, true, Expect::Inbox).await;
     let sealed = |key: &TokenKey, epoch| {
         let run = RunId { epoch: Epoch(epoch), intent: 99 };
         let draft = Draft { run, ..stage.probe.draft(run_of(run, &stage)) }.seal(key);
@@ -246,6 +279,10 @@ async fn strays_of_a_crash_are_removed_and_other_mail_stays() {
     stage.probe.mailbox.shutdown().await;
     assert_eq!(stage.folders.texts(0).len(), 2, "another agent's and somebody's own");
     assert!(stage.folders.texts(1).is_empty());
+    for _ in 0..2 {
+        let amendment = stage.amendment().await;
+        assert_eq!((amendment.run.intent, amendment.is_found), (99, true));
+    }
 }
 
 fn run_of(id: RunId, stage: &Stage) -> &'static Run {

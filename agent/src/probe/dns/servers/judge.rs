@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hickory_resolver::proto::op::ResponseCode;
 use mailsonde_proto::Severity;
 
-use super::super::authority::NameServer;
+use super::super::authority::{Delegation, NameServer};
 use super::super::exchangers::shown;
 use super::super::group::{Context, Looked, Rule};
 use super::super::network::Network;
@@ -79,13 +79,32 @@ const ANSWERS: Rule = Rule {
     advice: "transfer the zone from one primary to all others; senders get now this, now that",
 };
 
+/// The parent names others than the zone.
+const PARENT_DIFFERS: Rule = Rule {
+    name: "dns.servers.parent_differs",
+    severity: Severity::Warning,
+    source: "RFC 1034 section 4.2.2",
+    advice: "tell the parent (the registrar) the same name servers as the zone's own NS records",
+};
+
+/// Whether the parent names the same name servers as the zone itself.
+pub(super) fn parent(told: &Delegation, hosts: &BTreeSet<String>, looked: &mut Looked) {
+    let parents: BTreeSet<String> = told.hosts.iter().map(shown).collect();
+    if told.is_referral && parents != *hosts {
+        let words = format!("the parent names {}, the zone itself {}", list(&parents), list(hosts));
+        looked.find(&PARENT_DIFFERS, words);
+    }
+}
+
+fn list(set: &BTreeSet<String>) -> String {
+    set.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
 /// `expect_ns`: these hosts and no other.
 pub(super) fn expected(expected: &BTreeSet<String>, found: &BTreeSet<String>, looked: &mut Looked) {
     if expected.is_empty() || expected == found {
         return;
     }
-    let list =
-        |set: &BTreeSet<String>| set.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let words =
         format!("the name servers are {}, where {} is expected", list(found), list(expected));
     looked.unexpected("dns.servers", words);

@@ -28,6 +28,8 @@ const ZONE: &str = "
     same.test. NS ns1.test.
     same.test. NS ns1b.test.
     ns1b.test. A 9.9.1.1
+    test. NS ns0.test.
+    ns0.test. A 9.9.0.1
 ";
 
 /// How a server is.
@@ -40,6 +42,8 @@ enum Manner {
     NoEdns,
     NoTcp,
     Silent,
+    /// Of the zone above, which names ns1 and ns8.
+    Parent,
 }
 
 /// Each address's manner; others are good.
@@ -64,6 +68,7 @@ fn reply(manner: Manner, question: &Question) -> Result<Reply, AskError> {
         _ => {}
     }
     let other = manner == Manner::Other;
+    let is_parent = manner == Manner::Parent;
     let zone = question.name.to_ascii();
     let text = match question.kind {
         RecordType::SOA => {
@@ -82,17 +87,33 @@ fn reply(manner: Manner, question: &Question) -> Result<Reply, AskError> {
     let said = code == ResponseCode::NoError;
     Ok(Reply {
         code,
-        is_authoritative: said && manner != Manner::NoAuthority,
+        is_authoritative: said && manner != Manner::NoAuthority && !is_parent,
         is_truncated: false,
         recurses: false,
         is_authentic: false,
         edns: (question.has_edns && manner != Manner::NoEdns).then_some((0, 1232)),
         answers: if said { answer } else { Vec::new() },
-        authorities: Vec::new(),
+        authorities: if is_parent { referral(&question.name) } else { Vec::new() },
         additionals: Vec::new(),
         extended: Vec::new(),
         took: Duration::ZERO,
     })
+}
+
+fn referral(zone: &Name) -> Vec<hickory_resolver::proto::rr::Record> {
+    let text = format!("{zone} NS ns1.test.\n{zone} NS ns8.test.");
+    Text::new(&text).ask_now(zone, RecordType::NS)
+}
+
+#[tokio::test]
+async fn the_parent_names_the_same_servers() {
+    assert_eq!(
+        found("good.test", &[("9.9.0.1", Manner::Parent)]).await,
+        [
+            "warning dns.servers.parent_differs: the parent names ns1.test, ns8.test, the zone itself \
+             ns1.test, ns2.test"
+        ]
+    );
 }
 
 async fn found(domain: &str, manners: &[(&str, Manner)]) -> Vec<String> {

@@ -28,8 +28,8 @@ pub(in super::super) const SETTINGS: &[Setting] = &[
         "mx",
         "domain",
         Some("\"\""),
-        "hand the message to this domain's mail exchanger on port 25, without a sign-in; where it \
-         greylists, that is waited out (RFC 6647)",
+        "hand the message to this domain's mail exchanger on port 25, or to the one at this address, \
+         without a sign-in; where it greylists, that is waited out (RFC 6647)",
     ),
     setting(
         "greylist_retry",
@@ -103,6 +103,13 @@ pub(in super::super) const SETTINGS: &[Setting] = &[
         "duration",
         Some("30s"),
         "how long the reply is waited for; shorter than timeout",
+    ),
+    setting(
+        "trust",
+        "list of text",
+        Some("none"),
+        "the authserv-ids whose Authentication-Results count, such as \"mx.example.org\"; anybody can \
+         write those of others (RFC 8601 section 7.1)",
     ),
 ];
 

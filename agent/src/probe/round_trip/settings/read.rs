@@ -10,6 +10,7 @@ use super::{AutoReply, Expect, ExpectedCode, RoundTripSettings};
 use super::{DEFAULT_AUTO_REPLY_WITHIN, DEFAULT_GREYLIST_RETRY, DEFAULT_SETTLE};
 use crate::config::server::known_mailbox;
 use crate::config::units;
+use crate::mail::headers::Trust;
 use crate::mail::mailbox::{Inbox, Mailbox};
 use crate::mail::message::{Attachment, Content, LARGEST_BODY, Pattern};
 use crate::mail::smtp::MX_PORT;
@@ -52,6 +53,7 @@ pub(in super::super) fn read(
     if let Some(mailbox) = &mailbox {
         must_be_seen(section, mailbox, expect);
     }
+    let trust = Trust::new(section.texts("trust"));
     let content = Arc::new(content(section, auto_reply.is_some()));
     let mailbox = mailbox.filter(|_| section.is_clean())?;
     let settings = RoundTripSettings {
@@ -66,6 +68,7 @@ pub(in super::super) fn read(
         expect_code,
         folder,
         auto_reply,
+        trust,
     };
     Some((settings, mailbox))
 }

@@ -1,0 +1,52 @@
+//! What the message that arrived says of its way, read when all that is timed is over.
+
+use mailsonde_proto::Fact;
+
+use crate::mail::headers::block::Block;
+use crate::mail::headers::{Headers, Trust};
+use crate::mail::mailbox::Arrived;
+
+/// Headers in which the last server wrote to whom it delivered, and those with the address before aliases.
+/// None of them is of a standard (Delivered-To was registered by RFC 9228 as an experiment).
+const DELIVERED_TO: [&str; 2] = ["Delivered-To", "X-Delivered-To"];
+const ORIGINAL_TO: [&str; 3] = ["X-Original-To", "Envelope-To", "X-Envelope-To"];
+/// The longest address that is kept, in characters.
+const LONGEST: usize = 320;
+
+/// The headers as facts: to whom it was delivered, its hops, and what servers on its way found.
+pub(super) fn of(arrived: &Arrived, trust: &Trust) -> Vec<Fact> {
+    let block = Block::of(&arrived.headers);
+    let named = |fact: &str, names: &[&str]| {
+        let value = names.iter().find_map(|name| block.first(name))?;
+        Some(Fact::new(fact, value.chars().take(LONGEST).collect::<String>()))
+    };
+    let delivered = named("arrival.delivered_to", &DELIVERED_TO);
+    let original = named("arrival.original_to", &ORIGINAL_TO);
+    let mut facts: Vec<_> = delivered.into_iter().chain(original).collect();
+    facts.extend(Headers::of(&arrived.headers).facts(trust));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_become_facts() {
+        let headers = "Delivered-To: box@good.test\r\nX-Original-To: alias@good.test\r\n\
+            Received: from a.test (a.test [192.0.2.1])\r\n\tby mx.good.test (Postfix) with ESMTPS id 4\r\n\
+            \tfor <alias@good.test>; Mon, 24 Nov 2025 16:00:01 +0000\r\n\
+            Authentication-Results: mx.good.test; spf=pass smtp.mailfrom=a.test\r\n\
+            Authentication-Results: liar.test; dkim=pass header.d=bank.test\r\n";
+        let arrived = Arrived { headers: headers.into(), whole: None };
+        let facts = of(&arrived, &Trust::new(["mx.good.test".to_owned()]));
+        let fact =
+            |name: &str| facts.iter().find(|fact| fact.name == name).map(|f| f.value.as_str());
+        assert_eq!(fact("arrival.delivered_to"), Some("box@good.test"));
+        assert_eq!(fact("arrival.original_to"), Some("alias@good.test"));
+        assert!(fact("hop.1").unwrap().starts_with("mx.good.test <- "), "{facts:?}");
+        assert!(fact("authentication.spf").unwrap().contains("pass"), "{facts:?}");
+        assert_eq!(fact("authentication.dkim"), None, "nobody trusts liar.test: {facts:?}");
+        assert!(of(&Arrived::default(), &Trust::default()).is_empty());
+    }
+}

@@ -1,0 +1,215 @@
+//! MX, addresses, names, services, CAA, name servers, times and DNSSEC.
+
+use std::collections::BTreeSet;
+
+use super::{dns, probe};
+use crate::agent::{in_company, lab};
+
+const RULES: &str = "mx,reach,ptr,srv,caa,servers,ttl,dnssec";
+
+fn assert_rules(domain: &str, expected: &[&str]) {
+    let posture = dns(domain, RULES, &[]);
+    let expected: BTreeSet<&str> = expected.iter().copied().collect();
+    assert_eq!(posture.rules(), expected, "{domain}: {posture:#?}");
+    posture.told.assert_pass();
+}
+
+#[test]
+fn a_good_domain_has_no_finding_and_every_group_is_a_phase() {
+    let _company = in_company();
+    let posture = dns("good.test", RULES, &[("expect_mx", "mx1.good.test")]);
+    assert!(posture.findings.is_empty(), "{posture:#?}");
+    posture.told.assert_pass();
+    let lookup = posture.told.phase("dns.lookup");
+    assert!(lookup.start_us >= 0 && lookup.us > 0, "{lookup:?}");
+    for group in RULES.split(',') {
+        let phase = posture.told.phase(&format!("dns.{group}"));
+        assert!(phase.start_us >= lookup.end_us() - 1_000, "{phase:?} after {lookup:?}");
+        assert!(phase.end_us() <= posture.told.total_us + 1_000, "{phase:?}");
+    }
+    for (fact, value) in [
+        ("record.mx", "10 mx1.good.test."),
+        ("record.a.mx1.good.test", "198.18.0.10"),
+        ("record.ns", "ns1.lab.test.\nns2.lab.test."),
+        ("record.ptr.198.18.0.10", "mx1.good.test."),
+        ("dnssec.status", "secure"),
+        ("reach.families", "ipv4"),
+        ("srv.offered", "submissions submission imaps imap pop3s pop3"),
+        ("caa.at", "good.test"),
+        ("dns.resolver", "198.18.0.54:53"),
+    ] {
+        assert_eq!(posture.told.fact(fact), value, "{fact}");
+    }
+    assert_eq!(posture.told.fact("record.mx.digest").len(), 64);
+    for domain in ["twomx.test", "twoptr.test", "nullmx.test"] {
+        assert_rules(domain, &[]);
+    }
+}
+
+#[test]
+fn mail_exchangers_that_are_not_there_or_not_to_be_reached() {
+    let _company = in_company();
+    for (domain, expected) in [
+        ("dangling.test", vec!["dns.mx.dangling"]),
+        ("halfdangling.test", vec!["dns.mx.dangling"]),
+        ("mxcname.test", vec!["dns.mx.alias"]),
+        ("nullmx2.test", vec!["dns.mx.null_with_others"]),
+        ("nomx.test", vec!["dns.mx.implicit"]),
+        ("nothing.test", vec!["dns.mx.none"]),
+        ("privmx.test", vec!["dns.mx.special_address"]),
+        ("localmx.test", vec!["dns.mx.special_address"]),
+        ("mxliteral.test", vec!["dns.mx.literal"]),
+        ("v6.test", vec!["dns.mx.special_address"]),
+        ("v6only.test", vec!["dns.mx.special_address", "dns.reach.only_ipv6"]),
+        ("noptr.test", vec!["dns.ptr.none"]),
+        ("wrongptr.test", vec!["dns.ptr.mismatch"]),
+    ] {
+        assert_rules(domain, &expected);
+    }
+    let all = dns("dangling.test", "mx", &[]);
+    assert!(all.findings.iter().all(|finding| finding.severity == "critical"), "{all:#?}");
+    let half = dns("halfdangling.test", "mx", &[]);
+    assert_eq!(half.finding("dns.mx.dangling").severity, "warning");
+    assert_eq!(half.finding("dns.mx.dangling").evidence, "gone.halfdangling.test does not exist");
+}
+
+#[test]
+fn port_25_is_connected_only_when_the_check_says_so() {
+    let _company = in_company();
+    for (domain, rules) in [
+        ("good.test", vec![]),
+        ("closedmx.test", vec!["dns.reach.closed"]),
+        ("deadmx.test", vec!["dns.reach.closed"]),
+    ] {
+        assert_eq!(dns(domain, "reach", &[]).rules(), BTreeSet::new(), "{domain}");
+        let posture = dns(domain, "reach", &[("connect", "true")]);
+        assert_eq!(posture.rules(), rules.into_iter().collect(), "{posture:#?}");
+    }
+}
+
+#[test]
+fn services_authorities_and_times() {
+    let _company = in_company();
+    assert_rules("srvbad.test", &["dns.srv.dangling", "dns.srv.alias", "dns.srv.port"]);
+    assert_rules("caanone.test", &["dns.caa.nobody"]);
+    assert_rules("caacritical.test", &["dns.caa.critical_unknown"]);
+    assert_rules("shortttl.test", &["dns.ttl.short"]);
+    assert_rules("longttl.test", &["dns.ttl.long"]);
+}
+
+#[test]
+fn name_servers_that_are_lame_silent_alone_old_or_of_two_minds() {
+    let _company = in_company();
+    for (domain, expected, evidence) in [
+        (
+            "lame.test",
+            vec!["dns.servers.lame"],
+            "ns2.lab.test (198.18.0.55) answers without authority",
+        ),
+        ("deafns.test", vec!["dns.servers.silent"], "deaf.lab.test (198.18.0.99): no DNS server"),
+        ("onens.test", vec!["dns.servers.single"], "ns1.lab.test is the only name server"),
+        (
+            "differs.test",
+            vec!["dns.servers.answers_differ", "dns.servers.serial_differs"],
+            "at ns1.lab.test (198.18.0.53)",
+        ),
+    ] {
+        let posture = dns(domain, "servers", &[]);
+        assert_eq!(posture.rules(), expected.iter().copied().collect(), "{posture:#?}");
+        let told = &posture.finding(expected[0]).evidence;
+        assert!(told.contains(evidence), "{told}");
+    }
+}
+
+#[test]
+fn a_name_server_from_before_edns() {
+    let _company = in_company();
+    let started = (0..100).find_map(|_| {
+        let started = lab().start_old_name_server();
+        // Somebody else may have it for a moment.
+        started.inspect_err(|_| std::thread::sleep(std::time::Duration::from_millis(200))).ok()
+    });
+    let _server = started.expect("the old name server starts");
+    let old = dns("noedns.test", "servers", &[]);
+    let rules = ["dns.servers.no_edns", "dns.servers.no_tcp", "dns.servers.single"];
+    assert_eq!(old.rules(), rules.into(), "{old:#?}");
+    assert_eq!(
+        old.finding("dns.servers.no_edns").evidence,
+        "old.lab.test (198.18.0.57) answers FORMERR to EDNS",
+        "{old:#?}"
+    );
+}
+
+#[test]
+fn secure_insecure_and_bogus_are_told_apart() {
+    let _company = in_company();
+    for (domain, status, rules) in [
+        ("good.test", "secure", vec![]),
+        ("unsigned.test", "insecure", vec![]),
+        ("island.test", "insecure", vec!["dns.dnssec.no_ds"]),
+    ] {
+        let posture = dns(domain, "dnssec", &[]);
+        assert_eq!(posture.told.fact("dnssec.status"), status, "{posture:#?}");
+        assert_eq!(posture.rules(), rules.into_iter().collect(), "{posture:#?}");
+        let expect = if status == "secure" { "insecure" } else { "secure" };
+        let wrong = dns(domain, "dnssec", &[("expect_dnssec", expect)]);
+        wrong.told.assert_fault("dns.dnssec", "mismatch", "is expected");
+    }
+    for (domain, rule, ede) in [
+        ("expired.test", "dns.dnssec.expired", "EDE 7, signature expired"),
+        ("bogus.test", "dns.dnssec.ds_mismatch", "EDE 9, DNSKEY missing"),
+    ] {
+        let posture = dns(domain, "dnssec", &[]);
+        assert_eq!(posture.told.fact("dnssec.status"), "bogus", "{posture:#?}");
+        let finding = posture.finding(rule);
+        assert!(finding.evidence.starts_with(ede), "{finding:#?}");
+        assert_eq!(finding.severity, "critical");
+        posture.told.assert_fault("dns.lookup", "mismatch", ede);
+    }
+    let expired = dns("expired.test", "dnssec", &[]);
+    assert!(expired.finding("dns.dnssec.expired").evidence.contains("the name server's signature"));
+}
+
+#[test]
+fn a_resolver_that_does_not_validate_is_not_needed_for_it() {
+    let _company = in_company();
+    // Knot itself answers for the lab's zones, and validates nothing.
+    let asked = |domain, more: &[(&str, &str)]| {
+        let settings = [("resolver", "198.18.0.53"), ("domain", domain), ("rules", "dnssec")];
+        probe("dns", &[settings.as_slice(), more].concat())
+    };
+    assert_eq!(asked("good.test", &[]).told.fact("dnssec.status"), "secure");
+    assert_eq!(asked("unsigned.test", &[]).told.fact("dnssec.status"), "insecure");
+    for (domain, rule) in
+        [("expired.test", "dns.dnssec.expired"), ("bogus.test", "dns.dnssec.ds_mismatch")]
+    {
+        let posture = asked(domain, &[]);
+        assert_eq!(posture.told.fact("dnssec.status"), "bogus", "{posture:#?}");
+        posture.finding(rule);
+    }
+    let off = asked("expired.test", &[("dnssec", "off")]);
+    assert_eq!(off.told.fact("dnssec.status"), "unchecked");
+    off.told.assert_pass();
+}
+
+#[test]
+fn a_domain_that_is_not_there_or_not_as_expected_fails() {
+    let _company = in_company();
+    let gone = dns("nodomain-here.test", RULES, &[]);
+    gone.told.assert_fault("dns.lookup", "refused", "does not exist in DNS");
+    let other = dns("good.test", "mx", &[("expect_mx", "mx1.good.test,mx2.good.test")]);
+    other.told.assert_fault("dns.mx", "mismatch", "the MX hosts are mx1.good.test");
+    let servers = dns("good.test", "servers", &[("expect_ns", "ns1.lab.test")]);
+    servers.told.assert_fault("dns.servers", "mismatch", "ns1.lab.test, ns2.lab.test");
+}
+
+#[test]
+fn the_next_resolver_answers_when_the_first_does_not() {
+    let _company = in_company();
+    let both = ("resolver", "198.18.0.1,198.18.0.54");
+    let posture = dns("good.test", "mx", &[both]);
+    posture.told.assert_pass();
+    assert_eq!(posture.told.fact("dns.resolver"), "198.18.0.1:53 198.18.0.54:53");
+    let none = dns("good.test", "mx", &[("resolver", "198.18.0.99"), ("question_timeout", "1s")]);
+    none.told.assert_fault("dns.lookup", "timeout", "no DNS server answered");
+}
