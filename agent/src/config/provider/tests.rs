@@ -138,7 +138,7 @@ fn what_only_the_operator_knows_must_be_said() {
         (&["provider=gmail", password][..], "must be one of \"microsoft365\", \"google\""),
         (&["provider=microsoft365"], "password is missing"),
         (&["provider=exchange", password], "host is missing"),
-        (&["provider=mailgun", password], "imap.… is missing"),
+        (&["provider=mailgun", password], "imap.host is missing"),
         (&["provider=zoho", "data_centre=us", password], "must be one of \"com\""),
         (&["data_centre=eu", password], "data_centre is not known here"),
         (
