@@ -157,7 +157,7 @@ fn an_acceptance_run_says_what_is_broken() {
     lab().start_greylisting(GREYLISTED).expect("postgrey starts");
     let pair = Pair::new();
     let name = pair.name();
-    let discard = format!("via = \"discard-{name}@good.test\"\ntimeout = \"3s\"\n");
+    let discard = format!("via = \"discard-{name}@good.test\"\ntimeout = \"9s\"\n");
     let lost = format!("{discard}expect = \"bounced\"");
     let swallowed = format!("{discard}expect = \"rejected\"");
     let answered = format!(
