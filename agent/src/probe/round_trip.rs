@@ -111,6 +111,7 @@ impl RoundTrip {
             }
             Ok(Accepted { session, at }) => {
                 story.accepted = Some((at, self.clock.wall()));
+                self.sender().submitted(&run.token_key);
                 self.after_acceptance(story, (&eyes, deadline), (session, at), &record).await
             }
         }
