@@ -42,6 +42,7 @@ use crate::net::Net;
 
 pub(crate) use told::strict;
 
+pub use http::announced;
 pub use round_trip::{AutoReply, Expect, ExpectedCode, RoundTrip, RoundTripSettings};
 
 /// One kind of probe: its name, its settings, and how a check of it is made ready.

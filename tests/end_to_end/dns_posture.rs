@@ -2,6 +2,7 @@
 //! none.
 
 mod lists;
+mod policies;
 mod zone;
 
 mod drift;

@@ -224,6 +224,7 @@ fn what_a_real_filter_signed_and_said() {
     // Our own verification agrees with rspamd, and finds what was altered after it.
     let by = ["--receiver", "filter.test"];
     let value = verified(&message, &by);
+    // Not the hop over which the user signed in, but the one after it counts for SPF.
     assert_eq!(results(&value), ["pass", "pass", "pass"], "{value:#}");
     assert_eq!(value["dkim"][1]["result"], "pass", "{value:#}");
     let altered = String::from_utf8_lossy(&message).replace("\nhello", "\nhallo");

@@ -20,6 +20,8 @@ mod plugin_formats;
 
 mod mailbox_probes;
 mod server_probes;
+mod sign_in;
+mod web_pages;
 
 mod explain;
 

@@ -180,6 +180,29 @@ const MAILBOX: &[Setting] = &[
         Some("the one there is"),
         "by which of both mail is seen to come",
     ),
+    setting(
+        "provider",
+        "microsoft365 | google | zoho | exchange | mailgun",
+        Some("none"),
+        "a platform whose servers, token endpoint and folders are known",
+    ),
+    setting(
+        "oauth2.grant",
+        "client_credentials | service_account | refresh_token",
+        Some("the provider's"),
+        "how an access token is had, where there is no password",
+    ),
+    setting("oauth2.tenant", "text", Some("none"), "the tenant at Microsoft"),
+    setting("oauth2.token_url", "URL", Some("the provider's"), "where tokens are had"),
+    setting("oauth2.scope", "text", Some("the provider's"), "what a token is to be good for"),
+    setting("oauth2.client_id", "text", Some("none"), "the application there"),
+    setting(
+        "oauth2.client_secret_env",
+        "name",
+        Some("none"),
+        "a variable of the environment with its secret",
+    ),
+    setting("oauth2.key_file", "path", Some("none"), "the key file of a service account"),
 ];
 
 const COMMON: &[Setting] = &[
@@ -311,6 +334,22 @@ mod tests {
                                       number; default 30
           watch                     by which of both mail is seen to come
                                       imap | pop3; default the one there is
+          provider                  a platform whose servers, token endpoint and folders are known
+                                      microsoft365 | google | zoho | exchange | mailgun; default none
+          oauth2.grant              how an access token is had, where there is no password
+                                      client_credentials | service_account | refresh_token; default the provider's
+          oauth2.tenant             the tenant at Microsoft
+                                      text; default none
+          oauth2.token_url          where tokens are had
+                                      URL; default the provider's
+          oauth2.scope              what a token is to be good for
+                                      text; default the provider's
+          oauth2.client_id          the application there
+                                      text; default none
+          oauth2.client_secret_env  a variable of the environment with its secret
+                                      name; default none
+          oauth2.key_file           the key file of a service account
+                                      path; default none
 
         Also:
           --timeout DURATION, --format human | json | nagios | prometheus, --log FILTER

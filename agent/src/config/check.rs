@@ -11,7 +11,7 @@ use super::mistake::{Mistakes, Report};
 use super::section::Section;
 use super::spelling::{did_you_mean, listed};
 use super::units::duration_text;
-use super::value::Table;
+use super::value::{Table, Value};
 use crate::probe::{Kind, Kinds, Probe, Surroundings, strict};
 
 /// How often a check runs when its table does not say.
@@ -35,6 +35,16 @@ pub struct CheckConfig {
 }
 
 impl CheckConfig {
+    /// Whether its runs send a message through this mailbox.
+    pub(super) fn sends_through(&self, mailbox: &str) -> bool {
+        let named = |key: &str| match self.table.entries.get(key).map(|entry| &entry.value) {
+            Some(Value::Text(name) | Value::Word(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let sender = named("from_mailbox").or_else(|| named("mailbox"));
+        self.check.kind == "round-trip" && sender == Some(mailbox)
+    }
+
     /// Makes the check ready to run.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use mailsonde_proto::{Check, Clock, SettingsDigest, VantagePoint};
 use super::check::{self, CheckConfig};
 use super::mistake::{Mistake, Mistakes, Place, Report};
 use super::section::Section;
+use super::units;
 use super::value::Table;
 use super::{AgentConfig, CollectorConfig, Limits, mailbox};
 use crate::net::Net;
@@ -117,6 +118,7 @@ fn read(mut root: Section<'_>, file: &Path, kinds: &Kinds) -> Option<AgentConfig
     // Only to try the settings with: nothing is opened before a probe runs.
     let surroundings = config.surroundings(Net::new(), Clock::system());
     config.checks = checks(&mut root, &config, kinds, &surroundings);
+    warn_of_rates(&mut root, &config);
     let clean = root.is_clean();
     root.finish();
     clean.then_some(config)
@@ -245,6 +247,24 @@ fn checks(
         }
     }
     checks
+}
+
+/// Warns where the checks send more through a mailbox than its provider is known to accept: what goes beyond
+/// that it refuses for the moment, and the runs would tell of our own doing.
+fn warn_of_rates(root: &mut Section<'_>, config: &AgentConfig) {
+    for (name, mailbox) in &config.mailboxes {
+        let Some((most, period)) = mailbox.settings.habits.most_messages else { continue };
+        let senders = config.checks.iter().filter(|check| check.sends_through(name));
+        let sent: f64 = senders.map(|c| period.as_secs_f64() / c.check.cadence.as_secs_f64()).sum();
+        if sent > f64::from(most) {
+            let period = units::duration_text(period);
+            let message = format!(
+                "mailbox \"{name}\": its checks send {sent:.0} messages in {period}, and its provider accepts \
+                 {most}: let them run less often"
+            );
+            root.warning("mailbox", &message);
+        }
+    }
 }
 
 /// The name of a `[[mailbox]]` or `[[check]]`, which no other has; the label is set to it.

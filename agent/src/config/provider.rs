@@ -229,3 +229,6 @@ impl Preset {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

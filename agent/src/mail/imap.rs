@@ -5,6 +5,7 @@
 //! Messages are only peeked at. Absent on purpose: anything that changes a message of somebody else.
 
 mod driver;
+mod folders;
 mod found;
 mod guard;
 mod look;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use imap_next::imap_types::command::CommandBody;
 use imap_next::imap_types::core::{AString, Vec1};
 use imap_next::imap_types::fetch::{MessageDataItemName, Section};
-use imap_next::imap_types::flag::{Flag, FlagNameAttribute, StoreResponse, StoreType};
+use imap_next::imap_types::flag::{Flag, StoreResponse, StoreType};
 use imap_next::imap_types::mailbox::Mailbox as Folder;
 use imap_next::imap_types::response::{Code, Data};
 use imap_next::imap_types::search::SearchKey;
@@ -79,10 +80,6 @@ const HEADERS: [&str; 9] = [
 ];
 /// The most messages whose headers are asked for at once.
 pub const MOST_MESSAGES: usize = 200;
-/// Names of a junk folder where the server marks none (RFC 6154 is not everywhere).
-const JUNK_NAMES: [&str; 6] =
-    ["Junk", "Spam", "Junk Email", "Junk E-mail", "[Gmail]/Spam", "INBOX.Junk"];
-
 /// Dials for IMAP, to watch a mailbox.
 pub fn dial(net: &Net, patience: Patience) -> Dial<'_> {
     Dial { net, patience, names: PHASES }
@@ -200,27 +197,6 @@ impl Session {
         // What the folder holds already is no news.
         self.driver.take_news();
         Ok(selected)
-    }
-
-    /// The folder that the server marks as `\Junk` (RFC 6154), or one that is named like it.
-    ///
-    /// # Errors
-    /// When the server refuses or does not answer.
-    pub async fn junk_folder(&mut self) -> Result<Option<String>, Failure> {
-        let body = CommandBody::list("", "*").ok().ok_or_else(|| not_a_name("pattern"))?;
-        let answer = self.command(body, "list of folders").await?;
-        let mut by_name = None;
-        for data in answer.data {
-            let Data::List { items, mailbox: Folder::Other(folder), .. } = data else { continue };
-            let folder = String::from_utf8_lossy(folder.as_ref()).into_owned();
-            if items.iter().any(is_junk) {
-                return Ok(Some(folder));
-            }
-            if JUNK_NAMES.iter().any(|name| folder.eq_ignore_ascii_case(name)) {
-                by_name = by_name.or(Some(folder));
-            }
-        }
-        Ok(by_name)
     }
 
     /// UIDs of messages that carry our header, whoever's token is in it.
@@ -370,10 +346,6 @@ pub fn uid_set(uids: &[u32]) -> Option<String> {
     sorted.dedup();
     let texts: Vec<_> = sorted.iter().map(u32::to_string).collect();
     (!texts.is_empty()).then(|| texts.join(","))
-}
-
-fn is_junk(attribute: &FlagNameAttribute<'_>) -> bool {
-    attribute.to_string().eq_ignore_ascii_case("\\Junk")
 }
 
 fn fetch(

@@ -8,6 +8,7 @@
 //! after whoever waits for them has been told. Where a mailbox is read by POP3, which shows it as it was at
 //! the sign-in and has no junk folder, one poller looks into it by session after session instead.
 
+mod sent;
 mod settings;
 
 mod board;
@@ -41,6 +42,7 @@ use crate::probe::Amendment;
 use crate::stopwatch::Lap;
 use board::Board;
 use poller::Poller;
+use sent::Sent;
 use watcher::{FolderState, Watcher};
 
 pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply};
@@ -85,6 +87,7 @@ pub struct Mailbox {
     clock: Clock,
     board: Arc<Board>,
     watchers: Mutex<Option<Watchers>>,
+    sent: Sent,
     shutdown: CancellationToken,
 }
 
@@ -105,19 +108,20 @@ struct Watched {
 impl Mailbox {
     /// Of these settings. It connects when the first run wants it.
     pub fn new(settings: MailboxSettings, net: Net, clock: Clock) -> Arc<Self> {
-        Arc::new(Self {
-            settings: Arc::new(settings),
-            net,
-            clock,
-            board: Arc::new(Board::new(clock)),
-            watchers: Mutex::new(None),
-            shutdown: CancellationToken::new(),
-        })
+        let (settings, shutdown) = (Arc::new(settings), CancellationToken::new());
+        let sent = Sent::new(Arc::clone(&settings), (net.clone(), clock), shutdown.clone());
+        let (board, watchers) = (Arc::new(Board::new(clock)), Mutex::new(None));
+        Arc::new(Self { settings, net, clock, board, watchers, sent, shutdown })
     }
 
     /// As configured.
     pub fn settings(&self) -> &MailboxSettings {
         &self.settings
+    }
+
+    /// A message of this mailbox's was accepted; `key` verifies the copy that a provider may keep of it.
+    pub fn submitted(&self, key: &Arc<TokenKey>) {
+        self.sent.submitted(key);
     }
 
     /// IMAP or POP3 commands spoken so far, on all its connections.
@@ -178,7 +182,9 @@ impl Mailbox {
             }
             FolderState::Ready { folder, .. } => folder.to_string(),
             FolderState::Failed { failure, .. } => format!("not watched: {}", failure.fault),
-            FolderState::Starting | FolderState::Absent => self.no_junk_folder().to_owned(),
+            FolderState::Starting | FolderState::Absent => {
+                self.settings.no_junk_folder().to_owned()
+            }
         };
         let protocol = self.settings.inbox.protocol();
         watch.facts.push(Fact::new(format!("{protocol}.junk_folder"), junk));
@@ -188,18 +194,14 @@ impl Mailbox {
     /// Removes what is still to be removed, signs out, and ends the watchers. Bounded in time.
     pub async fn shutdown(&self) {
         self.shutdown.cancel();
+        tokio::join!(self.end_watchers(), self.sent.end());
+    }
+
+    async fn end_watchers(&self) {
         let Some(mut watchers) = self.watchers.lock().await.take() else { return };
         let all = async { while watchers.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::warn!(mailbox = %self.settings.name, "watchers did not end in time");
-        }
-    }
-
-    /// Why no junk folder is watched, where there is none to be watched.
-    fn no_junk_folder(&self) -> &'static str {
-        match self.settings.inbox {
-            Inbox::Imap(_) => "none",
-            Inbox::Pop3(..) => "not watched: POP3 shows INBOX only",
         }
     }
 

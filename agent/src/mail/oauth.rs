@@ -8,7 +8,7 @@
 //! is tried twice. Tokens and secrets show in no log, transcript or `Debug`. Absent on purpose: a browser. The
 //! first refresh token is made elsewhere; one that the token server replaces is kept in memory only.
 
-mod answer;
+pub mod answer;
 mod assertion;
 
 use std::fmt;

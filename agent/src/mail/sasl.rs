@@ -5,7 +5,7 @@
 //! processor busy for hours nor make the agent panic. An access token goes by `bearer`, never by a mechanism
 //! for passwords, and a password never by `bearer`.
 
-mod bearer;
+pub mod bearer;
 
 use mailsonde_proto::time::Instant;
 use rsasl::config::SASLConfig;

@@ -161,29 +161,37 @@ impl Dns {
         }
     }
 
-    /// What our validator proves. It does not follow an alias to where there is no such record, so such
-    /// a chain is proven link by link, each as a question of its own; the chain is as secure as its
-    /// weakest link (as RFC 4035 section 3.2.3 has it for the AD bit).
+    /// What our validator proves. It does not follow an alias to where there is no such record, and takes
+    /// some aliases within a zone for bogus, so such a chain is proven link by link, each as a question of
+    /// its own; the chain is as secure as its weakest link (as RFC 4035 section 3.2.3 has it for the AD
+    /// bit), and where it ends, the records must be those that were answered.
     async fn proven(
         &self,
         name: &Name,
         kind: RecordType,
         heard: &Arc<Heard>,
     ) -> Result<Security, AskError> {
-        let is_void = heard.message.answers.iter().all(|record| record.record_type() != kind);
-        let links = if is_void { aliases(&heard.message.answers, name) } else { Vec::new() };
-        let Some(end) = links.last().map(|(_, target)| target.clone()) else {
-            return self.validator.judge(&self.wire, name, kind, heard).await;
-        };
+        let links = aliases(&heard.message.answers, name);
+        let found = data_of(heard, kind);
+        let end = links.last().map(|(_, target)| target.clone());
+        if !found.is_empty() || end.is_none() {
+            let judged = self.validator.judge(&self.wire, name, kind, heard).await;
+            if end.is_none() || !matches!(judged, Err(AskError::Bogus { .. })) {
+                return judged;
+            }
+        }
         let mut questions: Vec<(Name, RecordType)> =
             links.into_iter().map(|(alias, _)| (alias, RecordType::CNAME)).collect();
-        questions.push((end, kind));
+        questions.extend(end.map(|end| (end, kind)));
         let mut least = Security::Secure;
-        for (name, kind) in questions {
-            let heard = self.wire.resolve(&name, kind, true).await?;
-            match self.validator.judge(&self.wire, &name, kind, &heard).await? {
+        for (link, asked) in questions {
+            let heard = self.wire.resolve(&link, asked, true).await?;
+            match self.validator.judge(&self.wire, &link, asked, &heard).await? {
                 Security::Secure => {}
                 weaker => least = weaker,
+            }
+            if asked == kind && data_of(&heard, kind) != found {
+                return Err(AskError::Bogus { name: shown(name, kind), why: None });
             }
         }
         Ok(least)
@@ -217,6 +225,14 @@ impl Dns {
             },
         }
     }
+}
+
+/// The data of the records of a type, in an order of its own.
+fn data_of(heard: &Heard, kind: RecordType) -> Vec<String> {
+    let records = heard.message.answers.iter().filter(|record| record.record_type() == kind);
+    let mut data: Vec<String> = records.map(|record| record.data.to_string()).collect();
+    data.sort_unstable();
+    data
 }
 
 /// The aliases by which an answer leads away from a name, each with its target, in order.

@@ -139,6 +139,15 @@ impl Errand<'_> {
     }
 }
 
+/// The servers that a document of autoconfig or autodiscover announces, in words.
+///
+/// # Errors
+/// Why it is neither.
+pub fn announced(document: &[u8]) -> Result<Vec<String>, String> {
+    let servers = autoconfig::servers(document).or_else(|_| autodiscover::servers(document))?;
+    Ok(servers.iter().map(ToString::to_string).collect())
+}
+
 /// What is read of a page, whatever comes of it.
 type Fetched = Result<crate::http::Answer, Failure>;
 

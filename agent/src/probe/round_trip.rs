@@ -22,13 +22,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Clock, Verdict};
+use mailsonde_proto::{Clock, Fact, Verdict};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::mail::dial::Patience;
-use crate::mail::mailbox::{Mailbox, Order, Refusal, STEP};
+use crate::mail::mailbox::{Arrived, Mailbox, Order, Refusal, STEP};
 use crate::mail::message::{Draft, TestMessage};
 use crate::mail::smtp::{self, Session};
 use crate::mail::wire::Record;
@@ -111,6 +111,7 @@ impl RoundTrip {
             }
             Ok(Accepted { session, at }) => {
                 story.accepted = Some((at, self.clock.wall()));
+                self.sender().submitted(&run.token_key);
                 self.after_acceptance(story, (&eyes, deadline), (session, at), &record).await
             }
         }
@@ -141,10 +142,10 @@ impl RoundTrip {
             verdict = self.auto_reply(wanted, (eyes, &mut log), accepted, deadline).await;
         }
         story.happened(&log);
-        if let Some(arrival) = log.arrivals.first() {
-            story.facts.extend(evidence::of(&arrival.message, &self.settings.trust));
-        }
         story.watched(eyes.recipient());
+        if let Some(arrival) = log.arrivals.first() {
+            story.facts.extend(self.evidence(&arrival.message, deadline).await);
+        }
         let total_us = us(story.origin, seen.max(accepted));
         let transcript = format!("{}-- mailbox\n{}", record.text(), eyes.transcript());
         story.end(verdict, total_us, transcript)
@@ -164,6 +165,19 @@ impl RoundTrip {
         while let Ok(event) = timeout_at(until, eyes.next()).await {
             log.take(event);
         }
+    }
+
+    /// What the message itself says of its way; nothing that is timed waits for it.
+    async fn evidence(&self, arrived: &Arrived, deadline: Instant) -> Vec<Fact> {
+        let mut facts = evidence::of(arrived, &self.settings.trust);
+        if self.settings.verify {
+            let address = &self.mailbox.settings().address;
+            let receivers: Vec<_> =
+                address.rsplit('@').next().map(str::to_owned).into_iter().collect();
+            let times = (self.clock.monotonic(), deadline);
+            facts.extend(evidence::verified(&self.net, arrived, &receivers, times).await);
+        }
+        facts
     }
 
     /// Waits for an automatic reply, as long as it may take to come.

@@ -31,6 +31,7 @@ fn medians(phases: Phases) -> BTreeMap<String, i64> {
 }
 
 #[test]
+#[ignore = "measures milliseconds under load: for a machine with nothing else to do"]
 fn a_hundred_dns_checks_a_minute_shift_no_phase_of_fifty_round_trips_at_once() {
     let _alone = alone();
     let checks: Vec<_> = (0..AT_ONCE).map(|n| (format!("mail-{n}"), somebody().1)).collect();

@@ -4,7 +4,7 @@
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use mailsonde_tests::lab::{Host, SPARE};
+use mailsonde_tests::lab::{Host, MAIL, SPARE};
 use tempfile::TempDir;
 
 use super::probe;
@@ -141,4 +141,55 @@ fn a_certificate_that_must_come_with_a_staple_and_does_not_is_found() {
     seen.assert_pass();
     assert_eq!(seen.fact("tls.must_staple"), "yes");
     assert_eq!(seen.rules(), ["tls.must_staple warning"]);
+}
+
+/// What OpenSSL's client gets; it says `Cipher is (NONE)` where it gets nothing.
+fn gets(port: u16, arguments: &[&str], cipher: &str) -> bool {
+    let mut command = lab().command(Host::Branch(1), "openssl");
+    command.args(["s_client", "-connect", &format!("{MAIL}:{port}")]).args(arguments);
+    let output = command.stdin(Stdio::null()).output().expect("openssl runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.contains(&format!("Cipher is {cipher}")) && !said.contains("Cipher is (NONE)")
+}
+
+#[test]
+fn what_is_accepted_agrees_with_what_openssl_gets() {
+    let _company = in_company();
+    let seen = probe("tls", "mail.good.test", 25, &[("scan", "versions")]);
+    let all = "ALL:@SECLEVEL=0";
+    let versions = [
+        ("TLSv1.0", "-tls1"),
+        ("TLSv1.1", "-tls1_1"),
+        ("TLSv1.2", "-tls1_2"),
+        ("TLSv1.3", "-tls1_3"),
+    ];
+    let starttls = |flag| gets(25, &["-starttls", "smtp", flag, "-cipher", all], "");
+    let got: Vec<_> =
+        versions.into_iter().filter(|(_, flag)| starttls(flag)).map(|(name, _)| name).collect();
+    assert_eq!(seen.fact("tls.versions"), got.join(" "));
+
+    let seen = probe("tls", "mail.good.test", 465, &[]);
+    let mut told: Vec<_> = seen.fact("tls.suites.tls12").split(' ').collect();
+    let list = ["ciphers", "-stdname", "-s", "-tls1_2", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"];
+    let output = std::process::Command::new("openssl").args(list).output().expect("it runs");
+    let known = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut got = Vec::new();
+    for line in known.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(standard), Some("-"), Some(name)) = (words.next(), words.next(), words.next())
+        else {
+            panic!("{line}");
+        };
+        // Of a kind that needs the other side's key beforehand, nothing can be learnt.
+        if standard.contains("PSK") || standard.contains("SRP") {
+            continue;
+        }
+        if gets(465, &["-tls1_2", "-cipher", &format!("{name}:@SECLEVEL=0")], name) {
+            got.push(standard);
+        }
+    }
+    told.sort_unstable();
+    got.sort_unstable();
+    assert!(got.len() > 3, "{got:?}");
+    assert_eq!(told, got);
 }

@@ -161,6 +161,28 @@ fn the_digest_follows_the_settings_and_not_the_password() {
 }
 
 #[test]
+fn checks_that_send_more_than_the_provider_accepts_are_a_warning() {
+    let folder = folder();
+    let text = |checks: &[&str]| {
+        let mailbox = "[[mailbox]]\nname = \"main\"\nprovider = \"microsoft365\"\n\
+            address = \"probe@good.test\"\npassword = { file = \"password\" }\n";
+        let checks = checks.iter().enumerate().map(|(number, every)| {
+            format!(
+                "[[check]]\nname = \"c{number}\"\nkind = \"round-trip\"\nmailbox = \"main\"\n\
+                 every = \"{every}\"\ntimeout = \"1s\"\n"
+            )
+        });
+        format!("{HEAD}{mailbox}{}", checks.collect::<String>())
+    };
+    assert_eq!(told(&folder, &text(&["4s", "4s"])), "");
+    assert_eq!(
+        told(&folder, &text(&["4s", "3s"])),
+        "warning: agent.toml:11:1: mailbox \"main\": its checks send 35 messages in 1m, and its provider \
+         accepts 30: let them run less often"
+    );
+}
+
+#[test]
 fn slots_of_many_vantage_points_spread_over_the_cadence() {
     let cadence = Duration::from_secs(60);
     let mut tenths = [0; 10];
@@ -178,17 +200,28 @@ fn every_example_loads() {
     for entry in std::fs::read_dir(&examples).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if !(name.contains("agent") && name.ends_with(".toml")) {
+        let is_ours = name.contains("agent") || name.contains("acceptance");
+        if !(is_ours && name.ends_with(".toml")) {
             continue;
         }
         seen += 1;
         // The files that an example names are made beside a copy of it.
         let folder = folder();
+        let key = include_str!("../../mail/oauth/tests/service_account.json");
+        for (file, text) in [("client-secret", "s3cret\n"), ("service-account.json", key)] {
+            use std::os::unix::fs::PermissionsExt;
+            let path = folder.path().join(file);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         let text = std::fs::read_to_string(&path).unwrap().replace("/etc/mailsonde-agent/", "");
-        assert_eq!(told(&folder, &text), "", "{name}");
-        assert!(!loaded(&folder, &text).checks.is_empty(), "{name}");
+        let file = folder.path().join("agent.toml");
+        let loaded = AgentConfig::parse(&file, &text, &Kinds::standard());
+        let loaded = loaded.unwrap_or_else(|not| panic!("{name}: {}", not.mistakes));
+        assert!(loaded.warnings.is_empty(), "{name}: {:?}", loaded.warnings);
+        assert!(!loaded.config.checks.is_empty(), "{name}");
     }
-    assert!(seen > 0, "there are examples");
+    assert!(seen > 6, "there are examples, one for each provider and an acceptance run among them");
 }
 
 proptest::proptest! {

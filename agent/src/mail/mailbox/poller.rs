@@ -82,7 +82,10 @@ struct Memory {
 /// A message as it was read.
 struct Read {
     reading: Reading,
-    whole: Option<Vec<u8>>,
+    /// Its first bytes: a little more than [`KEPT_WHOLE`] where there are more.
+    start: Vec<u8>,
+    /// Whether these are all of it.
+    is_kept: bool,
     bytes: u64,
 }
 
@@ -298,11 +301,12 @@ impl Poller {
             Sorted::Ours(_) if was_told => true,
             Sorted::Ours(token) => self.arrived(looking, &token, (number, id)).await?,
             Sorted::Notification => {
-                let whole = self.read(looking, number).await?.whole.unwrap_or_default();
+                // What it says stands at its beginning, however large the message is that it returns.
+                let start = self.read(looking, number).await?.start;
                 let (key, seen) = (&looking.key, (FOLDER, looking.listed));
                 match was_told {
-                    true => Teller::is_about_ours(&whole, key),
-                    false => self.teller.notified(&whole, key, seen).await,
+                    true => Teller::is_about_ours(&start, key),
+                    false => self.teller.notified(&start, key, seen).await,
                 }
             }
             Sorted::Reply(..) if was_told => true,
@@ -332,7 +336,8 @@ impl Poller {
         token: &Token,
         (number, id): (u32, &str),
     ) -> Result<bool, Failure> {
-        let Read { reading, whole, bytes } = self.read(looking, number).await?;
+        let Read { reading, start, is_kept, bytes } = self.read(looking, number).await?;
+        let whole = is_kept.then_some(start);
         let body = reading.judge(token.body, self.board.attached(token).as_ref());
         let arrival = Arrival {
             protocol: "pop3",
@@ -354,15 +359,15 @@ impl Poller {
     async fn read(&self, looking: &mut Looking, number: u32) -> Result<Read, Failure> {
         let most = self.board.largest().saturating_mul(ENCODING_ROOM).saturating_add(HEADER_ROOM);
         let bytes = looking.session.size(name::LIST, number).await?;
-        let (mut reader, mut kept) = (Reader::new(), Vec::new());
+        let (mut reader, mut start) = (Reader::new(), Vec::new());
         let take = |piece: &[u8]| {
             reader.feed(piece);
-            if kept.len() <= KEPT_WHOLE {
-                kept.extend_from_slice(piece);
+            if start.len() <= KEPT_WHOLE {
+                start.extend_from_slice(piece);
             }
         };
         let is_whole = looking.session.message(name::LIST, (number, bytes), most, take).await?;
-        let is_kept = is_whole && kept.len() <= KEPT_WHOLE;
-        Ok(Read { reading: reader.finish(is_whole), whole: is_kept.then_some(kept), bytes })
+        let is_kept = is_whole && start.len() <= KEPT_WHOLE;
+        Ok(Read { reading: reader.finish(is_whole), start, is_kept, bytes })
     }
 }

@@ -66,6 +66,14 @@ impl Inbox {
 }
 
 impl MailboxSettings {
+    /// Why no junk folder is watched, where there is none to be watched.
+    pub(super) fn no_junk_folder(&self) -> &'static str {
+        match self.inbox {
+            Inbox::Imap(_) => "none",
+            Inbox::Pop3(..) => "not watched: POP3 shows INBOX only",
+        }
+    }
+
     /// Where it is read by IMAP, if it is.
     pub fn imap(&self) -> Option<&Endpoint> {
         self.inboxes().find(|inbox| matches!(inbox, Inbox::Imap(_))).map(Inbox::server)

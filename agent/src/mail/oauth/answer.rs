@@ -20,19 +20,23 @@ const LONGEST_TOKEN: usize = 8 * 1024;
 const MOST_WORDS: usize = 600;
 
 /// A token.
-pub(super) struct Granted {
-    pub(super) token: Secret,
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// As it is sent.
+    pub token: Secret,
     /// From now on, where the server says.
-    pub(super) lifetime: Option<Duration>,
+    pub lifetime: Option<Duration>,
     /// The one to ask with next time, where the server replaces it.
-    pub(super) refresh_token: Option<Secret>,
+    pub refresh_token: Option<Secret>,
 }
 
 /// None.
-pub(super) struct Refused {
-    pub(super) failure: Failure,
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Why.
+    pub failure: Failure,
     /// How long the server wants to be left alone, where it says.
-    pub(super) retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
 }
 
 /// RFC 6749 section 5.1. Some servers write numbers as texts.
@@ -52,7 +56,10 @@ struct Error {
 }
 
 /// Reads an answer; `now` is for a Retry-After that is a date.
-pub(super) fn read(answer: &Answer, now: WallTime) -> Result<Granted, Refused> {
+///
+/// # Errors
+/// When it is no token: what the server says, or that it says nothing that can be read.
+pub fn read(answer: &Answer, now: WallTime) -> Result<Granted, Refused> {
     let refused = |class, words: String, reply: String| Refused {
         failure: Failure::new(name::TOKEN, class, words).with_reply(
             Some(answer.status),

@@ -35,8 +35,11 @@ pub(super) async fn serve(stream: TcpStream, folders: Folders) -> Option<()> {
             }
             ("LIST", Some(stored)) => format!("+OK {index} {}\r\n", stored.text.len()),
             ("TOP", Some(stored)) => {
-                let head = stored.text.split_once("\r\n\r\n")?.0;
-                format!("+OK\r\n{}\r\n\r\n.\r\n", stuffed(head))
+                let (head, body) = stored.text.split_once("\r\n\r\n")?;
+                let lines = words.get(2)?.parse().ok()?;
+                let body: String = body.split_inclusive('\n').take(lines).collect();
+                let text = stuffed(&format!("{head}\r\n\r\n{body}"));
+                format!("+OK\r\n{}\r\n\r\n.\r\n", text.trim_end())
             }
             ("RETR", Some(stored)) => format!("+OK\r\n{}\r\n.\r\n", stuffed(&stored.text)),
             ("DELE", Some(_)) => {

@@ -115,18 +115,18 @@ const fn word(mechanism: Mechanism) -> &'static str {
 
 /// What a server says is wrong with a token (RFC 7628 section 3.2.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Complaint {
+pub struct Complaint {
     /// An error of RFC 6750 section 3.1, or a status of HTTP.
-    status: Option<String>,
+    pub status: Option<String>,
     /// What the token should be good for.
-    scope: Option<String>,
+    pub scope: Option<String>,
     /// Where a good one could be had.
-    configuration: Option<String>,
+    pub configuration: Option<String>,
 }
 
 impl Complaint {
     /// What can be read of a challenge; all of it is optional.
-    pub(super) fn read(challenge: &[u8]) -> Self {
+    pub fn read(challenge: &[u8]) -> Self {
         let said: Value = serde_json::from_slice(challenge).unwrap_or_default();
         let text = |key: &str| {
             let text = match said.get(key)? {
@@ -144,7 +144,8 @@ impl Complaint {
         }
     }
 
-    fn words(&self) -> String {
+    /// As it stands in a fault.
+    pub fn words(&self) -> String {
         let mut words = match self.status.as_deref() {
             Some(status @ ("401" | "invalid_token")) => format!(
                 ", status {status}: the token has expired, was revoked, or is not for this mailbox"

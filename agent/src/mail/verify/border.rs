@@ -2,12 +2,14 @@
 //!
 //! Only a server of the receiving organisation can be believed, and which those are only the operator
 //! can say. From the newest hop down, the first server that is one of them, and those of them right
-//! below it, are the organisation; the oldest of these is its border.
+//! below it, are the organisation; the oldest of these is its border. A hop over which a user of theirs
+//! signed in to hand the message in is no border: SPF is not for it (RFC 7208 section 2.4 speaks of
+//! mail from other hosts).
 
 use std::net::IpAddr;
 
-use crate::mail::headers::Headers;
 use crate::mail::headers::block::Block;
+use crate::mail::headers::{Headers, Hop};
 
 /// The client at the border, and the envelope's sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +40,9 @@ impl Client {
         let hops = headers.way.hops.iter().rev().map(|passed| &passed.hop);
         let border = hops
             .skip_while(|hop| !is_ours(hop.by.as_ref()))
-            .take_while(|hop| is_ours(hop.by.as_ref()))
+            .take_while(|hop| is_ours(hop.by.as_ref()) && !is_submission(hop))
             .last()
-            .ok_or("none of the receiver's servers is on the way")?;
+            .ok_or("none of the receiver's servers took it from another organisation")?;
         let ip = border.from_ip.ok_or("the receiver's border server names no client address")?;
         let helo = border.helo.as_ref().or(border.from.as_ref()).cloned().unwrap_or_default();
         let sender = block.first("Return-Path").ok_or("it has no Return-Path")?;
@@ -53,6 +55,12 @@ impl Client {
         let domain = self.sender.rsplit_once('@').map(|(_, domain)| domain);
         domain.unwrap_or(&self.helo).to_owned()
     }
+}
+
+/// The protocol's word ends with A where the client had signed in (RFC 3848).
+fn is_submission(hop: &Hop) -> bool {
+    let with = hop.with.as_deref().unwrap_or_default().to_ascii_uppercase();
+    ["TPA", "TPSA"].iter().any(|end| with.ends_with(end))
 }
 
 fn is_at_or_below(host: &str, domain: &str) -> bool {
@@ -97,6 +105,8 @@ mod tests {
             (MESSAGE.to_owned(), &["ood.test"]),
             (MESSAGE.replace("Return-Path", "X-Return-Path"), &["good.test"]),
             (MESSAGE.replace(" [192.0.2.7]", ""), &["good.test"]),
+            // a user of the receiver's own
+            (MESSAGE.replace("with LMTP", "with ESMTPSA"), &["good.test"]),
         ] {
             assert!(client(&message, receivers).is_err(), "{message}");
         }

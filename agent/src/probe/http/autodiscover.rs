@@ -89,7 +89,7 @@ fn read(phase: &str, answer: &Answer, signed_in: bool) -> Result<Vec<Announced>,
 }
 
 /// The servers in a response (MS-OXDSCLI section 2.2.4.1).
-fn servers(document: &[u8]) -> Result<Vec<Announced>, String> {
+pub(super) fn servers(document: &[u8]) -> Result<Vec<Announced>, String> {
     let mut servers = Vec::new();
     let mut server = Announced::default();
     let (mut is_response, mut error) = (false, None);

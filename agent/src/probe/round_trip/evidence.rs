@@ -1,10 +1,18 @@
 //! What the message that arrived says of its way, read when all that is timed is over.
 
+use std::time::Duration;
+
 use mailsonde_proto::Fact;
+use mailsonde_proto::time::Instant;
 
 use crate::mail::headers::block::Block;
 use crate::mail::headers::{Headers, Trust};
 use crate::mail::mailbox::Arrived;
+use crate::mail::verify::{self, verify};
+use crate::net::Net;
+
+/// How long our own verification may ask DNS: the run is over but for it.
+const VERIFY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Headers in which the last server wrote to whom it delivered, and those with the address before aliases.
 /// None of them is of a standard (Delivered-To was registered by RFC 9228 as an experiment).
@@ -25,6 +33,26 @@ pub(super) fn of(arrived: &Arrived, trust: &Trust) -> Vec<Fact> {
     let mut facts: Vec<_> = delivered.into_iter().chain(original).collect();
     facts.extend(Headers::of(&arrived.headers).facts(trust));
     facts
+}
+
+/// Our own verification of DKIM, SPF, DMARC and ARC as facts. `receivers` are the servers, or the domain,
+/// of whoever receives. It is done before the run's deadline, and bounded besides.
+pub(super) async fn verified(
+    net: &Net,
+    arrived: &Arrived,
+    receivers: &[String],
+    (now, deadline): (Instant, Instant),
+) -> Vec<Fact> {
+    let skipped = |why: &str| vec![Fact::new("verify.skipped", why)];
+    let Some(message) = &arrived.whole else {
+        return skipped("the message is large, or was not given whole");
+    };
+    let resolver = match net.resolver() {
+        Ok(resolver) => resolver,
+        Err(error) => return skipped(&error.to_string()),
+    };
+    let arrived = verify::Arrived { message, is_whole: true, receivers };
+    verify(resolver, arrived, (now + VERIFY_WITHIN).min(deadline)).await.facts()
 }
 
 #[cfg(test)]

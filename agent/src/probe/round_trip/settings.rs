@@ -115,6 +115,8 @@ pub struct RoundTripSettings {
     pub auto_reply: Option<AutoReply>,
     /// Whose Authentication-Results count.
     pub trust: Trust,
+    /// Whether what arrives is verified here too: DKIM, SPF, DMARC.
+    pub verify: bool,
 }
 
 impl Default for RoundTripSettings {
@@ -132,6 +134,7 @@ impl Default for RoundTripSettings {
             folder: None,
             auto_reply: None,
             trust: Trust::default(),
+            verify: false,
         }
     }
 }

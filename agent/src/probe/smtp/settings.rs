@@ -51,7 +51,7 @@ const fn setting(
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    setting("host", "host", None, "the server; not needed beside mailbox"),
+    setting("host", "host", Some("the mailbox's"), "the server"),
     setting(
         "mailbox",
         "name of a mailbox",

@@ -21,7 +21,7 @@ use crate::net::tls::hello::{Answer, Grade, TlsVersion, grade};
 use crate::stopwatch::Stopwatch;
 
 /// The most connections for one version.
-const MOST_QUESTIONS: usize = 60;
+const MOST_QUESTIONS: usize = 100;
 /// How long one answer is waited for.
 const STEP: Duration = Duration::from_secs(5);
 

@@ -111,6 +111,12 @@ pub(in super::super) const SETTINGS: &[Setting] = &[
         "the authserv-ids whose Authentication-Results count, such as \"mx.example.org\"; anybody can \
          write those of others (RFC 8601 section 7.1)",
     ),
+    setting(
+        "verify",
+        "true | false",
+        Some("true"),
+        "whether DKIM, SPF and DMARC of what arrived are verified here as well, after all that is timed",
+    ),
 ];
 
 const fn setting(

@@ -54,6 +54,7 @@ pub(in super::super) fn read(
         must_be_seen(section, mailbox, expect);
     }
     let trust = Trust::new(section.texts("trust"));
+    let verify = section.flag("verify", true);
     let content = Arc::new(content(section, auto_reply.is_some()));
     let mailbox = mailbox.filter(|_| section.is_clean())?;
     let settings = RoundTripSettings {
@@ -69,6 +70,7 @@ pub(in super::super) fn read(
         folder,
         auto_reply,
         trust,
+        verify,
     };
     Some((settings, mailbox))
 }

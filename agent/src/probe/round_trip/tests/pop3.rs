@@ -48,7 +48,22 @@ async fn outcomes_are_told_apart_by_pop3_too() {
         folders.store(0, &message);
     };
     let altered: Delivery = |folders, message| folders.store(0, &message.replace("safe", "unsafe"));
+    let bounced: Delivery = |folders, message| {
+        let returned = message.split_once("\r\n\r\n").unwrap().0;
+        let attached = format!("{}\r\n", "x".repeat(70)).repeat(5_000);
+        folders.store(
+            0,
+            &format!(
+                "From: MAILER-DAEMON@a\r\nContent-Type: multipart/report; \
+                 report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: \
+                 message/delivery-status\r\n\r\nReporting-MTA: dns; a\r\n\r\nAction: failed\r\nStatus: \
+                 5.2.2\r\nDiagnostic-Code: smtp; 552 5.2.2 quota\r\n\r\n--b\r\nContent-Type: \
+                 message/rfc822\r\n\r\n{returned}\r\n\r\n{attached}\r\n--b--\r\n"
+            ),
+        );
+    };
     for (deliver, expected) in [
+        (bounced, "transit: permanent 552 5.2.2: the message bounced: the mailbox is full"),
         (twice, "arrival: mismatch: the message arrived twice: in INBOX and INBOX"),
         (
             altered,

@@ -1,0 +1,6 @@
+//! Policies of MTA-STS.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| mailsonde_agent::posture::fuzzed::mta_sts_policy(bytes));
