@@ -84,6 +84,18 @@ pub struct Setting {
     pub help: &'static str,
 }
 
+impl Setting {
+    /// A setting, by its fields in their order.
+    pub const fn new(
+        name: &'static str,
+        form: &'static str,
+        default: Option<&'static str>,
+        help: &'static str,
+    ) -> Self {
+        Self { name, form, default, help }
+    }
+}
+
 /// What probes share on one agent.
 #[derive(Clone)]
 pub struct Surroundings {

@@ -83,8 +83,6 @@ pub(crate) struct Ended {
     pub(crate) elapsed_us: u64,
     pub(crate) commands: u64,
     pub(crate) peak_rss_kib: u64,
-    /// How many checks of other kinds passed beside.
-    pub(crate) beside: u64,
 }
 
 impl Told {
@@ -255,13 +253,6 @@ impl Config {
     /// One check.
     pub(crate) fn one(name: &str, settings: Settings) -> Self {
         Self::of(&[(name.to_owned(), settings)])
-    }
-
-    /// The same and these tables besides.
-    pub(crate) fn with(self, tables: &str) -> Self {
-        let text = std::fs::read_to_string(self.file()).expect("the configuration");
-        std::fs::write(self.file(), text + tables).expect("the configuration");
-        self
     }
 
     /// `demo round-trips` to its end.

@@ -7,8 +7,6 @@ mod zone;
 
 mod drift;
 
-mod beside;
-
 use std::collections::BTreeSet;
 
 use mailsonde_tests::lab::Lab;

@@ -69,7 +69,7 @@ fn figures(what: &str, round_trips: &RoundTrips, delays_us: &[i64], server_lines
     let count = round_trips.told.len();
     let mut totals: Vec<i64> = round_trips.told.iter().map(|told| told.total_us).collect();
     totals.sort_unstable();
-    let Ended { elapsed_us, commands, peak_rss_kib, .. } = round_trips.ended();
+    let Ended { elapsed_us, commands, peak_rss_kib } = round_trips.ended();
     let took = Duration::from_micros(elapsed_us);
     println!(
         "{what}: {count} round trips in {took:.1?}, total p50 {} us p95 {} us, noticed after p50 {} us \

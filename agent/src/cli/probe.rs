@@ -135,94 +135,125 @@ fn list(kinds: &Kinds, terminal: &Terminal) -> String {
 
 /// What `--set` knows of a mailbox; in a file these stand in `[[mailbox]]`.
 const MAILBOX: &[Setting] = &[
-    setting("address", "address", None, "sender and recipient of the test mail"),
-    setting("login", "text", Some("the address"), "who signs in"),
-    setting("password_file", "path", Some("none"), "a file with the password on one line"),
-    setting(
+    Setting::new("address", "address", None, "sender and recipient of the test mail"),
+    Setting::new("login", "text", Some("the address"), "who signs in"),
+    Setting::new("password_file", "path", Some("none"), "a file with the password on one line"),
+    Setting::new(
         "password_env",
         "name",
         Some("none"),
         "a variable of the environment with the password",
     ),
-    setting("smtp.host", "host", None, "where the test mail is handed in"),
-    setting(
+    Setting::new("smtp.host", "host", None, "where the test mail is handed in"),
+    Setting::new(
         "smtp.tls",
         "starttls | implicit | none | opportunistic",
         Some("starttls"),
         "how that is protected",
     ),
-    setting(
+    Setting::new(
         "smtp.port",
         "number",
         Some("587, 465 or 25, by tls"),
         "its port; on 25 nobody signs in",
     ),
-    setting("smtp.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    setting(
+    Setting::new(
+        "smtp.ca_file",
+        "path",
+        Some("the host's own"),
+        "whose certificates to trust there",
+    ),
+    Setting::new(
         "imap.host",
         "host",
         Some("none, where pop3.host is set"),
         "where the test mail is looked for",
     ),
-    setting("imap.tls", "implicit | starttls | none", Some("implicit"), "how that is protected"),
-    setting("imap.port", "number", Some("993 or 143, by tls"), "its port"),
-    setting("imap.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    setting("imap.junk_folder", "text", Some("as the server says"), "where junk goes"),
-    setting("pop3.host", "host", Some("none"), "where it is looked for by POP3 instead of IMAP"),
-    setting("pop3.tls", "implicit | starttls | none", Some("implicit"), "how that is protected"),
-    setting("pop3.port", "number", Some("995 or 110, by tls"), "its port"),
-    setting("pop3.ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    setting("pop3.poll", "duration", Some("250ms"), "the shortest time from session to session"),
-    setting("pop3.sessions_per_minute", "number", Some("30"), "the most sessions in any minute"),
-    setting(
+    Setting::new(
+        "imap.tls",
+        "implicit | starttls | none",
+        Some("implicit"),
+        "how that is protected",
+    ),
+    Setting::new("imap.port", "number", Some("993 or 143, by tls"), "its port"),
+    Setting::new(
+        "imap.ca_file",
+        "path",
+        Some("the host's own"),
+        "whose certificates to trust there",
+    ),
+    Setting::new("imap.junk_folder", "text", Some("as the server says"), "where junk goes"),
+    Setting::new(
+        "pop3.host",
+        "host",
+        Some("none"),
+        "where it is looked for by POP3 instead of IMAP",
+    ),
+    Setting::new(
+        "pop3.tls",
+        "implicit | starttls | none",
+        Some("implicit"),
+        "how that is protected",
+    ),
+    Setting::new("pop3.port", "number", Some("995 or 110, by tls"), "its port"),
+    Setting::new(
+        "pop3.ca_file",
+        "path",
+        Some("the host's own"),
+        "whose certificates to trust there",
+    ),
+    Setting::new(
+        "pop3.poll",
+        "duration",
+        Some("250ms"),
+        "the shortest time from session to session",
+    ),
+    Setting::new(
+        "pop3.sessions_per_minute",
+        "number",
+        Some("30"),
+        "the most sessions in any minute",
+    ),
+    Setting::new(
         "watch",
         "imap | pop3",
         Some("the one there is"),
         "by which of both mail is seen to come",
     ),
-    setting(
+    Setting::new(
         "provider",
         "microsoft365 | google | zoho | exchange | mailgun",
         Some("none"),
         "a platform whose servers, token endpoint and folders are known",
     ),
-    setting(
+    Setting::new(
         "oauth2.grant",
         "client_credentials | service_account | refresh_token",
         Some("the provider's"),
         "how an access token is had, where there is no password",
     ),
-    setting("oauth2.tenant", "text", Some("none"), "the tenant at Microsoft"),
-    setting("oauth2.token_url", "URL", Some("the provider's"), "where tokens are had"),
-    setting("oauth2.scope", "text", Some("the provider's"), "what a token is to be good for"),
-    setting("oauth2.client_id", "text", Some("none"), "the application there"),
-    setting(
+    Setting::new("oauth2.tenant", "text", Some("none"), "the tenant at Microsoft"),
+    Setting::new("oauth2.token_url", "URL", Some("the provider's"), "where tokens are had"),
+    Setting::new("oauth2.scope", "text", Some("the provider's"), "what a token is to be good for"),
+    Setting::new("oauth2.client_id", "text", Some("none"), "the application there"),
+    Setting::new(
         "oauth2.client_secret_env",
         "name",
         Some("none"),
         "a variable of the environment with its secret",
     ),
-    setting("oauth2.key_file", "path", Some("none"), "the key file of a service account"),
+    Setting::new("oauth2.key_file", "path", Some("none"), "the key file of a service account"),
 ];
 
 const COMMON: &[Setting] = &[
-    setting("timeout", "duration", Some("60s"), "how long a run may take at most"),
-    setting(
+    Setting::new("timeout", "duration", Some("60s"), "how long a run may take at most"),
+    Setting::new(
         "fail_from",
         "never | notice | warning | critical",
         Some("never"),
         "from which severity on a finding makes the run a failure",
     ),
 ];
-
-const fn setting(
-    name: &'static str,
-    form: &'static str,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Setting {
-    Setting { name, form, default, help }
-}
 
 fn kind_help(kind: &dyn Kind, terminal: &Terminal) -> String {
     let name = kind.name();

@@ -91,41 +91,32 @@ const NEED_LOGIN: &[&str] = &[
     "quota_critical",
 ];
 
-const fn setting(
-    name: &'static str,
-    form: &'static str,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Setting {
-    Setting { name, form, default, help }
-}
-
 const SETTINGS: &[Setting] = &[
-    setting(
+    Setting::new(
         "mailbox",
         "name of a mailbox",
         Some("none"),
         "a mailbox whose server and login are meant",
     ),
-    setting("host", "host", Some("the mailbox's"), "the server"),
-    setting("tls", "implicit | starttls | none", Some("implicit"), "how TLS begins"),
-    setting("port", "number", Some("993 or 143, by tls"), "its port"),
-    setting("ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    setting("login", "text", Some("nobody"), "who signs in"),
-    setting(
+    Setting::new("host", "host", Some("the mailbox's"), "the server"),
+    Setting::new("tls", "implicit | starttls | none", Some("implicit"), "how TLS begins"),
+    Setting::new("port", "number", Some("993 or 143, by tls"), "its port"),
+    Setting::new("ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
+    Setting::new("login", "text", Some("nobody"), "who signs in"),
+    Setting::new(
         "password",
         "{ file | env | credential }",
         Some("none"),
         "the password; by --set: password_file or password_env",
     ),
-    setting(
+    Setting::new(
         "oauth2",
         "table",
         Some("none"),
         "an access token instead of the password, as in a mailbox",
     ),
-    setting("folder", "text", Some("INBOX"), "the folder that is looked at"),
-    setting(
+    Setting::new("folder", "text", Some("INBOX"), "the folder that is looked at"),
+    Setting::new(
         "expect_capabilities",
         "list of texts",
         Some("none"),
@@ -133,7 +124,7 @@ const SETTINGS: &[Setting] = &[
     ),
     stock::MAX_MESSAGES,
     stock::MIN_MESSAGES,
-    setting(
+    Setting::new(
         "max_unread",
         "number",
         Some("none"),
@@ -141,13 +132,13 @@ const SETTINGS: &[Setting] = &[
     ),
     stock::MAX_AGE,
     stock::MAX_NEWEST_AGE,
-    setting(
+    Setting::new(
         "quota_warn",
         "percent",
         Some("80%"),
         "from this use of the quota on there is a warning",
     ),
-    setting(
+    Setting::new(
         "quota_critical",
         "percent",
         Some("95%"),

@@ -61,40 +61,31 @@ impl Kind for Pop3Kind {
 /// Keys that mean nothing where nobody signs in.
 const NEED_LOGIN: &[&str] = &["max_messages", "min_messages", "max_age", "max_newest_age"];
 
-const fn setting(
-    name: &'static str,
-    form: &'static str,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Setting {
-    Setting { name, form, default, help }
-}
-
 const SETTINGS: &[Setting] = &[
-    setting(
+    Setting::new(
         "mailbox",
         "name of a mailbox",
         Some("none"),
         "a mailbox whose server and login are meant",
     ),
-    setting("host", "host", Some("the mailbox's"), "the server"),
-    setting("tls", "implicit | starttls | none", Some("implicit"), "how TLS begins"),
-    setting("port", "number", Some("995 or 110, by tls"), "its port"),
-    setting("ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    setting("login", "text", Some("nobody"), "who signs in"),
-    setting(
+    Setting::new("host", "host", Some("the mailbox's"), "the server"),
+    Setting::new("tls", "implicit | starttls | none", Some("implicit"), "how TLS begins"),
+    Setting::new("port", "number", Some("995 or 110, by tls"), "its port"),
+    Setting::new("ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
+    Setting::new("login", "text", Some("nobody"), "who signs in"),
+    Setting::new(
         "password",
         "{ file | env | credential }",
         Some("none"),
         "the password; by --set: password_file or password_env",
     ),
-    setting(
+    Setting::new(
         "oauth2",
         "table",
         Some("none"),
         "an access token instead of the password, as in a mailbox",
     ),
-    setting(
+    Setting::new(
         "expect_capabilities",
         "list of texts",
         Some("none"),

@@ -5,13 +5,14 @@
 //! where the next start finds it.
 
 mod folder;
+mod state;
 mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use mailsonde_proto::Clock;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Clock, Fact};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,9 @@ use crate::mail::failure::Failure;
 use crate::mail::imap::{self, MOST_MESSAGES, Selected, Session, uid_set};
 use crate::mail::wire::Record;
 use crate::net::Net;
-use crate::stopwatch::{Lap, Stopwatch};
+use crate::stopwatch::Stopwatch;
+
+pub(super) use state::FolderState;
 
 /// Pauses between attempts to connect grow from the first to the second.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -34,27 +37,6 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Messages to be removed are collected while somebody waits, up to so many or for so long.
 const MOST_REMOVALS: usize = 50;
 const LONGEST_REMOVAL: Duration = Duration::from_secs(1);
-
-/// What a watcher says about its folder.
-#[derive(Clone, Debug)]
-pub(super) enum FolderState {
-    /// It has not connected yet.
-    Starting,
-    /// It watches, and was seen to work at `verified`.
-    Ready {
-        verified: Instant,
-        /// When the answer is due that is awaited; `None` while nothing is awaited.
-        due: Option<Instant>,
-        laps: Arc<[Lap]>,
-        facts: Arc<[Fact]>,
-        record: Record,
-        folder: Arc<str>,
-    },
-    /// It could not connect, or lost the connection.
-    Failed { attempted: Instant, failure: Failure, laps: Vec<Lap>, transcript: String },
-    /// There is no such folder.
-    Absent,
-}
 
 pub(super) struct Watcher {
     place: Place,

@@ -41,93 +41,94 @@ pub(super) struct Envelope {
     pub(super) refused: Vec<String>,
 }
 
-const fn setting(
-    name: &'static str,
-    form: &'static str,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Setting {
-    Setting { name, form, default, help }
-}
-
 pub(super) const SETTINGS: &[Setting] = &[
-    setting("host", "host", Some("the mailbox's"), "the server"),
-    setting(
+    Setting::new("host", "host", Some("the mailbox's"), "the server"),
+    Setting::new(
         "mailbox",
         "name of a mailbox",
         Some("none"),
         "the mailbox whose SMTP server and login are meant, instead of host, port, tls, login",
     ),
-    setting(
+    Setting::new(
         "tls",
         "\"starttls\" | \"implicit\" | \"opportunistic\" | \"none\"",
         Some("starttls"),
         "how TLS begins; with opportunistic, where it is offered, and any certificate will do",
     ),
-    setting("port", "number", Some("587, 465 or 25, by tls"), "its port"),
-    setting("ca_file", "path", Some("the host's own"), "whose certificates to trust"),
-    setting("login", "text", Some("nobody"), "who signs in; never after a bad certificate"),
-    setting("password_file", "path", Some("none"), "a file with the password on one line"),
-    setting(
+    Setting::new("port", "number", Some("587, 465 or 25, by tls"), "its port"),
+    Setting::new("ca_file", "path", Some("the host's own"), "whose certificates to trust"),
+    Setting::new("login", "text", Some("nobody"), "who signs in; never after a bad certificate"),
+    Setting::new("password_file", "path", Some("none"), "a file with the password on one line"),
+    Setting::new(
         "password_env",
         "name",
         Some("none"),
         "a variable of the environment with the password",
     ),
-    setting("hello", "host", Some("our address"), "the name that we give in EHLO"),
-    setting(
+    Setting::new("hello", "host", Some("our address"), "the name that we give in EHLO"),
+    Setting::new(
         "expect_greeting",
         "regular expression",
         Some("none"),
         "must match the greeting's text",
     ),
-    setting(
+    Setting::new(
         "expect_name",
         "host",
         Some("none"),
         "the name that the server must give in answer to EHLO",
     ),
-    setting(
+    Setting::new(
         "expect_extensions",
         "list of keywords",
         Some("none"),
         "must be offered, before TLS or after it: \"PIPELINING\", \"8BITMIME\"",
     ),
-    setting("forbid_extensions", "list of keywords", Some("none"), "must be offered nowhere"),
-    setting(
+    Setting::new("forbid_extensions", "list of keywords", Some("none"), "must be offered nowhere"),
+    Setting::new(
         "expect_auth",
         "list of mechanisms",
         Some("none"),
         "must be offered in the end, after TLS where there is TLS",
     ),
-    setting("forbid_auth", "list of mechanisms", Some("none"), "must be offered nowhere"),
-    setting(
+    Setting::new("forbid_auth", "list of mechanisms", Some("none"), "must be offered nowhere"),
+    Setting::new(
         "forbid_auth_before_tls",
         "true | false",
         Some("false"),
         "whether AUTH offered before TLS fails the run; it is a finding all the same",
     ),
-    setting(
+    Setting::new(
         "expect_size_min",
         "size",
         Some("0B"),
         "a smaller SIZE limit fails the run; no limit is large enough",
     ),
-    setting(
+    Setting::new(
         "expect_starttls",
         "true | false",
         Some("no matter"),
         "whether STARTTLS must be offered, or must not be",
     ),
-    setting("from", "address", Some("the null reverse-path"), "the sender in the questions below"),
-    setting(
+    Setting::new(
+        "from",
+        "address",
+        Some("the null reverse-path"),
+        "the sender in the questions below",
+    ),
+    Setting::new(
         "relay_to",
         "address",
         Some("none"),
         "an address outside that the server must refuse before anybody has signed in: the open-relay look",
     ),
-    setting("recipient", "list of addresses", Some("none"), "must be accepted in RCPT TO"),
-    setting("refused_recipient", "list of addresses", Some("none"), "must be refused in RCPT TO"),
+    Setting::new("recipient", "list of addresses", Some("none"), "must be accepted in RCPT TO"),
+    Setting::new(
+        "refused_recipient",
+        "list of addresses",
+        Some("none"),
+        "must be refused in RCPT TO",
+    ),
     ACCEPT,
     WARN,
     CRITICAL,
