@@ -134,7 +134,8 @@ pub(crate) fn send<S: Read + Write>(
     for line in [format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"), "DATA".into(), text] {
         let reply = session.say(&line);
         if !reply.starts_with(['2', '3']) {
-            assert!(session.say("RSET").starts_with("250 "));
+            let reset = session.say("RSET");
+            assert!(reset.starts_with("250 "), "{reset}");
             return Err(reply);
         }
     }
