@@ -88,6 +88,14 @@ impl Net {
         resolve::resolver()
     }
 
+    /// A resolver that asks nobody: for what is to be judged without the network.
+    ///
+    /// # Errors
+    /// When none can be made.
+    pub fn resolver_without_servers() -> Result<hickory_resolver::TokioResolver, NetError> {
+        resolve::without_servers()
+    }
+
     /// Connects to the first address that answers, IPv4 or IPv6, in order; each gets a fair part of
     /// the time that is left. Neither end's delays of 40 ms shall show in a phase: `TCP_NODELAY` is set,
     /// and a [`Socket`] acknowledges at once.
