@@ -25,6 +25,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use fault::NetError;
+pub use hickory_resolver::TokioResolver;
 pub use resolve::MailExchanger;
 pub use socket::Socket;
 use tls::hello::{Answer, Offer, TlsVersion};
@@ -84,7 +85,7 @@ impl Net {
     ///
     /// # Errors
     /// When the system has none.
-    pub fn resolver(&self) -> Result<hickory_resolver::TokioResolver, NetError> {
+    pub fn resolver(&self) -> Result<TokioResolver, NetError> {
         resolve::resolver()
     }
 
@@ -92,7 +93,7 @@ impl Net {
     ///
     /// # Errors
     /// When none can be made.
-    pub fn resolver_without_servers() -> Result<hickory_resolver::TokioResolver, NetError> {
+    pub fn resolver_without_servers() -> Result<TokioResolver, NetError> {
         resolve::without_servers()
     }
 

@@ -19,8 +19,10 @@ pub(super) fn reason(text: &str) -> Option<Reason> {
 /// The first row of the table of which a word stands in the text. One pass for all words: a bounce may have
 /// hundreds of lines and recipients, and the table has hundreds of words.
 fn first_row(text: &[u8]) -> Option<&'static (Reason, &'static str)> {
-    static BY_FIRST_BYTE: LazyLock<Vec<Vec<(usize, &[u8])>>> = LazyLock::new(|| {
-        let mut by_first_byte = vec![Vec::new(); 256];
+    /// Row and word.
+    type Words = Vec<(usize, &'static [u8])>;
+    static BY_FIRST_BYTE: LazyLock<Vec<Words>> = LazyLock::new(|| {
+        let mut by_first_byte = vec![Words::new(); 256];
         for (row, (_, words)) in TABLE.iter().enumerate() {
             for word in words.split('|').map(str::as_bytes) {
                 let first = word.first().map_or(0, |byte| usize::from(*byte));
