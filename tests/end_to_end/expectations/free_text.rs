@@ -63,18 +63,19 @@ fn gateway(message: &str) -> String {
 /// A person who quotes what came back to somebody: no bounce.
 fn person(message: &str) -> String {
     format!(
-        "From: bob@good.test\r\nSubject: Re: failure notice\r\n\r\n> <x@far.test>:\r\n> 550 5.1.1 no\r\n> \
+        "From: bob@elsewhere.test\r\nSubject: Re: failure notice\r\n\r\n> <x@far.test>:\r\n> 550 5.1.1 no\r\n> \
          Message-Id: {}\r\n",
         message_id(message)
     )
 }
 
-const FORMS: [(&str, Form); 5] = [
-    ("qmail", qmail),
-    ("exim", exim),
-    ("carrier", carrier),
-    ("gateway", gateway),
-    ("person", person),
+/// Name, sender on the envelope, form.
+const FORMS: [(&str, &str, Form); 5] = [
+    ("qmail", "", qmail),
+    ("exim", "", exim),
+    ("carrier", "", carrier),
+    ("gateway", "", gateway),
+    ("person", "bob@elsewhere.test", person),
 ];
 
 fn maildir(user: &User) -> PathBuf {
@@ -89,12 +90,14 @@ fn lying(user: &User, words: &str) -> Option<String> {
     Some(text.replace("\r\n", "\n").replace('\n', "\r\n"))
 }
 
-/// As a strange mail exchanger brings a bounce: from nobody, on port 25.
-fn bring(bounce: &str, to: &User) {
+/// As a strange mail exchanger brings it, on port 25.
+fn bring(bounce: &str, from: &str, to: &User) {
     let mut session = Dialogue::new(connect(lab(), MAIL, 25).expect("port 25 accepts"));
     assert!(session.reply().starts_with("220 "));
     let to = &to.address;
-    for line in ["EHLO b1.lab.test", "MAIL FROM:<>", &format!("RCPT TO:<{to}>"), "DATA"] {
+    for line in
+        ["EHLO b1.lab.test", &format!("MAIL FROM:<{from}>"), &format!("RCPT TO:<{to}>"), "DATA"]
+    {
         let reply = session.say(line);
         assert!(reply.starts_with(['2', '3']), "{line}: {reply}");
     }
@@ -107,9 +110,9 @@ fn bounce_all(far: &User, to: &User) {
     let began = Clock::system().monotonic();
     let mut left = FORMS.to_vec();
     while !left.is_empty() && began.elapsed() < Duration::from_secs(60) {
-        left.retain(|(name, form)| match lying(far, &format!("free text {name}")) {
+        left.retain(|(name, from, form)| match lying(far, &format!("free text {name}")) {
             Some(message) => {
-                bring(&form(&message), to);
+                bring(&form(&message), from, to);
                 false
             }
             None => true,
@@ -119,7 +122,7 @@ fn bounce_all(far: &User, to: &User) {
     assert!(
         left.is_empty(),
         "{} never came",
-        left.iter().map(|(name, _)| *name).collect::<String>()
+        left.iter().map(|(name, ..)| *name).collect::<String>()
     );
 }
 
