@@ -32,7 +32,7 @@ mails_a_minute = 10000
 
 /// The resolver of the branch, and what the policy lists, at its ports.
 const COUNTERS: &str = r"
-table inet policy {
+table inet bounds {
   counter forbidden { }
   chain output {
     type filter hook output priority 0; policy accept;
@@ -93,10 +93,10 @@ impl Dice {
         let [a, b, c, d, ..] = bits.to_be_bytes();
         match kind {
             0 => format!("{}.{b}.{c}.{d}", a.max(1)),
-            1 => format!("2001:db8:{:x}::{bits:x}", u16::from(a))
-                .chars()
-                .take(20)
-                .collect::<String>(),
+            1 => {
+                let prefix = 0x2001_0db8_u128 << 96;
+                std::net::Ipv6Addr::from(prefix | u128::from(bits)).to_string()
+            }
             _ => self.pick(KNOWN).to_owned(),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hickory_resolver::proto::rr::Name;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, Fact};
 use tokio::time::timeout_at;
@@ -13,6 +12,7 @@ use crate::mail::mailbox::Arrived;
 use crate::mail::verify::{self, verify};
 use crate::net::dns::{DnsSettings, Validation};
 use crate::net::{Net, noting};
+use crate::policy::name_of;
 use crate::posture::spf;
 
 /// How long our own verification may ask DNS: the run is over but for it.
@@ -71,7 +71,7 @@ async fn follow_spf(net: &Net, domains: &[String], clock: Clock) {
     let settings = DnsSettings { validation: Validation::Off, ..DnsSettings::default() };
     let Ok(dns) = net.dns(&settings, clock) else { return };
     for domain in domains {
-        if let Ok(domain) = Name::from_utf8(domain) {
+        if let Some(domain) = name_of(domain) {
             spf::examine(&dns, &domain).await;
         }
     }
