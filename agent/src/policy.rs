@@ -291,7 +291,8 @@ impl Policy {
         if of_role {
             return Ok(());
         }
-        if !is_listed && !(is_named && ties.is_of_host) {
+        let is_known = is_listed || (is_named && ties.is_of_host);
+        if !is_known {
             return Err(stranger(host, ip, is_named));
         }
         let has_port = self.ports.contains(&port)

@@ -127,7 +127,7 @@ impl Dice {
     }
 
     fn host(&mut self) -> String {
-        if self.next() % 2 == 0 { self.address() } else { self.name() }
+        if self.next().is_multiple_of(2) { self.address() } else { self.name() }
     }
 
     /// A host as a URL has it.

@@ -32,3 +32,29 @@ impl Allowance {
         Err(Refusal::new(Rule::Provider, words))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mailsonde_proto::Clock;
+
+    use super::*;
+    use crate::config::MailboxConfig;
+
+    #[test]
+    fn what_the_provider_does_not_take_is_not_sent() {
+        let mut mailbox = MailboxConfig::stand_in("main").settings;
+        let (allowance, start) = (Allowance::default(), Clock::system().monotonic());
+        assert!((0..100).all(|_| allowance.take(&mailbox, start).is_ok()), "nothing is known");
+        mailbox.habits.most_messages = Some((2, Duration::from_secs(60)));
+        let at = |s| allowance.take(&mailbox, start + Duration::from_secs(s));
+        assert!(at(0).is_ok() && at(30).is_ok());
+        assert_eq!(
+            at(59).unwrap_err().to_string(),
+            "mailbox.provider: the provider of mailbox main accepts 2 messages in 60 s, and so many were sent"
+        );
+        assert!(at(60).is_ok());
+        assert!(at(89).is_err() && at(90).is_ok());
+    }
+}
