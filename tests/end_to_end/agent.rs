@@ -218,9 +218,10 @@ impl Settings {
         };
         let own: &[&str] = &["to", "mx", "size", "settle", "expect", "timeout"];
         format!(
-            "[[mailbox]]\nname = \"{name}\"\npassword.env = \"{PASSWORD}\"\n{}{}{}{}\n\
+            "[[mailbox]]\nname = \"{name}\"\n{}{}{}{}{}\n\
              [[check]]\nname = \"{name}\"\nkind = \"round-trip\"\nmailbox = \"{name}\"\n{}\n",
-            part(&["address"]),
+            part(&["address", "password_env"]),
+            server("oauth2."),
             server("smtp."),
             server("imap."),
             server("pop3."),

@@ -4,10 +4,13 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
+use std::time::Duration;
+
+use mailsonde_proto::Clock;
 use mailsonde_tests::lab::User;
 use serde_json::json;
 
-use crate::agent::{Settings, Told, bounded, in_company, lab, output_of, settings};
+use crate::agent::{Config, Settings, Told, bounded, in_company, lab, output_of, settings};
 
 /// What the token endpoint knows the client by.
 const SECRET: (&str, &str) = ("PROBE_PASSWORD", "lab-secret");
@@ -108,6 +111,28 @@ fn one_token_serves_submission_and_both_folders_of_a_round_trip() {
         assert!(told.phase("imap.token").us > 0);
         assert_eq!(times_asked(&url) - before, 1, "INBOX, junk and submission share one token");
     }
+}
+
+#[test]
+fn a_token_is_renewed_before_it_expires_while_the_agent_runs_on() {
+    const LIFETIME: Duration = Duration::from_secs(10);
+    let _company = in_company();
+    let user = somebody();
+    let url = endpoint(&user, &format!("&lifetime={}", LIFETIME.as_secs()));
+    let began = Clock::system().monotonic();
+    let mut agent = Config::one("mail", round_trip(&user, &url)).start(&["--count", "100000"]);
+    let mut runs = 0;
+    // Three tokens: the last one stands for runs far beyond the first one's time.
+    while times_asked(&url) < 3 {
+        agent.told().assert_pass();
+        runs += 1;
+        assert!(began.elapsed() < 4 * LIFETIME, "{runs} runs by the same token");
+    }
+    for _ in 0..3 {
+        agent.told().assert_pass();
+    }
+    assert!(began.elapsed() > LIFETIME, "{runs} runs, and each third asked for a token");
+    println!("{runs} runs by three tokens in {:?}", began.elapsed());
 }
 
 #[test]
