@@ -16,7 +16,8 @@ fn sources(folder: &Path, has_tests: bool) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
         let path = entry.path();
-        let is_tests = matches!(path.file_stem(), Some(stem) if stem == "tests" || stem == "samples");
+        let is_tests =
+            matches!(path.file_stem(), Some(stem) if stem == "tests" || stem == "samples");
         if is_tests && !has_tests {
             continue;
         }

@@ -130,9 +130,8 @@ fn servers_that_are_announced_without_tls_are_found() {
     let _company = in_company();
     let server = "<incomingServer type=\"imap\"><hostname>mail.good.test</hostname><port>143</port>\
                   <socketType>plain</socketType></incomingServer>";
-    let text = format!(
-        "<clientConfig><emailProvider id=\"a\">{server}</emailProvider></clientConfig>"
-    );
+    let text =
+        format!("<clientConfig><emailProvider id=\"a\">{server}</emailProvider></clientConfig>");
     let page = Page::text(200, text).typed("text/xml");
     let path = "/.well-known/autoconfig/mail/config-v1.1.xml";
     lab().set_page("plainly.web.lab.test", path, page);

@@ -314,7 +314,10 @@ fn tlsa_records_beside_the_certificates_that_are_shown() {
     }
     let unseen = dns("danedark.test", "dane", &[]);
     let evidence = &unseen.finding("dane.not_looked_at").evidence;
-    assert!(evidence.starts_with("mx.danedark.test: ") && evidence.contains("refused"), "{evidence}");
+    assert!(
+        evidence.starts_with("mx.danedark.test: ") && evidence.contains("refused"),
+        "{evidence}"
+    );
     let posture = dns("danebad.test", "dane", &[]);
     assert_eq!(posture.finding("dane.mismatch").severity, "critical");
 }

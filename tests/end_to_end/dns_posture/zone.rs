@@ -246,8 +246,9 @@ fn a_resolver_that_keeps_signatures_or_keys_to_itself_leaves_it_open() {
         assert_eq!(posture.rules(), [rule].into(), "{posture:#?}");
         match manner {
             Manner::NoKeys => {
-                let words = "the DNS server answered SERVFAIL to test. DNSKEY";
-                assert!(posture.finding(rule).evidence.ends_with(words), "{posture:#?}");
+                let words = "the DNS server answered SERVFAIL to ";
+                let evidence = &posture.finding(rule).evidence;
+                assert!(evidence.contains(words) && evidence.ends_with(" DNSKEY"), "{evidence}");
                 posture.told.assert_fault("dns.lookup", "temporary", words);
             }
             _ => posture.told.assert_pass(),

@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use mailsonde_tests::lab::{Host, Lab, Manner, NAME_SERVER, NAME_SERVER_2, OLD_NAME_SERVER, RESOLVER};
+use mailsonde_tests::lab::{
+    Host, Lab, Manner, NAME_SERVER, NAME_SERVER_2, OLD_NAME_SERVER, RESOLVER,
+};
 use ring::digest::{SHA256, digest};
 
 use super::lab;
@@ -78,7 +80,10 @@ fn name_servers_agree_where_they_should() {
     let lame = ask(lab(), NAME_SERVER_2, "+norec lame.test SOA");
     assert!(lame.contains("Flags: qr; ") && lame.contains("ANSWER: 0;"), "no aa: {lame}");
     let parent = ask(lab(), NAME_SERVER, "+norec parentns.test NS");
-    assert!(parent.contains("Flags: qr; ") && parent.contains("ANSWER: 0;"), "a referral: {parent}");
+    assert!(
+        parent.contains("Flags: qr; ") && parent.contains("ANSWER: 0;"),
+        "a referral: {parent}"
+    );
     assert_eq!(records("parentns.test", "NS"), ["ns2.lab.test.", "ns3.lab.test."]);
     assert_eq!(records("lame.test", "NS"), ["ns1.lab.test.", "ns2.lab.test."]);
     assert_eq!(records("onens.test", "NS"), ["ns1.lab.test."]);
