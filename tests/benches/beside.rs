@@ -1,10 +1,14 @@
-//! Whether round trips are timed truthfully when an agent has much to do: 50 at once, with 100 DNS checks a
-//! minute beside them, from one process, against the lab.
+//! Whether round trips are timed truthfully when an agent has much to do: 50 under way at once, with 100 DNS
+//! checks a minute beside them, from one process, against the lab.
 //!
-//! Three ways take turns, so that a noisy machine is noisy for all: one round trip at a time, 50 at once, and
-//! 50 at once with DNS checks beside them. For each phase its median is printed, and by how much it is shifted. The
-//! second way against the first shows what a busy agent and its busy servers make of a phase (both share the
-//! machine's cores here); the third against the second what the DNS checks add. Needs root, as the lab does.
+//! Agent, servers and this program share the machine's cores, so 50 round trips that begin in one instant would
+//! measure how long the servers' work queues for the cores. Therefore the servers are far away, 125 ms each way,
+//! as they are for a branch: a round trip takes seconds, nearly all of them waiting, and 50 under way at once
+//! leave the cores mostly idle. They begin evenly spread, as an agent's slots are.
+//!
+//! Three ways take turns, so that a noisy machine is noisy for all: one round trip at a time, 50 at once, and 50 at
+//! once with DNS checks beside them. For each phase its median is printed, and by how much it is shifted. Needs
+//! root, as the lab does.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,8 +20,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use mailsonde_tests::lab::{Host, Lab, LabOptions};
+use mailsonde_tests::lab::{Host, Lab, LabOptions, MAIL, SPARE};
+use mailsonde_tests::proxy::Proxy;
 use serde_json::{Value, json};
 
 const AT_ONCE: u16 = 50;
@@ -28,12 +35,16 @@ const NEVER_MS: &str = "86400000";
 const PASSWORD: &str = "PROBE_PASSWORD";
 /// What the DNS checks look at.
 const DOMAINS: [&str; 5] = ["good.test", "sender.test", "tree.test", "daneta.test", "stsmx.test"];
-/// Name, round trips, how many at once, a DNS check every so many milliseconds.
-const WAYS: [(&str, &str, &str, &str); 3] = [
-    ("one", "40", "1", NEVER_MS),
-    ("fifty", "200", "50", NEVER_MS),
-    ("fifty_and_dns", "200", "50", OFTEN_MS),
+const ONE_WAY: Duration = Duration::from_millis(125);
+/// Name, round trips, how many at once at most, one begins every so many milliseconds, a DNS check every so many.
+/// At least ten for each mailbox, so that most of them find its session open in each way.
+const WAYS: [(&str, u64, u16, &str, &str); 3] = [
+    ("one", 20, 1, "0", NEVER_MS),
+    ("fifty", 500, AT_ONCE, PACE_MS, NEVER_MS),
+    ("fifty_and_dns", 500, AT_ONCE, PACE_MS, OFTEN_MS),
 ];
+/// A fiftieth of what a round trip takes over this line.
+const PACE_MS: &str = "70";
 
 /// Durations in microseconds, by phase.
 type Phases = BTreeMap<String, Vec<i64>>;
@@ -42,42 +53,59 @@ fn main() {
     let lab = Lab::start(LabOptions { probe_users: AT_ONCE, ..LabOptions::default() });
     let lab = lab.expect("a lab");
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("agent.toml");
     std::fs::write(folder.path().join("none"), "").expect("a file");
-    std::fs::write(&file, configuration(&lab)).expect("a file");
+    let [smtp, imap] = [(MAIL, 587), (MAIL, 993)].map(|target| far_away(&lab, target));
+    let ports = [&smtp, &imap].map(|proxy| proxy.address().port());
     let mut told: BTreeMap<&str, Phases> = BTreeMap::new();
     let mut beside = 0;
     for _ in 0..ROUNDS {
-        for (name, count, at_once, every) in WAYS {
+        for (name, count, at_once, pace, every) in WAYS {
+            let file = folder.path().join("agent.toml");
+            std::fs::write(&file, configuration(&lab, ports, at_once)).expect("a file");
             let mut command = lab.command(Host::Branch(1), env!("CARGO_BIN_EXE_demo"));
             command.arg("round-trips").arg(&file).env(PASSWORD, "probe");
-            command.args(["--count", count, "--at-once", at_once, "--beside-every-ms", every]);
+            let [trips, at_once] = [count.to_string(), at_once.to_string()];
+            command.args(["--count", &trips, "--at-once", &at_once, "--begin-every-ms", pace]);
+            command.args(["--beside-every-ms", every]);
             let output = command.output().expect("it runs");
-            println!("{name}: {count} round trips");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let mut busy_us = 0;
             for line in String::from_utf8_lossy(&output.stdout).lines() {
                 let line: Value = serde_json::from_str(line).expect("JSON");
                 note(&line, told.entry(name).or_default(), &mut beside);
+                busy_us += line.get("total_us").and_then(Value::as_u64).unwrap_or_default();
+                if let Some(elapsed_us) = line.get("elapsed_us").and_then(Value::as_u64) {
+                    let under_way = (busy_us + elapsed_us / 2) / elapsed_us;
+                    println!("{name}: {count} round trips, {under_way} timed at once on average");
+                }
             }
         }
     }
     print(&told, beside);
 }
 
+/// The server behind a long line.
+fn far_away(lab: &Lab, target: (Ipv4Addr, u16)) -> Proxy {
+    let network = lab.network(Host::Mail).expect("the mail host");
+    let proxy = Proxy::start_in(&network, (SPARE, 0).into(), target.into()).expect("a proxy");
+    proxy.delay(ONE_WAY);
+    proxy
+}
+
 /// One mailbox and check for each round trip that is under way, and a DNS check for each domain.
-fn configuration(lab: &Lab) -> String {
+fn configuration(lab: &Lab, [smtp, imap]: [u16; 2], mailboxes: u16) -> String {
     let ca = lab.ca_file().display().to_string();
     let mut text = String::from(
         "[collector]\naddress = \"collector.lab.test\"\nca = \"none\"\ncertificate = \"none\"\n\
          key = \"none\"\n[vantage_point]\nname = \"b1\"\n",
     );
-    for number in 1..=AT_ONCE {
+    for number in 1..=mailboxes {
         let name = format!("p{number:03}");
         write!(
             text,
             "[[mailbox]]\nname = \"{name}\"\naddress = \"{name}@good.test\"\n\
-             password.env = \"{PASSWORD}\"\nsmtp.host = \"mail.good.test\"\nsmtp.ca_file = \"{ca}\"\n\
-             imap.host = \"imap.good.test\"\nimap.ca_file = \"{ca}\"\n\
+             password.env = \"{PASSWORD}\"\nsmtp.host = \"spare.lab.test\"\nsmtp.port = {smtp}\nsmtp.ca_file = \"{ca}\"\n\
+             imap.host = \"spare.lab.test\"\nimap.port = {imap}\nimap.ca_file = \"{ca}\"\n\
              [[check]]\nname = \"{name}\"\nkind = \"round-trip\"\nmailbox = \"{name}\"\n\
              timeout = \"60s\"\n"
         )

@@ -172,6 +172,9 @@ async fn connection(
             let connecting =
                 tokio::time::timeout(TARGET_ANSWERS_WITHIN, TcpStream::connect(target));
             let Ok(Ok(mut server)) = connecting.await else { return Err(Cut) };
+            // a line has no Nagle: what it is given, it passes on
+            client.set_nodelay(true).ok();
+            server.set_nodelay(true).ok();
             let up = Direction { rules: rules.clone(), passed: &passed, from_client: true };
             let down = Direction { rules: rules.clone(), passed: &passed, from_client: false };
             let (client_reads, client_writes) = client.split();

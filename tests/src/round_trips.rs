@@ -37,6 +37,9 @@ struct Arguments {
     /// How many of them at the same time
     #[arg(long, default_value_t = 1)]
     at_once: usize,
+    /// At most one of them begins every so many milliseconds
+    #[arg(long, default_value_t = 0)]
+    begin_every_ms: u64,
     /// How long to go on watching the mailboxes afterwards, in milliseconds
     #[arg(long, default_value_t = 0)]
     linger_ms: u64,
@@ -92,6 +95,29 @@ impl Arguments {
     }
 }
 
+/// What every run is told alike.
+struct Orders {
+    epoch: Epoch,
+    key: Arc<TokenKey>,
+    clock: Clock,
+    amendments: mpsc::Sender<Amendment>,
+}
+
+impl Orders {
+    fn run(&self, intent: u64, check: &Check) -> Run {
+        Run {
+            id: RunId { epoch: self.epoch, intent },
+            agent: AgentId::default(),
+            check: check.name.clone(),
+            cause: Cause::OnDemand,
+            scheduled_for: self.clock.wall(),
+            deadline: self.clock.monotonic() + check.timeout,
+            token_key: Arc::clone(&self.key),
+            amendments: self.amendments.clone(),
+        }
+    }
+}
+
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let clock = Clock::system();
     let kinds = Kinds::standard();
@@ -100,16 +126,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let checks = made_ready(&loaded.config, &kinds, &surroundings)?;
     let (amendments, mut news) = mpsc::channel(MOST_AMENDMENTS);
     let (epoch, key) = arguments.identity();
-    let order = |intent: u64, check: &Check| Run {
-        id: RunId { epoch, intent },
-        agent: AgentId::default(),
-        check: check.name.clone(),
-        cause: Cause::OnDemand,
-        scheduled_for: clock.wall(),
-        deadline: clock.monotonic() + check.timeout,
-        token_key: Arc::clone(&key),
-        amendments: amendments.clone(),
-    };
+    let orders = Orders { epoch, key, clock, amendments };
     let began = clock.monotonic();
     let beside_every = arguments.beside_every_ms.map(Duration::from_millis);
     let in_turn = |check: &&Check| check.is_round_trip || beside_every.is_none();
@@ -117,19 +134,27 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut others = checks.iter().filter(|check| !in_turn(check)).cycle();
     let period = beside_every.unwrap_or(A_DAY);
     let mut ticks = tokio::time::interval_at(clock.monotonic() + period, period);
+    let pace = Duration::from_millis(arguments.begin_every_ms);
     let (mut under_way, mut beside) = (JoinSet::new(), JoinSet::new());
+    let (mut next, mut more) = (began, true);
     loop {
-        while under_way.len() < arguments.at_once {
-            let Some((intent, check)) = left.next() else { break };
-            let (run, probe) = (order(intent, check), Arc::clone(&check.probe));
+        while under_way.len() < arguments.at_once && clock.monotonic() >= next {
+            let Some((intent, check)) = left.next() else {
+                more = false;
+                break;
+            };
+            next += pace;
+            let (run, probe) = (orders.run(intent, check), Arc::clone(&check.probe));
             let name = check.name.clone();
             under_way.spawn(async move { (name, probe.run(run).await) });
         }
+        let waits = more && under_way.len() < arguments.at_once;
         tokio::select! {
             Some(amendment) = news.recv() => say(&amended(&amendment))?,
+            () = tokio::time::sleep_until(next), if waits => {}
             _ = ticks.tick(), if beside_every.is_some() => {
                 if let Some(check) = others.next() {
-                    let (run, probe) = (order(0, check), Arc::clone(&check.probe));
+                    let (run, probe) = (orders.run(0, check), Arc::clone(&check.probe));
                     beside.spawn(async move { probe.run(run).await });
                 }
             }
@@ -138,6 +163,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     let (name, outcome) = ended.context("a probe panicked")?;
                     self::ended(&name, &outcome)?;
                 }
+                None if more => tokio::time::sleep_until(next).await,
                 None => break,
             },
         }
