@@ -32,6 +32,8 @@ mod nothing_lost;
 
 mod dns_posture;
 
+mod findings;
+
 mod policy;
 
 mod lab;
