@@ -43,7 +43,7 @@ use crate::stopwatch::Stopwatch;
 use crate::transcript::Transcript;
 
 pub use answer::Answer;
-pub use request::{NotAUrl, Request, url};
+pub use request::{NotAUrl, Request, is_of_others, url};
 
 /// The most bytes of an answer's status line and header fields.
 pub const MOST_HEAD: usize = 64 * 1024;

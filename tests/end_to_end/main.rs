@@ -32,6 +32,10 @@ mod nothing_lost;
 
 mod dns_posture;
 
+mod findings;
+
+mod policy;
+
 mod lab;
 mod lab_ends;
 

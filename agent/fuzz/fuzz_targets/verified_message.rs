@@ -23,7 +23,8 @@ fuzz_target!(|message: &[u8]| {
     let resolver = || Net::resolver_without_servers().expect("a resolver");
     // One for all: making it takes longer than any message.
     let resolver = RESOLVER.with(|made| made.get_or_init(resolver).clone());
-    let asked = verify(resolver, arrived, deadline);
+    let net = Net::new();
+    let asked = verify((&net, resolver), arrived, deadline);
     let verified = RUNTIME.with(|runtime| runtime.get_or_init(made).block_on(asked));
     let checks = verified.dkim.iter().chain([&verified.spf, &verified.dmarc]).chain(&verified.arc);
     for check in checks {

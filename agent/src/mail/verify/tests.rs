@@ -4,7 +4,6 @@ use mailsonde_proto::Clock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::net::Net;
 
 fn arrived(message: &[u8]) -> Arrived<'_> {
     Arrived { message, is_whole: true, receivers: &[] }
@@ -14,7 +13,7 @@ fn arrived(message: &[u8]) -> Arrived<'_> {
 async fn verified(arrived: Arrived<'_>) -> Verified {
     let resolver = Net::resolver_without_servers().unwrap();
     let deadline = Clock::system().monotonic() + Duration::from_secs(1);
-    verify(resolver, arrived, deadline).await
+    verify((&Net::new(), resolver), arrived, deadline).await
 }
 
 fn lines(verified: &Verified) -> Vec<String> {
@@ -108,14 +107,14 @@ fn messages() -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn no_message_panics_or_passes_unasked() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let resolver = Net::resolver_without_servers().unwrap();
+    let (net, resolver) = (Net::new(), Net::resolver_without_servers().unwrap());
     let receivers = ["good.test".to_owned()];
     let config = ProptestConfig::with_cases(10_000);
     let ran = proptest::test_runner::TestRunner::new(config).run(&messages(), |message| {
         let arrived = Arrived { message: &message, is_whole: true, receivers: &receivers };
         // A resolver for all: making one takes longer than any message.
         let deadline = Clock::system().monotonic() + Duration::from_secs(1);
-        let verified = runtime.block_on(verify(resolver.clone(), arrived, deadline));
+        let verified = runtime.block_on(verify((&net, resolver.clone()), arrived, deadline));
         prop_assert!(verified.dkim.len() <= MOST_SIGNATURES.max(1), "{verified:?}");
         let checks =
             verified.dkim.iter().chain([&verified.spf, &verified.dmarc]).chain(&verified.arc);
