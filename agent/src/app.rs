@@ -173,7 +173,9 @@ impl Agent {
 
     async fn reload(&mut self) {
         let (file, kinds) = (self.config.file.clone(), self.kinds.clone());
-        let Ok(loaded) = spawn_blocking(move || AgentConfig::load(&file, &kinds)).await else {
+        let forced = self.config.policy.forced.clone();
+        let load = move || AgentConfig::load_under(&file, &kinds, forced.as_deref());
+        let Ok(loaded) = spawn_blocking(load).await else {
             return error!("agent: reading the configuration panicked; the old one stays");
         };
         let mut config = match loaded {

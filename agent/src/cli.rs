@@ -1,4 +1,4 @@
-//! The command line: `run`, `check-config`, `probe`, `explain`.
+//! The command line: `run`, `check-config`, `policy`, `probe`, `explain`.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
@@ -6,6 +6,7 @@
 mod all;
 mod check_config;
 mod one_shot;
+mod policy;
 mod probe;
 
 mod explain;
@@ -89,13 +90,22 @@ enum Command {
         /// The folder of the outbox, instead of the configuration's
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// The policy, instead of the configuration's
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Say everything that is wrong with a configuration, and what it would do
     CheckConfig {
         /// The configuration
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
+        /// The policy, instead of the configuration's
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
+    /// Show what the agent may do, or say whether it may do something
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Carry out one check now, without a collector
     #[command(disable_help_flag = true)]
     Probe(ProbeArguments),
@@ -116,6 +126,9 @@ struct ProbeArguments {
     /// Carry out every check of the configuration once, and tell each in one line
     #[arg(long, requires = "config", conflicts_with_all = ["kind", "check", "list"])]
     all: bool,
+    /// Bind the run by this policy; without it, a run by --set is bound by none
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// The check's name there; not needed when it is the only one of its kind
     #[arg(long, value_name = "NAME", requires = "config")]
     check: Option<String>,
@@ -197,16 +210,24 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     rustls::crypto::ring::default_provider().install_default().ok();
     let terminal = Terminal::standard();
     match arguments.command {
-        Command::Run { config, data } => run(&config, data, kinds),
-        Command::CheckConfig { file } => check_config::check_config(&file, &kinds, &terminal),
+        Command::Run { config, data, policy } => run(&config, data, policy.as_deref(), kinds),
+        Command::CheckConfig { file, policy } => {
+            check_config::check_config(&file, policy.as_deref(), &kinds, &terminal)
+        }
+        Command::Policy(command) => policy::policy(&command, &kinds, &terminal),
         Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
         Command::Explain(arguments) => explain::explain(&arguments, &terminal),
     }
     .into()
 }
 
-fn run(file: &std::path::Path, data: Option<PathBuf>, kinds: Kinds) -> Ending {
-    let mut config = match AgentConfig::load(file, &kinds) {
+fn run(
+    file: &std::path::Path,
+    data: Option<PathBuf>,
+    policy: Option<&std::path::Path>,
+    kinds: Kinds,
+) -> Ending {
+    let mut config = match AgentConfig::load_under(file, &kinds, policy) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 tracing::warn!(%warning, "configuration");
@@ -307,6 +328,11 @@ mod tests {
             ("run", true),
             ("run --data /var/tmp/x --config a.toml --log debug", true),
             ("check-config", true),
+            ("check-config a.toml --policy p.toml", true),
+            ("probe tcp --policy p.toml --set host=a --set port=25", true),
+            ("policy show", true),
+            ("policy test mail.example.org:587 --config a.toml", true),
+            ("policy test", false),
             ("explain a.eml --trust mx.a.test --trust mx.b.test --json", true),
             ("explain - --verify --receiver good.test", true),
             ("explain a.eml --receiver good.test", false),

@@ -14,6 +14,8 @@ pub mod password;
 pub mod resolver;
 pub mod server;
 
+pub mod policy;
+
 pub mod section;
 
 pub mod mistake;
@@ -35,6 +37,7 @@ use crate::probe::Surroundings;
 pub use check::CheckConfig;
 pub use load::{Loaded, NotLoaded};
 pub use mailbox::MailboxConfig;
+pub use policy::Policies;
 pub use section::Endpoint;
 
 /// Everything that `agent.toml` says, resolved.
@@ -54,6 +57,8 @@ pub struct AgentConfig {
     pub checks: Vec<CheckConfig>,
     /// What the agent may take of its host.
     pub limits: Limits,
+    /// What its checks may do.
+    pub policy: Policies,
 }
 
 /// Where observations go, and who the agent is there.

@@ -34,6 +34,8 @@ mod dns_posture;
 
 mod findings;
 
+mod policy;
+
 mod lab;
 mod lab_ends;
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use mailsonde_proto::{Check, Clock, SettingsDigest, VantagePoint};
 
-use super::check::{self, CheckConfig};
+use super::check::{self, CheckConfig, Origin};
 use super::mistake::{Mistake, Mistakes, Place, Report};
+use super::policy::Policies;
 use super::section::Section;
 use super::units;
 use super::value::Table;
@@ -54,8 +55,20 @@ impl AgentConfig {
     /// # Errors
     /// When the file cannot be read or anything in it is wrong: all of it, with line and column.
     pub fn load(file: &Path, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
+        Self::load_under(file, kinds, None)
+    }
+
+    /// The same with the policy of another file than the configuration says.
+    ///
+    /// # Errors
+    /// When a file cannot be read or anything in it is wrong: all of it, with line and column.
+    pub fn load_under(
+        file: &Path,
+        kinds: &Kinds,
+        policy: Option<&Path>,
+    ) -> Result<Loaded, NotLoaded> {
         match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse(file, &text, kinds),
+            Ok(text) => Self::parse_under(file, &text, kinds, policy),
             Err(error) => {
                 let place = Place::File { file: file.display().to_string().into() };
                 let message = match error.kind() {
@@ -73,10 +86,20 @@ impl AgentConfig {
     /// # Errors
     /// When anything in it is wrong: all of it, with line and column.
     pub fn parse(file: &Path, text: &str, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
+        Self::parse_under(file, text, kinds, None)
+    }
+
+    fn parse_under(
+        file: &Path,
+        text: &str,
+        kinds: &Kinds,
+        policy: Option<&Path>,
+    ) -> Result<Loaded, NotLoaded> {
         let (table, unreadable) = Table::parse(&file.display().to_string(), text);
         let report = Report::default();
         let folder = check::folder_of(file);
-        let config = read(Section::new(&table, &report, &folder, ""), file, kinds);
+        let root = Section::new(&table, &report, &folder, "");
+        let config = read(root, &report, (file, policy), kinds);
         let spoilt: BTreeSet<_> = unreadable.iter().filter_map(|m| m.place.line()).collect();
         match (report.into_result(), unreadable.is_empty(), config) {
             (Ok(warnings), true, Some(config)) => Ok(Loaded { config, warnings }),
@@ -99,7 +122,12 @@ impl AgentConfig {
     }
 }
 
-fn read(mut root: Section<'_>, file: &Path, kinds: &Kinds) -> Option<AgentConfig> {
+fn read(
+    mut root: Section<'_>,
+    report: &Report,
+    (file, forced): (&Path, Option<&Path>),
+    kinds: &Kinds,
+) -> Option<AgentConfig> {
     let data = PathBuf::from(root.text_or("data", DEFAULT_DATA));
     let data = check::folder_of(file).join(data);
     let collector = root.required_table("collector").and_then(collector);
@@ -114,11 +142,14 @@ fn read(mut root: Section<'_>, file: &Path, kinds: &Kinds) -> Option<AgentConfig
         mailboxes,
         checks: Vec::new(),
         limits,
+        policy: Policies::default(),
     };
     // Only to try the settings with: nothing is opened before a probe runs.
     let surroundings = config.surroundings(Net::new(), Clock::system());
     config.checks = checks(&mut root, &config, kinds, &surroundings);
     warn_of_rates(&mut root, &config);
+    let written = root.path("policy");
+    config.policy = Policies::resolve(&config, (forced, written), report);
     let clean = root.is_clean();
     root.finish();
     clean.then_some(config)
@@ -240,7 +271,8 @@ fn checks(
                     settings_digest,
                 };
                 let folder = check::folder_of(&config.file);
-                checks.push(CheckConfig { check, table: table.clone(), folder });
+                let (origin, table) = (Origin::Local, table.clone());
+                checks.push(CheckConfig { check, origin, table, folder });
             }
             _ if ready || told => {}
             _ => root.mistake("check", check::unready(table, &head.kind).message),
@@ -250,7 +282,7 @@ fn checks(
 }
 
 /// Warns where the checks send more through a mailbox than its provider is known to accept: what goes beyond
-/// that it refuses for the moment, and the runs would tell of our own doing.
+/// that is not sent, and those runs are void.
 fn warn_of_rates(root: &mut Section<'_>, config: &AgentConfig) {
     for (name, mailbox) in &config.mailboxes {
         let Some((most, period)) = mailbox.settings.habits.most_messages else { continue };
@@ -260,7 +292,7 @@ fn warn_of_rates(root: &mut Section<'_>, config: &AgentConfig) {
             let period = units::duration_text(period);
             let message = format!(
                 "mailbox \"{name}\": its checks send {sent:.0} messages in {period}, and its provider accepts \
-                 {most}: let them run less often"
+                 {most}: the others will be void; let them run less often"
             );
             root.warning("mailbox", &message);
         }
