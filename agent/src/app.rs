@@ -173,10 +173,12 @@ impl Agent {
 
     async fn reload(&mut self) {
         let (file, kinds) = (self.config.file.clone(), self.kinds.clone());
-        let Ok(loaded) = spawn_blocking(move || AgentConfig::load(&file, &kinds)).await else {
+        let data = self.config.data.clone();
+        let load = move || AgentConfig::load_with(&file, Some(&data), &kinds);
+        let Ok(loaded) = spawn_blocking(load).await else {
             return error!("agent: reading the configuration panicked; the old one stays");
         };
-        let mut config = match loaded {
+        let config = match loaded {
             Ok(loaded) => {
                 for warning in &loaded.warnings {
                     warn!(%warning, "configuration");
@@ -193,7 +195,6 @@ impl Agent {
         if config.limits != self.config.limits {
             warn!("agent: limits are read at the start only: restart the agent for the new ones");
         }
-        config.data = self.config.data.clone();
         if let Err(error) = self.checks.replace(&config, &self.kinds, self.clock) {
             return error!(%error, "agent: the configuration cannot be used; the old one stays");
         }

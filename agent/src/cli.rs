@@ -1,10 +1,11 @@
-//! The command line: `run`, `check-config`, `probe`, `explain`.
+//! The command line: `enroll`, `run`, `check-config`, `probe`, `explain`.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
 
 mod all;
 mod check_config;
+mod enroll;
 mod one_shot;
 mod probe;
 
@@ -18,7 +19,7 @@ mod terminal;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ use terminal::Terminal;
 
 /// Where the configuration is when no other is named.
 pub const DEFAULT_CONFIG: &str = "/etc/mailsonde-agent/agent.toml";
+/// What it is called in a data folder.
+const CONFIG_NAME: &str = "agent.toml";
 
 /// How a command ended, for whoever called it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +84,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Let this agent in by a token of `mailsonde-collector token create`; once, before it runs
+    Enroll(enroll::EnrollArguments),
     /// Run the checks of a configuration, and report to its collector
     Run {
-        /// The configuration
-        #[arg(long, default_value = DEFAULT_CONFIG)]
-        config: PathBuf,
-        /// The folder of the outbox, instead of the configuration's
+        /// The configuration; agent.toml in the --data folder where one is there, else
+        /// /etc/mailsonde-agent/agent.toml
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// The folder of outbox and identity, instead of the configuration's
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
@@ -197,7 +203,8 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     rustls::crypto::ring::default_provider().install_default().ok();
     let terminal = Terminal::standard();
     match arguments.command {
-        Command::Run { config, data } => run(&config, data, kinds),
+        Command::Enroll(arguments) => enroll::enroll(&arguments),
+        Command::Run { config, data } => run(config, data, kinds),
         Command::CheckConfig { file } => check_config::check_config(&file, &kinds, &terminal),
         Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
         Command::Explain(arguments) => explain::explain(&arguments, &terminal),
@@ -205,8 +212,15 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     .into()
 }
 
-fn run(file: &std::path::Path, data: Option<PathBuf>, kinds: Kinds) -> Ending {
-    let mut config = match AgentConfig::load(file, &kinds) {
+/// The configuration that goes with a data folder when none is named.
+fn config_file(data: Option<&Path>) -> PathBuf {
+    let beside = data.map(|data| data.join(CONFIG_NAME)).filter(|file| file.exists());
+    beside.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
+}
+
+fn run(file: Option<PathBuf>, data: Option<PathBuf>, kinds: Kinds) -> Ending {
+    let file = file.unwrap_or_else(|| config_file(data.as_deref()));
+    let config = match AgentConfig::load_with(&file, data.as_deref(), &kinds) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 tracing::warn!(%warning, "configuration");
@@ -217,9 +231,6 @@ fn run(file: &std::path::Path, data: Option<PathBuf>, kinds: Kinds) -> Ending {
             return refuse(&check_config::told(&not_loaded.mistakes.0, &not_loaded.warnings));
         }
     };
-    if let Some(data) = data {
-        config.data = data;
-    }
     let ended = runtime().and_then(|runtime| runtime.block_on(crate::app::run(config, kinds)));
     match ended {
         Ok(()) => Ending::Pass,

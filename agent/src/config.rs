@@ -33,7 +33,7 @@ use crate::net::Net;
 use crate::probe::Surroundings;
 
 pub use check::CheckConfig;
-pub use load::{Loaded, NotLoaded};
+pub use load::{DEFAULT_DATA, Loaded, NotLoaded};
 pub use mailbox::MailboxConfig;
 pub use section::Endpoint;
 

@@ -17,9 +17,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::agents;
 use crate::api::{self, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
+use crate::enrolment::Enrolment;
 use crate::folder::Folder;
 use crate::identity::{Authority, ServerTls};
 use crate::ingest::Ingest;
@@ -85,11 +87,16 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     if recovered.is_empty() && unread > 0 && rollups.cursors().next <= extent.first {
         tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
     }
-    let operators = Operators {
-        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
+    let enrolment = Enrolment {
         authority,
         control: control.clone(),
         collector: config.name.with_port(listener.local_addr()?.port()),
+        validity: config.agent_certificate,
+    };
+    let operators = Operators {
+        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
+        enrolment: enrolment.clone(),
+        registry: registry.clone(),
         clock,
     };
     let progress = Arc::new(Progress::default());
@@ -109,7 +116,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
     let served = tokio::select! {
-        served = ingest.serve(listener, acceptor) => {
+        served = agents::serve(listener, acceptor, ingest, enrolment, shutdown.clone()) => {
             served.context("agents cannot be served any more")
         }
         () = ended_early(&mut threads, &shutdown) => {
