@@ -206,21 +206,23 @@ impl Settings {
     fn tables(&self, name: &str) -> String {
         let quoted =
             |value: &str| value.parse::<u16>().map_or(format!("{value:?}"), |n| n.to_string());
+        // What `--set` calls password_env is a table of its own in a file.
+        let line = |(key, value): (&&str, &String)| match key.strip_suffix("_env") {
+            Some(key) => format!("{key}.env = {}\n", quoted(value)),
+            None => format!("{key} = {}\n", quoted(value)),
+        };
         let part = |wanted: &[&str]| -> String {
-            let keys = self.keys.iter().filter(|(key, _)| wanted.contains(key));
-            keys.map(|(key, value)| format!("{key} = {}\n", quoted(value))).collect()
+            self.keys.iter().filter(|(key, _)| wanted.contains(key)).map(line).collect()
         };
         let server = |prefix: &str| -> String {
-            let keys = self.keys.iter().filter_map(|(key, value)| {
-                key.strip_prefix(prefix).map(|key| format!("{prefix}{key} = {}\n", quoted(value)))
-            });
-            keys.collect()
+            self.keys.iter().filter(|(key, _)| key.starts_with(prefix)).map(line).collect()
         };
         let own: &[&str] = &["to", "mx", "size", "settle", "expect", "timeout"];
         format!(
-            "[[mailbox]]\nname = \"{name}\"\npassword.env = \"{PASSWORD}\"\n{}{}{}{}\n\
+            "[[mailbox]]\nname = \"{name}\"\n{}{}{}{}{}\n\
              [[check]]\nname = \"{name}\"\nkind = \"round-trip\"\nmailbox = \"{name}\"\n{}\n",
-            part(&["address"]),
+            part(&["address", "password_env"]),
+            server("oauth2."),
             server("smtp."),
             server("imap."),
             server("pop3."),

@@ -7,7 +7,7 @@ mod zone;
 
 mod drift;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mailsonde_tests::lab::Lab;
 use serde::Deserialize;
@@ -47,12 +47,14 @@ impl Posture {
     }
 }
 
-/// `mailsonde-agent probe KIND --json` in branch 1, with the branch's own resolver, Unbound.
+/// `mailsonde-agent probe KIND --json` in branch 1, with the branch's own resolver, Unbound; later settings win.
 pub(crate) fn probe(kind: &str, settings: &[(&str, &str)]) -> Posture {
     let mut command = bounded(&[]);
-    command.args(["agent", "probe", kind, "--json", "--set", "timeout=60s"]);
-    command.arg("--set").arg(format!("trust_anchor={}", Lab::trust_anchor(lab()).display()));
-    for (key, value) in settings {
+    command.args(["agent", "probe", kind, "--json"]);
+    let anchor = Lab::trust_anchor(lab()).display().to_string();
+    let mut all = BTreeMap::from([("timeout", "60s"), ("trust_anchor", &anchor)]);
+    all.extend(settings.iter().copied());
+    for (key, value) in all {
         command.arg("--set").arg(format!("{key}={value}"));
     }
     let (exit, output, errors) = output_of(&mut command);

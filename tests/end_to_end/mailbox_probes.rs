@@ -2,6 +2,7 @@
 //! trips whose message is seen to arrive by POP3.
 
 mod letters;
+mod sent;
 
 use std::time::Duration;
 

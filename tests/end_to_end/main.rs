@@ -34,6 +34,8 @@ mod fleet;
 
 mod dns_posture;
 
+mod findings;
+
 mod lab;
 mod lab_ends;
 

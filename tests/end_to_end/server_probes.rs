@@ -1,7 +1,9 @@
 //! The probes `tls`, `smtp` and `tcp` against real Postfix, Dovecot and OpenSSL: good ones, and one for each
 //! way of being broken that their findings know.
 
+mod chains;
 mod openssl;
+mod scripted;
 
 use mailsonde_tests::hostile::{Hostile, Script};
 use mailsonde_tests::lab::{Host, SPARE};
@@ -190,30 +192,6 @@ fn old_versions_are_found_where_no_library_speaks_them() {
     let least = [("scan", "versions"), ("expect_version_min", "1.3")];
     probe("tls", BAD, 475, &least).assert_fault("tls", "mismatch", "accepts TLSv1.2");
     probe("tls", "tls13.web.lab.test", 443, &least).assert_pass();
-}
-
-#[test]
-fn stapled_answers_are_read() {
-    let _company = in_company();
-    for (host, ocsp, rule) in [
-        ("ocspgood.web.lab.test", "good", ""),
-        ("ocsprevoked.web.lab.test", "revoked", "tls.ocsp_revoked critical"),
-        ("ocspstale.web.lab.test", "good", "tls.ocsp_stale warning"),
-        ("chain.web.lab.test", "none", ""),
-    ] {
-        let seen = probe("tls", host, 443, &[("scan", "none")]);
-        assert_eq!(seen.fact("tls.ocsp"), ocsp, "{host}");
-        assert_eq!(seen.rules().join(", "), rule, "{host}: {seen:#?}");
-        if ocsp == "revoked" {
-            seen.assert_fault("tls", "mismatch", "it is revoked");
-        } else {
-            seen.assert_pass();
-        }
-    }
-    let required = [("scan", "none"), ("require_staple", "true")];
-    probe("tls", "ocspgood.web.lab.test", 443, &required).assert_pass();
-    let seen = probe("tls", "chain.web.lab.test", 443, &required);
-    seen.assert_fault("tls", "mismatch", "staples no OCSP response");
 }
 
 #[test]

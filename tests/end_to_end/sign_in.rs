@@ -4,10 +4,13 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
+use std::time::Duration;
+
+use mailsonde_proto::Clock;
 use mailsonde_tests::lab::User;
 use serde_json::json;
 
-use crate::agent::{Settings, Told, bounded, in_company, lab, output_of, settings};
+use crate::agent::{Config, Settings, Told, bounded, in_company, lab, output_of, settings};
 
 /// What the token endpoint knows the client by.
 const SECRET: (&str, &str) = ("PROBE_PASSWORD", "lab-secret");
@@ -108,6 +111,33 @@ fn one_token_serves_submission_and_both_folders_of_a_round_trip() {
         assert!(told.phase("imap.token").us > 0);
         assert_eq!(times_asked(&url) - before, 1, "INBOX, junk and submission share one token");
     }
+}
+
+#[test]
+fn a_token_is_renewed_before_it_expires_while_the_agent_runs_on() {
+    const LIFETIME: Duration = Duration::from_secs(10);
+    let _company = in_company();
+    let user = somebody();
+    let url = endpoint(&user, &format!("&lifetime={}", LIFETIME.as_secs()));
+    let began = Clock::system().monotonic();
+    let config = Config::one("mail", round_trip(&user, &url));
+    let mut agent = config.start(&["--count", "100000"]);
+    let mut runs = 0;
+    let mut until_asked = |times| {
+        while times_asked(&url) < times {
+            agent.told().assert_pass();
+            runs += 1;
+        }
+        began.elapsed()
+    };
+    until_asked(1);
+    let renewed = until_asked(2);
+    assert!(LIFETIME / 2 < renewed && renewed < LIFETIME, "renewed after {renewed:?}");
+    // Far beyond the first one's time.
+    let again = until_asked(3);
+    assert!(LIFETIME < again && again < 2 * LIFETIME, "renewed again after {again:?}");
+    agent.told().assert_pass();
+    println!("{runs} runs by three tokens in {again:?}");
 }
 
 #[test]

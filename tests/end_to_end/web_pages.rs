@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use mailsonde_tests::lab::Page;
+
 use crate::agent::{Told, bounded, in_company, lab, output_of};
 
 /// `mailsonde-agent probe http --json` in branch 1.
@@ -121,6 +123,32 @@ fn the_health_pages_of_exchange() {
     );
     let sick = look(&[("pages", "exchange"), ("host", "sick.web.lab.test")]);
     sick.assert_fault("owa", "temporary", "taken this application out of service");
+}
+
+#[test]
+fn servers_that_are_announced_without_tls_are_found() {
+    let _company = in_company();
+    let server = "<incomingServer type=\"imap\"><hostname>mail.good.test</hostname><port>143</port>\
+                  <socketType>plain</socketType></incomingServer>";
+    let text =
+        format!("<clientConfig><emailProvider id=\"a\">{server}</emailProvider></clientConfig>");
+    let page = Page::text(200, text).typed("text/xml");
+    let path = "/.well-known/autoconfig/mail/config-v1.1.xml";
+    lab().set_page("plainly.web.lab.test", path, page);
+    let of = [
+        ("pages", "autoconfig"),
+        ("domain", "plainly.web.lab.test"),
+        ("address", "alice@plainly.web.lab.test"),
+    ];
+    let told = look(&of);
+    told.assert_pass();
+    assert_eq!(told.fact("http.announced"), "imap:mail.good.test:143 plain");
+    let strict = look(&[&of[..], &[("fail_from", "critical")]].concat());
+    strict.assert_fault(
+        "posture",
+        "mismatch",
+        "http.announced_without_tls: imap:mail.good.test:143 plain is announced to mail programs",
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// What can go wrong while certificates are made.
@@ -67,12 +68,19 @@ pub enum OcspStatus {
     Revoked,
     /// Good, by a response whose time is over since 2020.
     Stale,
+    /// The responder does not know the certificate.
+    Unknown,
 }
 
 impl Authority {
     /// A new authority with a new key.
     pub fn new() -> Result<Self, CertificateError> {
-        let params = authority_params("Mailsonde Lab Root CA", Validity::Current)?;
+        Self::named("Mailsonde Lab Root CA")
+    }
+
+    /// One with a name of its own.
+    pub fn named(name: &str) -> Result<Self, CertificateError> {
+        let params = authority_params(name, Validity::Current)?;
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         Ok(Self { issuer, chain: Vec::new() })
     }
@@ -176,15 +184,34 @@ impl Identity {
         versions: &[&'static SupportedProtocolVersion],
         ocsp_response: Vec<u8>,
     ) -> Result<Arc<ServerConfig>, CertificateError> {
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let mut chain = vec![self.certificate.der().clone()];
         chain.extend(self.chain.iter().cloned());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)?
             .with_no_client_auth()
-            .with_single_cert_with_ocsp(chain, key, ocsp_response)?;
+            .with_single_cert_with_ocsp(chain, self.private_key(), ocsp_response)?;
         Ok(Arc::new(config))
+    }
+
+    /// One that proves to have this certificate's key, and sends as certificates whatever is given here.
+    pub fn server_config_sending(
+        &self,
+        chain: &[&[u8]],
+    ) -> Result<Arc<ServerConfig>, CertificateError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = provider.key_provider.load_private_key(self.private_key())?;
+        let chain = chain.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
+        let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::DEFAULT_VERSIONS)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(shown));
+        Ok(Arc::new(config))
+    }
+
+    fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()))
     }
 }
 

@@ -17,7 +17,8 @@
 //!
 //! **Users** at good.test, each with the password `secret-NAME`: `alice`, `bob`; `full` (its mailbox is), `nearly`
 //! (95 % of its quota of 100 KiB), `stuck` (INBOX with messages of 3 days, 2 hours and now, `Outgoing` with two
-//! of 5 and 4 hours), `away` (answers automatically). `p001` and on have the password `probe`.
+//! of 5 and 4 hours), `away` (answers automatically), `copied` (a copy of what it sends is put into `Sent`). `p001` and
+//! on have the password `probe`.
 //!
 //! **Recipients** for any mailbox, here p007: `p007+tag`; the aliases `fwd-p007`, `dup-p007` (arrives twice),
 //! `hold-p007` (until [`Lab::release_held`]), `discard-p007` (never arrives), `list-p007` (a list: bob has it too),
@@ -54,11 +55,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use self::dns::OldNameServer;
+pub use self::dns::{Manner, OddNameServer};
 pub use self::error::LabError;
 pub use self::layout::{
-    BAD_ENDPOINTS, FILTER, GREY, MAIL, MAIL_2, NAME_SERVER, NAME_SERVER_2, NO_PTR, OLD_NAME_SERVER,
-    RELAY, RESOLVER, SPARE, TWO_PTR, WEB, WRONG_PTR, branch_address,
+    BAD_ENDPOINTS, FILTER, GREY, MAIL, MAIL_2, NAME_SERVER, NAME_SERVER_2, NAME_SERVER_3, NO_PTR,
+    OLD_NAME_SERVER, RELAY, RESOLVER, SPARE, TWO_PTR, WEB, WRONG_PTR, branch_address,
 };
 pub use self::mail_log::{Delivery, Entry, MailLog};
 pub use self::server::Server;

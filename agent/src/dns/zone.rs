@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
-use hickory_resolver::proto::serialize::txt::Parser;
+use hickory_resolver::proto::serialize::txt::{Parser, trust_anchor};
 
 use super::{Answer, Ask, AskError, Security};
 
@@ -49,6 +50,10 @@ impl Zone {
                     let kind = RecordType::from_str(kind).expect("a known type");
                     if matches!(rest, "SERVFAIL" | "REFUSED" | "BOGUS" | "TIMEOUT") {
                         troubles.insert((name, kind), rest.to_owned());
+                        continue;
+                    }
+                    if kind == RecordType::DNSKEY {
+                        records.push((key(&name, rest), security));
                         continue;
                     }
                     let text = format!("$TTL 300\n{name} IN {kind} {rest}\n");
@@ -118,6 +123,17 @@ impl Zone {
             took: Duration::ZERO,
         })
     }
+}
+
+/// A DNSKEY record, which the parser of zones leaves to whoever signs them.
+fn key(name: &Name, rest: &str) -> Record {
+    let text = format!("{name} 300 IN DNSKEY {rest}\n");
+    let entries = trust_anchor::Parser::new(text).parse().unwrap_or_default();
+    let Some(trust_anchor::Entry::DNSKEY(key)) = entries.into_iter().next() else {
+        panic!("{name} DNSKEY {rest}");
+    };
+    let data = RData::DNSSEC(DNSSECRData::DNSKEY(key.data().clone()));
+    Record::from_rdata(name.clone(), 300, data)
 }
 
 impl Ask for Zone {

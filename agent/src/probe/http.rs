@@ -19,6 +19,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity};
 
+use super::rule::Rule;
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::http::Fetch;
 use crate::mail::dial::Patience;
@@ -33,6 +34,13 @@ use settings::{Pages, Settings};
 /// A run returns so much before its deadline: whoever enforces that deadline must not be first.
 const MARGIN: Duration = Duration::from_millis(100);
 const SECONDS_PER_DAY: u64 = 86_400;
+
+const CERTIFICATE_EXPIRES: Rule = Rule {
+    name: "http.certificate_expires",
+    severity: Severity::Warning,
+    source: "RFC 5280 section 4.1.2.5",
+    advice: "renew it, and see why that did not happen by itself",
+};
 
 /// The kind `http`.
 pub(super) struct HttpKind;
@@ -124,13 +132,8 @@ impl Errand<'_> {
         let left = expires.since(self.fetch.patience.clock.wall()).as_secs() / SECONDS_PER_DAY;
         self.fact("http.certificate_days", left.to_string());
         if left < self.settings.certificate_days {
-            self.learnt.findings.push(Finding {
-                rule: "http.certificate_expires".to_owned(),
-                severity: Severity::Warning,
-                evidence: format!("the certificate expires in {left} days"),
-                source: "RFC 5280 section 4.1.2.5".to_owned(),
-                advice: "renew it, and see why that did not happen by itself".to_owned(),
-            });
+            let words = format!("the certificate expires in {left} days");
+            self.learnt.findings.push(CERTIFICATE_EXPIRES.broken(words));
         }
     }
 

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity, WallTime};
 
+use super::rule::Rule;
 use super::stock::{self, Bounds, LIST, Stock};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::server::{self, Protocol};
@@ -27,8 +28,21 @@ const QUOTA: &str = "quota";
 /// Of a folder with more messages, the dates of so many first and as many last ones are read.
 const MOST_DATES: u32 = 1_000;
 /// Thresholds of quota, in percent.
-const QUOTA_WARN: u8 = 80;
-const QUOTA_CRITICAL: u8 = 95;
+const WARN_PERCENT: u8 = 80;
+const CRITICAL_PERCENT: u8 = 95;
+
+const QUOTA_HIGH: Rule = Rule {
+    name: "imap.quota_high",
+    severity: Severity::Warning,
+    source: "RFC 9208 section 4.2.2",
+    advice: "empty the mailbox or raise its quota: when it is used up, mail for it bounces",
+};
+const QUOTA_CRITICAL: Rule = Rule {
+    name: "imap.quota_critical",
+    severity: Severity::Critical,
+    source: "RFC 9208 section 4.2.2",
+    advice: "empty the mailbox or raise its quota: when it is used up, mail for it bounces",
+};
 
 /// The kind `imap`.
 pub(super) struct ImapKind;
@@ -58,8 +72,8 @@ impl Kind for ImapKind {
         let max_unread = stock::number(section, "max_unread");
         let bounds = Bounds { max_unread, ..Bounds::read(section) };
         let (warn, critical) = (
-            section.percent("quota_warn", QUOTA_WARN, 1..=100),
-            section.percent("quota_critical", QUOTA_CRITICAL, 1..=100),
+            section.percent("quota_warn", WARN_PERCENT, 1..=100),
+            section.percent("quota_critical", CRITICAL_PERCENT, 1..=100),
         );
         if warn > critical {
             section.mistake("quota_warn", "quota_warn is above quota_critical".to_owned());
@@ -268,26 +282,17 @@ fn unit(quota: &Quota) -> &'static str {
 
 fn quota_finding(quota: &Quota, (warn, critical): (u8, u8)) -> Option<Finding> {
     let percent = quota.percent()?;
-    let (rule, severity, threshold) = match percent {
-        _ if percent >= u64::from(critical) => {
-            ("imap.quota_critical", Severity::Critical, critical)
-        }
-        _ if percent >= u64::from(warn) => ("imap.quota_high", Severity::Warning, warn),
+    let (rule, threshold) = match percent {
+        _ if percent >= u64::from(critical) => (QUOTA_CRITICAL, critical),
+        _ if percent >= u64::from(warn) => (QUOTA_HIGH, warn),
         _ => return None,
     };
     let (unit, resource, root) = (unit(quota), &quota.resource, &quota.root);
     let (used, limit) = (quota.used, quota.limit);
-    Some(Finding {
-        rule: rule.to_owned(),
-        severity,
-        evidence: format!(
-            "{percent} % of {resource} in the quota root \"{root}\" is used ({used}{unit} of \
-             {limit}{unit}), from {threshold} % on that is told"
-        ),
-        source: "RFC 9208 section 4.2.2".to_owned(),
-        advice: "empty the mailbox or raise its quota: when it is used up, mail for it bounces"
-            .to_owned(),
-    })
+    Some(rule.broken(format!(
+        "{percent} % of {resource} in the quota root \"{root}\" is used ({used}{unit} of {limit}{unit}), \
+         from {threshold} % on that is told"
+    )))
 }
 
 impl Probe for Imap {

@@ -28,6 +28,7 @@ fn a_list_that_is_of_no_use_is_never_a_listing() {
         ("dnsblworld.test", "dnsbl.list_broken", "it lists 127.0.0.1"),
         ("dnsblempty.test", "dnsbl.list_broken", "it does not list its test point 127.0.0.2"),
         ("dnsblparked.test", "dnsbl.list_broken", "198.18.0.80"),
+        ("silent.test", "dnsbl.list_silent", ".silent.test"),
         ("nodnsbl.test", "dnsbl.list_broken", "it does not list its test point 127.0.0.2"),
     ] {
         let alone = asked("badcert.test", list);

@@ -72,6 +72,12 @@ fn spf_records_that_are_broken() {
         ("spfredirect.test", "", "2 0"),
         ("spfptr.test", "spf.ptr", "1 0"),
         ("spfmx11.test", "spf.too_many_mx", "1 0"),
+        ("spfnoall.test", "spf.no_all", "1 0"),
+        ("spfafter.test", "spf.unreachable", "1 0"),
+        ("spfwide.test", "spf.wide_network", "0 0"),
+        ("spfnowhere.test", "spf.leads_nowhere", "1 0"),
+        ("spfsenderid.test", "spf.sender_id", "1 0"),
+        ("spf99.test", "spf.record_type_99", "1 0"),
     ] {
         let posture = assert_rules("spf", domain, expected, &[]);
         if let [lookups, voids] = costs.split(' ').collect::<Vec<_>>().as_slice() {
@@ -110,6 +116,9 @@ fn spf_of_one_sender() {
         ("198.18.0.10", "spfredirect.test", "pass", "2 0"),
         ("198.18.0.10", "spfptr.test", "pass", "1 0"),
         ("198.18.0.10", "spfmx11.test", "permerror", "1 0"),
+        ("192.0.2.1", "spfnoall.test", "neutral", "1 0"),
+        ("192.0.2.1", "spfafter.test", "fail", "1 0"),
+        ("198.18.0.10", "spfnowhere.test", "permerror", "1 0"),
     ] {
         let sender = format!("u@{domain}");
         let settings = [("ip", ip), ("sender", &sender), ("helo", "h.test"), ("expect", result)];
@@ -148,6 +157,7 @@ fn dkim_keys() {
         ("alias", "", "rsa 2048 bits"),
         ("s1024", "dkim.key_weak", "rsa 1024 bits"),
         ("s512", "dkim.key_unusable", "rsa 512 bits"),
+        ("s8192", "dkim.key_too_large", "rsa 8192 bits"),
         ("ed", "dkim.only_ed25519", "ed25519"),
         ("revoked", "dkim.revoked", "revoked"),
         ("testing", "dkim.testing", "rsa 2048 bits, testing"),
@@ -189,6 +199,12 @@ fn dmarc_policies() {
             "dmarc.subdomains_weaker dmarc.no_reports",
             "tree.test",
             "quarantine",
+        ),
+        (
+            "psd.test",
+            "dmarc.public_suffix dmarc.subdomains_weaker dmarc.no_reports",
+            "psd.test",
+            "reject",
         ),
         ("org.psd.test", "dmarc.subdomains_weaker dmarc.no_reports", "psd.test", "quarantine"),
         ("own.psd.test", "dmarc.policy_none dmarc.no_reports", "own.psd.test", "none"),
@@ -232,6 +248,7 @@ fn tls_reports_and_logos() {
         ("tlsrpt", "nullmx.test", ""),
         ("bimi", "bimibad.test", "bimi.syntax"),
         ("bimi", "bimi2.test", "bimi.several_records"),
+        ("bimi", "bimipolicy.test", "bimi.dmarc_not_enforced"),
         ("bimi", "nospf.test", ""),
     ] {
         assert_rules(group, domain, expected, &[]);
@@ -245,6 +262,8 @@ fn mta_sts_policies() {
     for (domain, expected) in [
         ("stsmx.test", "mta_sts.mx_left_out"),
         ("ststesting.test", "mta_sts.testing"),
+        ("ststestmx.test", "mta_sts.testing mta_sts.mx_left_out_in_testing"),
+        ("stsunused.test", "mta_sts.pattern_unused"),
         ("stsnone.test", "mta_sts.mode_none"),
         ("stswild.test", ""),
         ("stsage.test", "mta_sts.max_age_too_long"),
@@ -283,6 +302,7 @@ fn tlsa_records_beside_the_certificates_that_are_shown() {
         ("danenotls.test", "dane.no_tls", "no TLS"),
         // DANE-EE does not look at the validity.
         ("daneexpired.test", "", "matches"),
+        ("danedark.test", "dane.not_looked_at", ""),
         ("relay.test", "dane.none", ""),
         ("unsigned.test", "dane.insecure_domain", ""),
         ("nullmx.test", "", ""),
@@ -292,6 +312,12 @@ fn tlsa_records_beside_the_certificates_that_are_shown() {
             assert_eq!(posture.told.fact(&format!("dane.mx.{domain}.result")), result);
         }
     }
+    let unseen = dns("danedark.test", "dane", &[]);
+    let evidence = &unseen.finding("dane.not_looked_at").evidence;
+    assert!(
+        evidence.starts_with("mx.danedark.test: ") && evidence.contains("refused"),
+        "{evidence}"
+    );
     let posture = dns("danebad.test", "dane", &[]);
     assert_eq!(posture.finding("dane.mismatch").severity, "critical");
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use mailsonde_tests::lab::Manner;
+
 use super::{dns, probe};
 use crate::agent::{in_company, lab};
 
@@ -54,6 +56,8 @@ fn mail_exchangers_that_are_not_there_or_not_to_be_reached() {
         ("halfdangling.test", vec!["dns.mx.dangling"]),
         ("mxcname.test", vec!["dns.mx.alias"]),
         ("nullmx2.test", vec!["dns.mx.null_with_others"]),
+        ("nullmx5.test", vec!["dns.mx.null_preference"]),
+        ("mxtwice.test", vec!["dns.mx.twice"]),
         ("nomx.test", vec!["dns.mx.implicit"]),
         ("nothing.test", vec!["dns.mx.none"]),
         ("privmx.test", vec!["dns.mx.special_address"]),
@@ -91,7 +95,9 @@ fn port_25_is_connected_only_when_the_check_says_so() {
 fn services_authorities_and_times() {
     let _company = in_company();
     assert_rules("srvbad.test", &["dns.srv.dangling", "dns.srv.alias", "dns.srv.port"]);
+    assert_rules("srvboth.test", &["dns.srv.none_with_others"]);
     assert_rules("caanone.test", &["dns.caa.nobody"]);
+    assert_rules("caamalformed.test", &["dns.caa.malformed"]);
     assert_rules("caacritical.test", &["dns.caa.critical_unknown"]);
     assert_rules("shortttl.test", &["dns.ttl.short"]);
     assert_rules("longttl.test", &["dns.ttl.long"]);
@@ -113,6 +119,16 @@ fn name_servers_that_are_lame_silent_alone_old_or_of_two_minds() {
             vec!["dns.servers.answers_differ", "dns.servers.serial_differs"],
             "at ns1.lab.test (198.18.0.53)",
         ),
+        ("nsgone.test", vec!["dns.servers.unresolved"], "gone.lab.test has no address"),
+        ("onehost.test", vec!["dns.servers.one_place"], "all have the address 198.18.0.53"),
+        (
+            "parentns.test",
+            vec!["dns.servers.parent_differs"],
+            "the parent names ns2.lab.test, the zone itself ns2.lab.test, ns3.lab.test",
+        ),
+        ("soaretry.test", vec!["dns.soa.retry"], "retry is 600 s, refresh 600 s"),
+        ("soaexpire.test", vec!["dns.soa.expire"], "expire is 3600 s, with refresh 3600 s"),
+        ("soanegative.test", vec!["dns.soa.negative_ttl"], "are kept for 604800 s"),
     ] {
         let posture = dns(domain, "servers", &[]);
         assert_eq!(posture.rules(), expected.iter().copied().collect(), "{posture:#?}");
@@ -122,10 +138,21 @@ fn name_servers_that_are_lame_silent_alone_old_or_of_two_minds() {
 }
 
 #[test]
+fn name_servers_in_one_network_are_told_unless_it_is_private() {
+    let _company = in_company();
+    assert_eq!(dns("good.test", "servers", &[]).rules(), BTreeSet::new());
+    let outside = probe("dns", &[("domain", "good.test"), ("rules", "servers")]);
+    assert_eq!(outside.rules(), ["dns.servers.one_place"].into(), "{outside:#?}");
+    let finding = outside.finding("dns.servers.one_place");
+    assert_eq!(finding.evidence, "all name servers are in 198.18.0.0/24");
+    assert_eq!(finding.severity, "notice");
+}
+
+#[test]
 fn a_name_server_from_before_edns() {
     let _company = in_company();
     let started = (0..100).find_map(|_| {
-        let started = lab().start_old_name_server();
+        let started = lab().start_name_server(Manner::NoEdns);
         // Somebody else may have it for a moment.
         started.inspect_err(|_| std::thread::sleep(std::time::Duration::from_millis(200))).ok()
     });
@@ -147,6 +174,8 @@ fn secure_insecure_and_bogus_are_told_apart() {
         ("good.test", "secure", vec![]),
         ("unsigned.test", "insecure", vec![]),
         ("island.test", "insecure", vec!["dns.dnssec.no_ds"]),
+        ("ending.test", "secure", vec!["dns.dnssec.ends_soon"]),
+        ("sha1.test", "secure", vec!["dns.dnssec.weak_algorithm"]),
     ] {
         let posture = dns(domain, "dnssec", &[]);
         assert_eq!(posture.told.fact("dnssec.status"), status, "{posture:#?}");
@@ -190,6 +219,57 @@ fn a_resolver_that_does_not_validate_is_not_needed_for_it() {
     let off = asked("expired.test", &[("dnssec", "off")]);
     assert_eq!(off.told.fact("dnssec.status"), "unchecked");
     off.told.assert_pass();
+}
+
+#[test]
+fn records_that_were_altered_after_they_were_signed_are_bogus() {
+    let _company = in_company();
+    let posture = dns("tampered.test", "mx,dnssec", &[]);
+    assert_eq!(posture.told.fact("dnssec.status"), "bogus", "{posture:#?}");
+    assert_eq!(posture.rules(), ["dns.dnssec.bogus"].into(), "{posture:#?}");
+    // Its MX records were not: the run fails only where the check asks for it.
+    posture.told.assert_pass();
+    let strict = dns("tampered.test", "dnssec", &[("expect_dnssec", "secure")]);
+    strict.told.assert_fault("dns.dnssec", "mismatch", "the domain is bogus");
+}
+
+#[test]
+fn a_resolver_that_keeps_signatures_or_keys_to_itself_leaves_it_open() {
+    let _company = in_company();
+    for (manner, status, rule) in [
+        (Manner::NoSignatures, "unchecked", "dns.dnssec.unchecked"),
+        (Manner::NoKeys, "indeterminate", "dns.dnssec.indeterminate"),
+    ] {
+        let server = lab().start_name_server(manner).expect("it starts");
+        let posture = dns("good.test", "dnssec", &[("resolver", &server.address().to_string())]);
+        assert_eq!(posture.told.fact("dnssec.status"), status, "{posture:#?}");
+        assert_eq!(posture.rules(), [rule].into(), "{posture:#?}");
+        match manner {
+            Manner::NoKeys => {
+                let words = "the DNS server answered SERVFAIL to ";
+                let evidence = &posture.finding(rule).evidence;
+                assert!(evidence.contains(words) && evidence.ends_with(" DNSKEY"), "{evidence}");
+                posture.told.assert_fault("dns.lookup", "temporary", words);
+            }
+            _ => posture.told.assert_pass(),
+        }
+    }
+}
+
+#[test]
+fn what_nobody_answers_or_not_in_time_is_told() {
+    let _company = in_company();
+    let half = dns("halfsilent.test", "mx", &[]);
+    assert_eq!(half.rules(), ["dns.unanswered"].into(), "{half:#?}");
+    assert!(half.finding("dns.unanswered").evidence.contains("mx.silent.test"), "{half:#?}");
+    half.told.assert_pass();
+    let patient = [("timeout", "3s"), ("question_timeout", "20s")];
+    let late = dns("deafns.test", "mx,servers", &patient);
+    assert_eq!(late.rules(), ["dns.unfinished"].into(), "{late:#?}");
+    let words = "the rules servers were not done in time";
+    assert_eq!(late.finding("dns.unfinished").evidence, words);
+    late.told.assert_pass();
+    assert!(late.told.total_us < 3_000_000, "{late:#?}");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use mailsonde_tests::lab::{Host, Lab, NAME_SERVER, NAME_SERVER_2, OLD_NAME_SERVER, RESOLVER};
+use mailsonde_tests::lab::{
+    Host, Lab, Manner, NAME_SERVER, NAME_SERVER_2, OLD_NAME_SERVER, RESOLVER,
+};
 use ring::digest::{SHA256, digest};
 
 use super::lab;
@@ -28,12 +30,12 @@ fn records(name: &str, kind: &str) -> Vec<String> {
 #[test]
 fn the_resolver_tells_secure_insecure_and_bogus_apart() {
     let ask = |name: &str| ask(lab(), RESOLVER, &format!("+dnssec {name} A"));
-    for name in ["mail.good.test", "mx.danebad.test", "lame.test", "parentns.test"] {
+    for name in ["mail.good.test", "mx.danebad.test", "lame.test", "ending.test", "sha1.test"] {
         let good = ask(name);
         assert!(good.contains("Flags: qr rd ra ad;"), "{good}");
         assert!(good.contains("198.18.0.10"), "{good}");
     }
-    for name in ["unsigned.test", "island.test"] {
+    for name in ["unsigned.test", "island.test", "parentns.test"] {
         let insecure = ask(name);
         assert!(insecure.contains("Flags: qr rd ra;"), "{insecure}");
         assert!(insecure.contains("198.18.0.10"), "{insecure}");
@@ -77,13 +79,19 @@ fn name_servers_agree_where_they_should() {
     );
     let lame = ask(lab(), NAME_SERVER_2, "+norec lame.test SOA");
     assert!(lame.contains("Flags: qr; ") && lame.contains("ANSWER: 0;"), "no aa: {lame}");
+    let parent = ask(lab(), NAME_SERVER, "+norec parentns.test NS");
+    assert!(
+        parent.contains("Flags: qr; ") && parent.contains("ANSWER: 0;"),
+        "a referral: {parent}"
+    );
+    assert_eq!(records("parentns.test", "NS"), ["ns2.lab.test.", "ns3.lab.test."]);
     assert_eq!(records("lame.test", "NS"), ["ns1.lab.test.", "ns2.lab.test."]);
     assert_eq!(records("onens.test", "NS"), ["ns1.lab.test."]);
 }
 
 #[test]
 fn an_old_name_server_knows_no_edns() {
-    let _server = lab().start_old_name_server().expect("it starts");
+    let _server = lab().start_name_server(Manner::NoEdns).expect("it starts");
     let old = ask(lab(), OLD_NAME_SERVER, "+edns noedns.test A");
     assert!(old.contains("status: FORMERR"), "{old}");
     let old = ask(lab(), OLD_NAME_SERVER, "+noedns noedns.test A");
@@ -149,7 +157,7 @@ fn each_broken_domain_is_broken_as_it_says() {
     }
     let terms = records("spf11.test", "TXT").concat().matches("include:").count();
     assert_eq!(terms, 11);
-    for (selector, bits) in [("s512", 512), ("s1024", 1024), ("s2048", 2048)] {
+    for (selector, bits) in [("s512", 512), ("s1024", 1024), ("s2048", 2048), ("s8192", 8192)] {
         let record = records(&format!("{selector}._domainkey.dkim.test"), "TXT").concat();
         let key = record.replace("\" \"", "").replace('"', "");
         let base64 = key.rsplit_once("p=").expect("a key").1.to_owned();

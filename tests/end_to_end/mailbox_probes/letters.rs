@@ -38,8 +38,13 @@ pub(super) fn maildir(user: &User) -> PathBuf {
 
 /// The files of INBOX: their names say the flags, and whether they are new.
 pub(super) fn files(user: &User) -> BTreeSet<String> {
+    files_in(user, "")
+}
+
+/// Those of another folder, by its name in the Maildir, such as `.Sent`.
+pub(super) fn files_in(user: &User, folder: &str) -> BTreeSet<String> {
     let of = |part: &str| {
-        let folder = std::fs::read_dir(maildir(user).join(part)).expect("a folder");
+        let folder = std::fs::read_dir(maildir(user).join(folder).join(part)).expect("a folder");
         let part = part.to_owned();
         folder.map(move |file| format!("{part}/{}", file.unwrap().file_name().to_string_lossy()))
     };

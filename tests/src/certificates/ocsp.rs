@@ -38,12 +38,13 @@ pub(super) fn response(
         ],
     );
     let (this, next) = match status {
-        OcspStatus::Good | OcspStatus::Revoked => ("20200101000000Z", "20491231000000Z"),
         OcspStatus::Stale => ("20200101000000Z", "20200108000000Z"),
+        _ => ("20200101000000Z", "20491231000000Z"),
     };
     let certificate_status = match status {
         OcspStatus::Good | OcspStatus::Stale => der(0x80, &[]),
         OcspStatus::Revoked => der(0xa1, &[&time("20200115000000Z")]),
+        OcspStatus::Unknown => der(0x82, &[]),
     };
     let single = der(
         SEQUENCE,
@@ -100,6 +101,7 @@ mod tests {
         for (status, words) in [
             (OcspStatus::Good, "Cert Status: good"),
             (OcspStatus::Revoked, "Cert Status: revoked"),
+            (OcspStatus::Unknown, "Cert Status: unknown"),
             (OcspStatus::Stale, "Next Update: Jan  8 00:00:00 2020 GMT"),
         ] {
             let response = authority.ocsp_response(&identity, status).expect("a response");

@@ -1,15 +1,15 @@
 //! Zones, their keys and the DNS servers' configuration: Knot with a signed root of its own, a second one
 //! that has its zones by transfer, and Unbound, which validates against that root.
 
-mod old;
+mod odd;
 mod signing;
 mod zones;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use self::old::OldNameServer;
-use self::zones::{Second, Signing, Zone};
+pub use self::odd::{Manner, OddNameServer};
+use self::zones::{Second, Zone};
 use super::folder::Folder;
 use super::layout::{NAME_SERVER, NAME_SERVER_2, branch_address};
 use super::mail::Identities;
@@ -30,19 +30,27 @@ pub(super) fn prepare(
     let zones = zones::all()?;
     let value = |words: &[&str]| value(words, branches, &zones, identities);
     for zone in &zones {
-        let text = match zone.signing {
-            Signing::Expired => signing::expired(zone)?,
-            _ => fill(&zone.text(), value)?,
+        let text = match signing::beforehand(zone.signing) {
+            Some(how) => signing::signed(zone, &how)?,
+            None => fill(&zone.text(), value)?,
         };
-        folder.write(&format!("knot/zones/{}", zone.file()), &text)?;
+        let at = if zone.is_at_first() { "knot" } else { "knot2" };
+        folder.write(&format!("{at}/zones/{}", zone.file()), &text)?;
         if zone.second == Second::Differs {
             folder.write(&format!("knot2/zones/{}", zone.file()), &zone.other_text())?;
         }
     }
+    write_configurations(folder, &zones)
+}
+
+fn write_configurations(folder: &Folder, zones: &[Zone]) -> Result<(), LabError> {
     let mut first = String::new();
     let mut second = String::new();
-    for zone in &zones {
-        first.push_str(&format!("  - domain: {}\n    file: {}\n", zone.name, zone.file()));
+    for zone in zones {
+        let with_file = format!("  - domain: {}\n    file: {}\n", zone.name, zone.file());
+        if zone.is_at_first() {
+            first.push_str(&with_file);
+        }
         if zone.is_signed_by_knot() {
             first.push_str("    dnssec-signing: on\n    dnssec-policy: one-key\n");
         }
@@ -51,10 +59,8 @@ pub(super) fn prepare(
                 first.push_str("    notify: ns2\n");
                 second.push_str(&format!("  - domain: {}\n    master: ns1\n", zone.name));
             }
-            Second::Differs => {
-                second.push_str(&format!("  - domain: {}\n    file: {}\n", zone.name, zone.file()))
-            }
-            Second::Lame | Second::Absent => {}
+            Second::Differs | Second::Only => second.push_str(&with_file),
+            Second::Lame | Second::Absent | Second::Neither => {}
         }
     }
     let knot = folder.fill(include_str!("templates/knot.conf"), &[("zones", &first)]);
@@ -69,10 +75,12 @@ pub(super) fn prepare(
 /// Begins with what takes long and depends on no lab, so that it is ready when [`prepare`] needs it.
 pub(super) fn begin() {
     std::thread::spawn(|| {
-        let zones = zones::all().unwrap_or_default();
-        let expired = zones.iter().filter(|zone| zone.signing == Signing::Expired);
-        // whoever needs it meets the same error, and tells it
-        expired.for_each(|zone| drop(signing::expired(zone)));
+        for zone in zones::all().unwrap_or_default() {
+            if let Some(how) = signing::beforehand(zone.signing) {
+                // whoever needs it meets the same error, and tells it
+                drop(signing::signed(&zone, &how));
+            }
+        }
     });
 }
 

@@ -25,7 +25,9 @@ pub const FILTER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 14);
 pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 53);
 /// The second authoritative DNS server, which has its zones from the first; `ns2.lab.test`.
 pub const NAME_SERVER_2: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 55);
-/// Where [`super::Lab::start_old_name_server`] puts a DNS server that does not know EDNS; `old.lab.test`.
+/// The second one at another address; `ns3.lab.test`.
+pub const NAME_SERVER_3: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 56);
+/// Where [`super::Lab::start_name_server`] puts a DNS server that does not know EDNS; `old.lab.test`.
 pub const OLD_NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 57);
 /// The validating resolver; `resolver.lab.test`.
 pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 54);
@@ -87,6 +89,7 @@ pub(super) fn write_batches(folder: &Folder, branches: u8) -> Result<(), LabErro
         FILTER,
         NAME_SERVER,
         NAME_SERVER_2,
+        NAME_SERVER_3,
         OLD_NAME_SERVER,
         RESOLVER,
         BAD_ENDPOINTS,

@@ -9,7 +9,7 @@ use super::LabError;
 use super::folder::Folder;
 
 /// Those who are always there.
-const PEOPLE: [&str; 6] = ["alice", "bob", "full", "nearly", "stuck", "away"];
+const PEOPLE: [&str; 7] = ["alice", "bob", "full", "nearly", "stuck", "away", "copied"];
 /// The first of the probe users' own uids. Each has one, because the kernel's limit on inotify watches
 /// is per uid: beyond it Dovecot's IDLE would notice mail only every 30 seconds.
 const FIRST_PROBE_UID: u32 = 200_001;
@@ -33,7 +33,7 @@ impl User {
     }
 }
 
-/// Everybody: alice, bob, full, nearly, stuck, away, then p001 and on.
+/// Everybody: alice, bob, full, nearly, stuck, away, copied, then p001 and on.
 pub(super) fn everybody(probes: u16) -> Vec<User> {
     PEOPLE.into_iter().map(User::person).chain((1..=probes).map(User::probe)).collect()
 }

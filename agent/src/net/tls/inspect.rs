@@ -50,7 +50,7 @@ pub struct Inspection {
     /// The application protocol that the server chose.
     pub alpn: Option<Vec<u8>>,
     /// The certificates as they were presented, the server's own first; at most 16. Those that cannot be
-    /// read are left out.
+    /// read are left out; where the server's own is among them, there are none.
     pub chain: Vec<Certificate>,
     /// How many certificates of the chain cannot be read.
     pub unreadable: usize,
@@ -145,7 +145,10 @@ impl Inspection {
             cipher,
             alpn: session.alpn_protocol().map(<[u8]>::to_vec),
             unreadable: read.iter().filter(|read| read.is_none()).count(),
-            chain: read.into_iter().flatten().collect(),
+            chain: match read.first() {
+                Some(None) => Vec::new(),
+                _ => read.into_iter().flatten().collect(),
+            },
             staple: Some(staple).filter(|staple| !staple.is_empty()),
         };
         if !trust.is_anybody() {

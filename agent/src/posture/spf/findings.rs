@@ -111,11 +111,11 @@ pub(super) const OLD_TYPE: Rule = Rule::notice(
     "RFC 7208 section 3.1",
     "remove the record of type SPF (99): nobody reads it, and it grows apart from the TXT record",
 );
-/// RFC 7208 section 3.1 and RFC 6686: Sender ID came to nothing.
+/// RFC 6686: Sender ID came to nothing.
 pub(super) const SENDER_ID: Rule = Rule::notice(
     "spf.sender_id",
     "RFC 6686 section 6",
-    "remove the record v=spf2.0: Sender ID is historic",
+    "remove the record spf2.0: Sender ID is historic",
 );
 
 /// The type SPF of RFC 4408.
@@ -145,8 +145,13 @@ pub async fn examine(ask: &dyn Ask, domain: &Name) -> Told {
     }
     if let Ok(answer) = ask.ask(domain, RecordType::TXT).await {
         told.keep("spf", records(answer.texts()));
-        let old = answer.texts().into_iter().find(|text| text.starts_with("v=spf2.0/"));
+        let old = answer.texts().into_iter().find(|text| is_sender_id(text));
         old.into_iter().for_each(|text| told.finding(&SENDER_ID, text));
     }
     told
+}
+
+/// `spf2.0/mfrom,pra …` (RFC 4406 section 3.1), also as many have written it.
+fn is_sender_id(text: &str) -> bool {
+    text.strip_prefix("v=").unwrap_or(text).to_ascii_lowercase().starts_with("spf2.0/")
 }

@@ -147,6 +147,8 @@ mod tests {
             nobody.test. CAA 0 issue \";\"
             nobody.test. CAA 0 issuewild \"ca.test\"
             critical.test. CAA 128 tbs \"unknown\"
+            malformed.test. CAA 0 issue \"ca.test\"
+            malformed.test. CAA 0 issue \"that authority, please\"
             own.test. CAA 0 issue \"ca.test\"
             own.test. MX 10 mx.own.test.
             mx.own.test. A 9.9.9.9
@@ -167,6 +169,13 @@ mod tests {
                 "critical.test",
                 "critical.test",
                 vec!["critical dns.caa.critical_unknown: critical.test has 128 tbs \"unknown\""],
+            ),
+            (
+                "malformed.test",
+                "malformed.test",
+                vec![
+                    "warning dns.caa.malformed: malformed.test has 0 issue \"that authority, please\"",
+                ],
             ),
             (
                 "own.test",

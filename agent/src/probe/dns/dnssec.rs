@@ -118,8 +118,9 @@ async fn signed(context: &Context<'_>, answer: &Answer, looked: &mut Looked) -> 
     }
     // Which zone it is does not depend on whether it is signed.
     let Ok(zone) = zone_of(context).await else { return answer.security.as_str() };
-    if let Ok(digests) = context.dns.ask(&zone.name, RecordType::DS).await {
-        looked.keep(RecordSet::of("ds", &digests, RecordType::DS));
+    let digests = context.dns.ask(&zone.name, RecordType::DS).await;
+    if let Ok(digests) = &digests {
+        looked.keep(RecordSet::of("ds", digests, RecordType::DS));
     }
     let Ok(keys) = context.dns.ask(&zone.name, RecordType::DNSKEY).await else {
         return answer.security.as_str();
@@ -130,12 +131,18 @@ async fn signed(context: &Context<'_>, answer: &Answer, looked: &mut Looked) -> 
     }
     let words: Vec<String> = algorithms.iter().map(|each| each.to_string()).collect();
     looked.fact("dnssec.algorithms", words.join(" "));
-    if answer.security == Security::Insecure {
+    let has_ds = !digests.is_ok_and(|digests| digests.is_void(RecordType::DS));
+    if answer.security == Security::Insecure && !has_ds {
         looked.find(&NO_DS, "the zone has keys, and its parent has no DS record of them");
         return answer.security.as_str();
     }
+    // With a DS record a zone is insecure where no validator knows its algorithms any more.
     for weak in algorithms.iter().filter(|each| is_weak(**each)) {
-        looked.find(&WEAK, format!("the zone has a key of the algorithm {weak}"));
+        let number = u8::from(*weak);
+        looked.find(&WEAK, format!("the zone has a key of the algorithm {weak} ({number})"));
+    }
+    if answer.security == Security::Insecure {
+        return answer.security.as_str();
     }
     let mut records = keys.answers;
     records.extend(answer.answers.iter().cloned());
@@ -259,12 +266,35 @@ mod tests {
             good.test. NS ns1.test.
             ; insecure
             plain.test. SOA ns1.test. admin.test. 1 3600 600 1209600 300
+            island.test. SOA ns1.test. admin.test. 1 3600 600 1209600 300
+            island.test. NS ns1.test.
+            island.test. DNSKEY 257 3 13 AAAA
+            old.test. SOA ns1.test. admin.test. 1 3600 600 1209600 300
+            old.test. NS ns1.test.
+            old.test. DNSKEY 257 3 3 AAAA
+            old.test. DS 1 3 1 0000000000000000000000000000000000000000
             bogus.test. SOA BOGUS
             broken.test. SOA SERVFAIL
         ";
         for (domain, status, expected) in [
             ("good.test", "secure", vec![]),
             ("plain.test", "insecure", vec![]),
+            (
+                "island.test",
+                "insecure",
+                vec![
+                    "notice dns.dnssec.no_ds: the zone has keys, and its parent has no DS record of \
+                     them",
+                ],
+            ),
+            // Nobody knows DSA any more: not that the parent has nothing to say makes it insecure.
+            (
+                "old.test",
+                "insecure",
+                vec![
+                    "warning dns.dnssec.weak_algorithm: the zone has a key of the algorithm DSA (3)",
+                ],
+            ),
             ("bogus.test", "bogus", vec!["critical dns.dnssec.bogus: validation fails"]),
             (
                 "broken.test",

@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use mailsonde_proto::{FaultClass, Finding, Severity};
+use mailsonde_proto::{FaultClass, Severity};
 use url::Url;
 
+use super::super::rule::Rule;
 use super::Errand;
 use super::page;
 use super::xml;
@@ -14,6 +15,13 @@ use crate::mail::failure::Failure;
 
 /// The most servers of one document that are kept.
 const MOST_SERVERS: usize = 16;
+
+const WITHOUT_TLS: Rule = Rule {
+    name: "http.announced_without_tls",
+    severity: Severity::Critical,
+    source: "RFC 8314 section 3",
+    advice: "announce the port with TLS: what programs follow sends passwords in clear",
+};
 
 /// A server that is announced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,14 +139,8 @@ pub(super) fn tell(errand: &mut Errand<'_>, servers: &[Announced], answer: &Answ
     let listed: Vec<_> = servers.iter().map(Announced::to_string).collect();
     errand.fact("http.announced", listed.join(", "));
     for server in servers.iter().filter(|server| server.socket.eq_ignore_ascii_case("plain")) {
-        errand.learnt.findings.push(Finding {
-            rule: "http.announced_without_tls".to_owned(),
-            severity: Severity::Critical,
-            evidence: format!("{server} is announced to mail programs"),
-            source: "RFC 8314 section 3".to_owned(),
-            advice: "announce the port with TLS: what programs follow sends passwords in clear"
-                .to_owned(),
-        });
+        let words = format!("{server} is announced to mail programs");
+        errand.learnt.findings.push(WITHOUT_TLS.broken(words));
     }
 }
 

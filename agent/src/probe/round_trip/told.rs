@@ -7,6 +7,7 @@ use mailsonde_proto::time::{Instant, as_us};
 use mailsonde_proto::{Fact, Fault, Finding, Phase, Severity, Verdict, WallTime};
 
 use super::super::Outcome;
+use super::super::rule::Rule;
 use super::eyes::Eyes;
 use super::judge::{AUTO_REPLY, Log};
 use super::submit::Refused;
@@ -16,6 +17,13 @@ use crate::stopwatch::{Lap, Stopwatch, signed_us, us};
 
 /// A stored date has whole seconds: the truth lies within half a second of its middle.
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
+const FORGED_TOKEN: Rule = Rule {
+    name: "mailbox.forged_token",
+    severity: Severity::Warning,
+    source: "Mailsonde's token, version 1",
+    advice: "find out who writes to this mailbox; the messages were left in place",
+};
 
 /// What is known of a run so far.
 pub(super) struct Story {
@@ -154,14 +162,8 @@ impl Story {
         let forged = watch.forged();
         if forged > 0 {
             self.facts.push(Fact::new("mailbox.forged_tokens", forged.to_string()));
-            self.findings.push(Finding {
-                rule: "mailbox.forged_token".to_owned(),
-                severity: Severity::Warning,
-                evidence: format!("{forged} messages name this agent's key with a wrong seal"),
-                source: "Mailsonde's token, version 1".to_owned(),
-                advice: "find out who writes to this mailbox; the messages were left in place"
-                    .to_owned(),
-            });
+            let words = format!("{forged} messages name this agent's key with a wrong seal");
+            self.findings.push(FORGED_TOKEN.broken(words));
         }
     }
 

@@ -164,8 +164,9 @@ fn dates(inspection: &Inspection, terms: &Terms, now: WallTime) -> Vec<Finding> 
 
 fn trust(inspection: &Inspection) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !inspection.is_for_name {
-        let names = inspection.leaf().map(|leaf| leaf.names.join(", ")).unwrap_or_default();
+    // Of a certificate that cannot be read nobody knows for whom it is.
+    if let (Some(leaf), false) = (inspection.leaf(), inspection.is_for_name) {
+        let names = leaf.names.join(", ");
         let listed = if names.is_empty() { "no names".to_owned() } else { names };
         let name = &inspection.server_name;
         findings
@@ -197,7 +198,9 @@ fn trust(inspection: &Inspection) -> Vec<Finding> {
         findings.push(rules::NOT_ACCEPTED.broken(&refusal.words));
     }
     if inspection.unreadable > 0 {
-        let words = format!("{} certificates of the chain cannot be read", inspection.unreadable);
+        let number = inspection.unreadable;
+        let whose = if inspection.leaf().is_none() { "the server's own among them, " } else { "" };
+        let words = format!("certificates that cannot be read, {whose}in all: {number}");
         findings.push(rules::UNREADABLE.broken(words));
     }
     let path = inspection.path();

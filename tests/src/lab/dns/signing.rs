@@ -1,9 +1,9 @@
-//! The chain of trust: the parents' DS records, made from the keys that Knot has given itself, and the one
-//! zone whose signatures are in the past.
+//! The chain of trust: the parents' DS records, made from the keys that Knot has given itself, and the
+//! zones that are signed beforehand: in the past, or as nobody should.
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,8 +14,12 @@ use ring::digest::{SHA256, digest};
 use super::super::{LabError, hex, output_of};
 use super::zones::{Signing, Zone};
 
-/// When the zone with expired signatures was signed, for Knot's two weeks.
-const SIGNED_AGO: Duration = Duration::from_secs(60 * 86_400);
+const DAY: Duration = Duration::from_secs(86_400);
+const ECDSA: &[&str] = &["algorithm=ecdsap256sha256"];
+/// Short, so that the key is quickly made.
+const RSA_SHA1: &[&str] = &["algorithm=rsasha1", "size=1024"];
+/// What is another name after the zone was signed.
+const ALTERED: (&str, &str) = ("hostmaster.lab.test.", "somebody-else.lab.test.");
 
 /// A DNSKEY record's data: flags, protocol, algorithm and the key in base64 (RFC 4034 section 2.2).
 #[derive(Clone, Debug)]
@@ -76,21 +80,48 @@ pub(super) fn delegation_signer(zone: &Zone, key: Option<&Key>) -> Option<String
     match zone.signing {
         Signing::None | Signing::NoDs => None,
         Signing::WrongDs => Some(format!("1 13 2 {}", "00".repeat(32))),
-        Signing::Right | Signing::Expired => key?.delegation_signer(&zone.name),
+        _ => key?.delegation_signer(&zone.name),
     }
 }
 
-/// The text of a zone with signatures that have expired. Made once for all labs of this process.
-pub(super) fn expired(zone: &Zone) -> Result<String, LabError> {
-    static TEXT: LazyLock<std::sync::Mutex<Option<String>>> = LazyLock::new(Default::default);
-    let mut text = TEXT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    match &*text {
-        Some(text) => Ok(text.clone()),
-        None => Ok(text.insert(sign_in_the_past(zone)?).clone()),
+/// How a zone is signed that Knot does not sign while it serves it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beforehand {
+    /// When, for the two weeks that Knot's signatures hold.
+    ago: Duration,
+    /// `keymgr`'s words for the key.
+    key: &'static [&'static str],
+    is_altered: bool,
+}
+
+/// How, for those that are.
+pub(super) fn beforehand(signing: Signing) -> Option<Beforehand> {
+    let recent = Beforehand { ago: DAY, key: ECDSA, is_altered: false };
+    match signing {
+        Signing::Expired => Some(Beforehand { ago: 60 * DAY, ..recent }),
+        Signing::Ending => Some(Beforehand { ago: 13 * DAY, ..recent }),
+        Signing::Tampered => Some(Beforehand { is_altered: true, ..recent }),
+        Signing::Sha1 => Some(Beforehand { key: RSA_SHA1, ..recent }),
+        Signing::Right | Signing::WrongDs | Signing::NoDs | Signing::None => None,
     }
 }
 
-fn sign_in_the_past(zone: &Zone) -> Result<String, LabError> {
+/// The text of a zone that is signed beforehand. Made once for all labs of this process.
+pub(super) fn signed(zone: &Zone, how: &Beforehand) -> Result<String, LabError> {
+    static TEXTS: LazyLock<Mutex<BTreeMap<String, String>>> = LazyLock::new(Default::default);
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(text) = texts.get(&zone.name) {
+        return Ok(text.clone());
+    }
+    let mut text = sign(zone, how)?;
+    if how.is_altered {
+        text = text.replace(ALTERED.0, ALTERED.1);
+    }
+    texts.insert(zone.name.clone(), text.clone());
+    Ok(text)
+}
+
+fn sign(zone: &Zone, how: &Beforehand) -> Result<String, LabError> {
     let folder = tempfile::tempdir().map_err(LabError::io("make a folder"))?;
     let at = folder.path().display();
     let configuration = folder.path().join("knot.conf");
@@ -102,16 +133,17 @@ fn sign_in_the_past(zone: &Zone) -> Result<String, LabError> {
         "knot.conf",
         &format!(
             "database:\n    storage: {at}\npolicy:\n  - id: p\n    manual: on\n    \
-             single-type-signing: on\n    algorithm: ecdsap256sha256\nzone:\n  - domain: {}\n    \
+             single-type-signing: on\n    {}\nzone:\n  - domain: {}\n    \
              storage: {at}\n    file: in.zone\n    dnssec-signing: on\n    dnssec-policy: p\n",
+            how.key.first().copied().unwrap_or_default().replace('=', ": "),
             zone.name
         ),
     )?;
-    let ago = i64::try_from(SIGNED_AGO.as_secs()).unwrap_or_default();
+    let ago = i64::try_from(how.ago.as_secs()).unwrap_or_default();
     let then = Clock::system().wall().as_us() / 1_000_000 - ago;
     let mut keymgr = Command::new("keymgr");
     keymgr.arg("-c").arg(&configuration).args([&zone.name, "generate"]);
-    keymgr.args(["algorithm=ecdsap256sha256", "ksk=yes", "zsk=yes"]);
+    keymgr.args(how.key).args(["ksk=yes", "zsk=yes"]);
     keymgr.args(["created", "publish", "ready", "active"].map(|when| format!("{when}={then}")));
     output_of(&mut keymgr)?;
     let out = folder.path().join("out");

@@ -2,9 +2,10 @@
 //! line on what is wrong with it.
 //!
 //! A zone begins with `zone NAME WORD…` and ends with the next one; SOA and NS are put in here. The words:
-//! `unsigned`; `wrong-ds` and `no-ds` (what the parent says); `expired` (signatures); `lame` (ns2 does not have it);
-//! `differs` (ns2 has other content); `ttl=SECONDS`; `ns=NAME,NAME` and `parent=NAME,NAME` (the name servers
-//! in the zone, and those of them that the parent knows).
+//! `unsigned`; `wrong-ds` and `no-ds` (what the parent says); `expired`, `ending`, `tampered` and `sha1` (signatures,
+//! see [`Signing`]); `lame` (ns2 does not have it); `differs` (ns2 has other content); `only-second` (ns1 does not have
+//! it); `nowhere` (neither does); `ttl=SECONDS`; `soa=REFRESH,RETRY,EXPIRE,MINIMUM`; `ns=NAME,NAME` and
+//! `parent=NAME,NAME` (the name servers in the zone, and those of them that the parent knows).
 
 use super::super::LabError;
 
@@ -20,6 +21,7 @@ const TEMPLATES: [&str; 9] = [
     include_str!("../templates/zones/dnsbl.zones"),
 ];
 const TTL_S: u32 = 300;
+const SOA_TIMES: &str = "3600 600 86400 5";
 const PRIMARY: &str = "ns1.lab.test.";
 pub(super) const SECONDARY: &str = "ns2.lab.test.";
 
@@ -31,8 +33,14 @@ pub(super) enum Signing {
     WrongDs,
     /// The parent has no DS: the zone is insecure although it is signed.
     NoDs,
-    /// Signed in the past, for two weeks.
+    /// Signed in the past, for two weeks that are over.
     Expired,
+    /// Signed in the past, for two weeks of which a day is left.
+    Ending,
+    /// Signed, and then altered.
+    Tampered,
+    /// Signed by way of SHA-1.
+    Sha1,
     None,
 }
 
@@ -47,6 +55,10 @@ pub(super) enum Second {
     Differs,
     /// Is not named, and has no such zone.
     Absent,
+    /// Has it, and the first does not.
+    Only,
+    /// Has no such zone, and the first does not either.
+    Neither,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +68,7 @@ pub(super) struct Zone {
     pub(super) signing: Signing,
     pub(super) second: Second,
     ttl_s: u32,
+    soa_times: String,
     servers: Vec<String>,
     parent_says: Vec<String>,
     records: String,
@@ -85,6 +98,7 @@ impl Zone {
             signing: Signing::Right,
             second: Second::Same,
             ttl_s: TTL_S,
+            soa_times: SOA_TIMES.to_owned(),
             servers: vec![PRIMARY.to_owned(), SECONDARY.to_owned()],
             parent_says: Vec::new(),
             records: String::new(),
@@ -96,8 +110,16 @@ impl Zone {
                 ("wrong-ds", _) => zone.signing = Signing::WrongDs,
                 ("no-ds", _) => zone.signing = Signing::NoDs,
                 ("expired", _) => zone.signing = Signing::Expired,
+                ("ending", _) => zone.signing = Signing::Ending,
+                ("tampered", _) => zone.signing = Signing::Tampered,
+                ("sha1", _) => zone.signing = Signing::Sha1,
                 ("lame", _) => zone.second = Second::Lame,
                 ("differs", _) => zone.second = Second::Differs,
+                ("only-second", _) => zone.second = Second::Only,
+                ("nowhere", _) => {
+                    (zone.signing, zone.second) = (Signing::None, Second::Neither);
+                }
+                ("soa", times) => zone.soa_times = times.replace(',', " "),
                 ("ttl", seconds) => {
                     zone.ttl_s = seconds.parse().ok().ok_or_else(|| mistake(head))?
                 }
@@ -119,6 +141,12 @@ impl Zone {
     pub(super) fn is_signed_by_knot(&self) -> bool {
         matches!(self.signing, Signing::Right | Signing::WrongDs | Signing::NoDs)
             && self.second != Second::Differs
+            && self.is_at_first()
+    }
+
+    /// Whether the first name server has it.
+    pub(super) fn is_at_first(&self) -> bool {
+        !matches!(self.second, Second::Only | Second::Neither)
     }
 
     /// The name of its file, for a server.
@@ -141,8 +169,8 @@ impl Zone {
             self.servers.iter().map(|server| format!("@ NS {server}\n")).collect();
         format!(
             "$ORIGIN {}\n$TTL {}\n\
-             @ SOA {PRIMARY} hostmaster.lab.test. {serial} 3600 600 86400 5\n{servers}{records}",
-            self.name, self.ttl_s
+             @ SOA {PRIMARY} hostmaster.lab.test. {serial} {}\n{servers}{records}",
+            self.name, self.ttl_s, self.soa_times
         )
     }
 

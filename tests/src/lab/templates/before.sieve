@@ -11,6 +11,11 @@ if anyof (
 if anyof (envelope :detail "to" "away", envelope :localpart "to" "away") {
   vacation :seconds 0 :subject "I am away" "This is the automatic answer of the lab.";
 }
+# the copy of what a user sends
+if envelope :detail "to" "sent" {
+  fileinto :create "Sent";
+  stop;
+}
 if header :contains "Subject" "LAB-FILED" {
   fileinto :create "Filed";
 }

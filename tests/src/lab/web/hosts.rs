@@ -2,9 +2,11 @@
 //!
 //! Below `web.lab.test`: `expired`, `notyet`, `soon` (three days left), `selfsigned`, `wrongname`,
 //! `missing` (the intermediate is not sent), `midexpired` (the intermediate has expired), `chain` (a good
-//! intermediate), `ocspgood`, `ocsprevoked`, `ocspstale`, `tls12` and `tls13` (one version only). Every other
-//! name shows the good certificate, which knows the hosts of good.test and lab.test and those of the
-//! policies.
+//! intermediate), `stranger` (a whole chain, of an authority that nobody trusts), `disorder` (the root before
+//! the intermediate), `rubbish` (something that is no certificate behind a good one), `rubbishleaf` (the same
+//! instead of the server's own), `ocspgood`, `ocsprevoked`, `ocspstale`, `ocspunknown`, `ocspother` (about another
+//! certificate), `ocsprubbish` (no response at all), `tls12` and `tls13` (one version only). Every other name
+//! shows the good certificate, which knows the hosts of good.test and lab.test and those of the policies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,8 +30,10 @@ const GOOD_HOSTS: [&str; 11] = [
     "*.web.lab.test",
 ];
 /// The domains whose policy is wrong in another way than by the certificate.
-const POLICY_DOMAINS: [&str; 15] = [
+const POLICY_DOMAINS: [&str; 17] = [
     "stsmx",
+    "ststestmx",
+    "stsunused",
     "ststesting",
     "stsnone",
     "stswild",
@@ -45,6 +49,9 @@ const POLICY_DOMAINS: [&str; 15] = [
     "sts2",
     "stsid",
 ];
+
+/// Neither a certificate nor an OCSP response.
+const RUBBISH: &[u8] = b"no such thing";
 
 type Configs = BTreeMap<String, Arc<ServerConfig>>;
 
@@ -67,7 +74,6 @@ pub(super) fn configs(
         configs.insert(name.to_owned(), identity.server_config()?);
         Ok(())
     };
-    let web = |label: &str| format!("{label}.web.lab.test");
     add(&web("expired"), &issue(&web("expired"), Validity::Expired)?)?;
     add(&web("notyet"), &issue(&web("notyet"), Validity::Future)?)?;
     add(&web("soon"), &issue(&web("soon"), Validity::Soon)?)?;
@@ -80,17 +86,55 @@ pub(super) fn configs(
     add("mta-sts.stsexpired.test", &issue("mta-sts.stsexpired.test", Validity::Expired)?)?;
     add("mta-sts.stsself.test", &Identity::self_signed(&["mta-sts.stsself.test"])?)?;
 
-    for (label, status) in [
-        ("ocspgood", OcspStatus::Good),
-        ("ocsprevoked", OcspStatus::Revoked),
-        ("ocspstale", OcspStatus::Stale),
-    ] {
-        let identity = issue(&web(label), Validity::Current)?;
-        let response = authority.ocsp_response(&identity, status)?;
-        configs.insert(web(label), identity.server_config_with(DEFAULT_VERSIONS, response)?);
-    }
+    staples(authority, &mut configs)?;
+    chains(authority, &mut configs)?;
     for (label, version) in [("tls12", &TLS12), ("tls13", &TLS13)] {
         configs.insert(web(label), good.server_config_with(&[version], Vec::new())?);
     }
     Ok((configs, good.server_config()?))
+}
+
+fn web(label: &str) -> String {
+    format!("{label}.web.lab.test")
+}
+
+/// The hosts with a stapled OCSP response.
+fn staples(authority: &Authority, configs: &mut Configs) -> Result<(), CertificateError> {
+    let other = authority.issue(&["other.example.test"], Validity::Current)?;
+    let about_other = authority.ocsp_response(&other, OcspStatus::Good)?;
+    for (label, status, instead) in [
+        ("ocspgood", OcspStatus::Good, None),
+        ("ocsprevoked", OcspStatus::Revoked, None),
+        ("ocspstale", OcspStatus::Stale, None),
+        ("ocspunknown", OcspStatus::Unknown, None),
+        ("ocspother", OcspStatus::Good, Some(about_other)),
+        ("ocsprubbish", OcspStatus::Good, Some(RUBBISH.to_vec())),
+    ] {
+        let identity = authority.issue(&[&web(label)], Validity::Current)?;
+        let response = match instead {
+            Some(response) => response,
+            None => authority.ocsp_response(&identity, status)?,
+        };
+        configs.insert(web(label), identity.server_config_with(DEFAULT_VERSIONS, response)?);
+    }
+    Ok(())
+}
+
+/// The hosts that send other certificates than they should along with their own.
+fn chains(authority: &Authority, configs: &mut Configs) -> Result<(), CertificateError> {
+    let stranger = Authority::named("Nobody's Root CA")?;
+    let below = authority.intermediate(Validity::Current)?;
+    for (label, signer, rest) in [
+        ("stranger", &stranger, [stranger.der()].as_slice()),
+        ("disorder", &below, &[authority.der(), below.der()]),
+        ("rubbish", authority, &[RUBBISH]),
+    ] {
+        let identity = signer.issue(&[&web(label)], Validity::Current)?;
+        let chain = [&[identity.der()], rest].concat();
+        configs.insert(web(label), identity.server_config_sending(&chain)?);
+    }
+    let unreadable = below.issue(&[&web("rubbishleaf")], Validity::Current)?;
+    let config = unreadable.server_config_sending(&[RUBBISH, below.der()])?;
+    configs.insert(web("rubbishleaf"), config);
+    Ok(())
 }

@@ -84,6 +84,8 @@ pub(super) fn standard() -> BTreeMap<(String, String), Page> {
         ("good", good.clone()),
         ("drift", good.clone()),
         ("stsmx", good.clone()),
+        ("ststestmx", policy("testing", &["mx1.good.test"], week)),
+        ("stsunused", policy("enforce", &["mx1.good.test", "mx2.good.test"], week)),
         ("ststesting", policy("testing", &["mx1.good.test"], week)),
         ("stsnone", policy("none", &[], week)),
         ("stswild", policy("enforce", &["*.good.test"], week)),

@@ -83,7 +83,7 @@ async fn each_bad_term_has_its_finding() {
         ("a.test. TXT \"v=spf1 ip4:10.0.0.0/8 -all\"".into(), "spf.wide_network", "0 0"),
         ("a.test. TXT \"v=spf1 ip6:2000::/3 -all\"".into(), "spf.wide_network", "0 0"),
         (
-            "a.test. TXT \"v=spf1 -all\"\na.test. TXT \"v=spf2.0/pra -all\"".into(),
+            "a.test. TXT \"v=spf1 -all\"\na.test. TXT \"spf2.0/mfrom,pra -all\"".into(),
             "spf.sender_id",
             "0 0",
         ),
