@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use mailsonde_proto::AgentId;
 use mailsonde_proto::convert::Certified;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
-
-use crate::config::CollectorConfig;
 
 pub(crate) use pinned::PinnedAuthority;
 
@@ -43,13 +42,6 @@ impl IdentityFiles {
         let folder = data.join(FOLDER);
         let [ca, certificate, key] =
             ["ca.pem", "agent.pem", "agent.key"].map(|name| folder.join(name));
-        Self { ca, certificate, key }
-    }
-}
-
-impl From<&CollectorConfig> for IdentityFiles {
-    fn from(config: &CollectorConfig) -> Self {
-        let CollectorConfig { ca, certificate, key, .. } = config.clone();
         Self { ca, certificate, key }
     }
 }
@@ -164,7 +156,7 @@ pub fn keep(
     if !key.is_of(&certificate) {
         return Err(IdentityError::NotOurs("a certificate for another key"));
     }
-    let says = crate::uplink::credentials::agent_in(&certificate);
+    let says = agent_in(&certificate);
     if says != Some(certified.agent) || expected.is_some_and(|expected| says != Some(expected)) {
         return Err(IdentityError::NotOurs("a certificate of another agent"));
     }
@@ -178,6 +170,15 @@ pub fn keep(
     // First whom to trust: with the new authority the old certificate still works.
     write_file(&files.ca, authorities.as_bytes(), PUBLIC)?;
     write_file(&files.certificate, pem_of(&certified.certificate).as_bytes(), PUBLIC)
+}
+
+/// The agent that a certificate names.
+pub fn agent_in(certificate: &X509Certificate<'_>) -> Option<AgentId> {
+    let names = certificate.subject_alternative_name().ok()??;
+    names.value.general_names.iter().find_map(|name| match name {
+        GeneralName::URI(uri) => AgentId::from_uri(uri),
+        _ => None,
+    })
 }
 
 /// A certificate in PEM (RFC 7468 section 5).

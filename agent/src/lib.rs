@@ -13,7 +13,6 @@ pub mod runner;
 pub mod schedule;
 
 pub mod backoff;
-pub mod enrolment;
 pub mod uplink;
 
 pub mod identity;

@@ -11,6 +11,7 @@
 
 pub(crate) mod channel;
 pub mod credentials;
+pub mod enrolment;
 mod failure;
 mod offset;
 mod session;
@@ -32,7 +33,6 @@ use tracing::{info, warn};
 
 use crate::backoff::Backoff;
 use crate::config::CollectorConfig;
-use crate::enrolment;
 use crate::net::Net;
 use crate::outbox::Outbox;
 use credentials::{Credentials, Identity};

@@ -29,6 +29,7 @@ use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
 use crate::rollups::Rollups;
+use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
 
 /// The control journal gets the time so often: what `judge` knows of 'now' where nothing else happens.
@@ -80,13 +81,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let listener = listen(config.listen).await?;
     let extent = extent(&ledger, &control);
     let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
-    for recovery in &recovered {
-        tracing::warn!(%recovery, "the views are made anew behind what agents send");
-    }
-    let unread = extent.next.saturating_sub(rollups.cursors().next);
-    if recovered.is_empty() && unread > 0 && rollups.cursors().next <= extent.first {
-        tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
-    }
+    tell_of_views(&recovered, extent, &rollups);
     let enrolment = Enrolment {
         authority,
         control: control.clone(),
@@ -158,6 +153,18 @@ fn tell(what: &'static str, damage: &[Damage]) {
         } else {
             tracing::info!(what, %damage, "mended");
         }
+    }
+}
+
+/// Says that the views are made anew, and why.
+fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: &Rollups) {
+    for recovery in recovered {
+        tracing::warn!(%recovery, "the views are made anew behind what agents send");
+    }
+    let next = rollups.cursors().next;
+    let unread = extent.next.saturating_sub(next);
+    if recovered.is_empty() && unread > 0 && next <= extent.first {
+        tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
     }
 }
 

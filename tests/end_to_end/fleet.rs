@@ -35,7 +35,7 @@ impl Site {
 
     fn acts(&self) -> Vec<String> {
         let audit: AuditAnswer = self.ask(path::AUDIT);
-        assert_eq!(audit.breaks, [] as [&str; 0]);
+        assert!(audit.breaks.is_empty(), "{:?}", audit.breaks);
         audit.newest.into_iter().map(|act| act.what).collect()
     }
 
@@ -108,7 +108,7 @@ fn a_token_lets_one_machine_in_and_its_secret_stands_nowhere() {
 
     let secret = mailsonde_proto::EnrolmentToken::from_line(&token).unwrap().secret.to_bytes();
     for bytes in [token.as_bytes(), &secret] {
-        assert_eq!(files_with(site.folder(), bytes), [] as [PathBuf; 0]);
+        assert_eq!(files_with(site.folder(), bytes), Vec::<PathBuf>::new());
     }
     let key = fs::read_to_string(first.join("identity/agent.key")).unwrap();
     let key = key.lines().nth(1).unwrap();

@@ -10,9 +10,9 @@ use mailsonde_proto::check::is_name;
 
 use super::{CONFIG_NAME, DEFAULT_CONFIG, Ending, refuse, runtime, terminal};
 use crate::config::DEFAULT_DATA;
-use crate::enrolment;
 use crate::identity::{IdentityFiles, write_file};
 use crate::net::Net;
+use crate::uplink::enrolment;
 
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";

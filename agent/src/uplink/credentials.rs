@@ -10,10 +10,10 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::{ClientConfig, RootCertStore};
-use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::CollectorConfig;
+use crate::identity::agent_in;
 
 /// What a dial needs.
 #[derive(Clone, Debug)]
@@ -130,15 +130,6 @@ impl Identity {
         let later = whole.mul_f64(f64::from(jitter) / f64::from(u8::MAX) / 40.0);
         self.not_after.minus(whole / 4).plus(later)
     }
-}
-
-/// The agent that a certificate names.
-pub(crate) fn agent_in(certificate: &X509Certificate<'_>) -> Option<AgentId> {
-    let names = certificate.subject_alternative_name().ok()??;
-    names.value.general_names.iter().find_map(|name| match name {
-        GeneralName::URI(uri) => AgentId::from_uri(uri),
-        _ => None,
-    })
 }
 
 fn certificates(

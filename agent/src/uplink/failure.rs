@@ -7,7 +7,7 @@ use mailsonde_proto::{AgentId, WallTime};
 use tonic::{Code, Status};
 
 use super::credentials::CredentialsError;
-use crate::enrolment::EnrolmentError;
+use super::enrolment::EnrolmentError;
 use crate::net::NetError;
 
 /// Characters of a collector's words that are shown.

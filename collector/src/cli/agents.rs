@@ -123,7 +123,7 @@ fn detailed(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String 
         at.to_zoned(terminal.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     };
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
-    let clock = agent.clock_offset_us.map(|off_us| duration(off_us));
+    let clock = agent.clock_offset_us.map(duration);
     let lines = [
         ("agent", agent.name.clone()),
         ("identity", agent.agent_id.clone()),

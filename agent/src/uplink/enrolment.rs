@@ -12,11 +12,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tonic::Status;
 
+use super::channel::{self, SOFTWARE};
+use super::{UplinkError, credentials};
 use crate::config::{CollectorConfig, Endpoint};
 use crate::identity::{self, AgentKey, IdentityError, IdentityFiles, PinnedAuthority};
 use crate::net::Net;
-use crate::uplink::channel::{self, SOFTWARE};
-use crate::uplink::{UplinkError, credentials};
 
 /// For an answer, once connected.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -90,7 +90,8 @@ pub async fn renew(
     tls: Arc<ClientConfig>,
     agent: AgentId,
 ) -> Result<(), EnrolmentError> {
-    let files = IdentityFiles::from(collector);
+    let CollectorConfig { ca, certificate, key, .. } = collector.clone();
+    let files = IdentityFiles { ca, certificate, key };
     let path = files.key.clone();
     let key = blocking(move || AgentKey::load(&path)).await?;
     let request =
