@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, Overrides};
 use crate::net::Net;
 use crate::outbox::{Keeper, Limits, Outbox};
 use crate::probe::{Amendment, Kinds};
@@ -173,8 +173,11 @@ impl Agent {
 
     async fn reload(&mut self) {
         let (file, kinds) = (self.config.file.clone(), self.kinds.clone());
-        let data = self.config.data.clone();
-        let load = move || AgentConfig::load_with(&file, Some(&data), &kinds);
+        let (data, policy) = (self.config.data.clone(), self.config.policy.forced.clone());
+        let load = move || {
+            let instead = Overrides { data: Some(&data), policy: policy.as_deref() };
+            AgentConfig::load_with(&file, &kinds, instead)
+        };
         let Ok(loaded) = spawn_blocking(load).await else {
             return error!("agent: reading the configuration panicked; the old one stays");
         };

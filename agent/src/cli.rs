@@ -1,4 +1,4 @@
-//! The command line: `enroll`, `run`, `check-config`, `probe`, `explain`.
+//! The command line: `enroll`, `run`, `check-config`, `policy`, `probe`, `explain`.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
@@ -7,6 +7,7 @@ mod all;
 mod check_config;
 mod enroll;
 mod one_shot;
+mod policy;
 mod probe;
 
 mod explain;
@@ -27,7 +28,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::check::TIMEOUT_BOUNDS;
-use crate::config::{AgentConfig, units};
+use crate::config::{AgentConfig, Overrides, units};
 use crate::probe::Kinds;
 use report::nagios::{self, Status};
 use report::threshold::Threshold;
@@ -95,13 +96,22 @@ enum Command {
         /// The folder of outbox and identity, instead of the configuration's
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// The policy, instead of the configuration's
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Say everything that is wrong with a configuration, and what it would do
     CheckConfig {
         /// The configuration
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
+        /// The policy, instead of the configuration's
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
+    /// Show what the agent may do, or say whether it may do something
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Carry out one check now, without a collector
     #[command(disable_help_flag = true)]
     Probe(ProbeArguments),
@@ -122,6 +132,9 @@ struct ProbeArguments {
     /// Carry out every check of the configuration once, and tell each in one line
     #[arg(long, requires = "config", conflicts_with_all = ["kind", "check", "list"])]
     all: bool,
+    /// Bind the run by this policy; without it, a run by --set is bound by none
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// The check's name there; not needed when it is the only one of its kind
     #[arg(long, value_name = "NAME", requires = "config")]
     check: Option<String>,
@@ -204,8 +217,14 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     let terminal = Terminal::standard();
     match arguments.command {
         Command::Enroll(arguments) => enroll::enroll(&arguments),
-        Command::Run { config, data } => run(config, data, kinds),
-        Command::CheckConfig { file } => check_config::check_config(&file, &kinds, &terminal),
+        Command::Run { config, data, policy } => {
+            let instead = Overrides { data: data.as_deref(), policy: policy.as_deref() };
+            run(config, instead, kinds)
+        }
+        Command::CheckConfig { file, policy } => {
+            check_config::check_config(&file, policy.as_deref(), &kinds, &terminal)
+        }
+        Command::Policy(command) => policy::policy(&command, &kinds, &terminal),
         Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
         Command::Explain(arguments) => explain::explain(&arguments, &terminal),
     }
@@ -218,9 +237,9 @@ fn config_file(data: Option<&Path>) -> PathBuf {
     beside.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
 }
 
-fn run(file: Option<PathBuf>, data: Option<PathBuf>, kinds: Kinds) -> Ending {
-    let file = file.unwrap_or_else(|| config_file(data.as_deref()));
-    let config = match AgentConfig::load_with(&file, data.as_deref(), &kinds) {
+fn run(file: Option<PathBuf>, instead: Overrides<'_>, kinds: Kinds) -> Ending {
+    let file = file.unwrap_or_else(|| config_file(instead.data));
+    let config = match AgentConfig::load_with(&file, &kinds, instead) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 tracing::warn!(%warning, "configuration");
@@ -318,6 +337,11 @@ mod tests {
             ("run", true),
             ("run --data /var/tmp/x --config a.toml --log debug", true),
             ("check-config", true),
+            ("check-config a.toml --policy p.toml", true),
+            ("probe tcp --policy p.toml --set host=a --set port=25", true),
+            ("policy show", true),
+            ("policy test mail.example.org:587 --config a.toml", true),
+            ("policy test", false),
             ("explain a.eml --trust mx.a.test --trust mx.b.test --json", true),
             ("explain - --verify --receiver good.test", true),
             ("explain a.eml --receiver good.test", false),

@@ -14,6 +14,8 @@ pub mod password;
 pub mod resolver;
 pub mod server;
 
+pub mod policy;
+
 pub mod section;
 
 pub mod mistake;
@@ -33,8 +35,9 @@ use crate::net::Net;
 use crate::probe::Surroundings;
 
 pub use check::CheckConfig;
-pub use load::{DEFAULT_DATA, Loaded, NotLoaded};
+pub use load::{DEFAULT_DATA, Loaded, NotLoaded, Overrides};
 pub use mailbox::MailboxConfig;
+pub use policy::Policies;
 pub use section::Endpoint;
 
 /// Everything that `agent.toml` says, resolved.
@@ -54,6 +57,8 @@ pub struct AgentConfig {
     pub checks: Vec<CheckConfig>,
     /// What the agent may take of its host.
     pub limits: Limits,
+    /// What its checks may do.
+    pub policy: Policies,
 }
 
 /// Where observations go, and who the agent is there.

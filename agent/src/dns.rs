@@ -19,6 +19,8 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use mailsonde_proto::FaultClass;
 
+use crate::policy::Refusal;
+
 /// Whoever answers questions.
 pub trait Ask: Send + Sync {
     /// Asks for the records of one type at one name; CNAMEs are followed by whoever answers.
@@ -151,6 +153,9 @@ pub enum AskError {
         /// Whether it is certain that this machine's own network is at fault.
         is_local: bool,
     },
+    /// The agent's policy does not let it be asked.
+    #[error("the agent's policy does not allow it: {0}")]
+    Forbidden(Refusal),
     /// The answer is not DNS.
     #[error("the answer for {name} cannot be read: {detail}")]
     Malformed {
@@ -170,6 +175,7 @@ impl AskError {
             Self::Bogus { .. } => FaultClass::Mismatch,
             Self::NotAsked { .. } => FaultClass::Refused,
             Self::Malformed { .. } => FaultClass::Protocol,
+            Self::Forbidden(_) => FaultClass::Permanent,
         }
     }
 }

@@ -40,7 +40,7 @@ use crate::net::{Net, TlsTrust};
 use crate::stopwatch::Stopwatch;
 
 pub use answer::Answer;
-pub use request::{NotAUrl, Request, url};
+pub use request::{NotAUrl, Request, is_of_others, url};
 
 /// The most bytes of an answer's status line and header fields.
 pub const MOST_HEAD: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! Mailsonde's agent: sends real test mail from where it stands, times it phase by phase, and reports
 //! what it saw to a collector.
 //!
-//! Imports run downwards only: `cli, app -> schedule, runner, uplink -> probe, outbox -> mail -> net`.
+//! Imports run downwards only: `cli, app -> schedule, runner, uplink -> probe, outbox -> mail -> net -> policy`.
 //! Absent on purpose: any listening port, and any judgement beyond a single run.
 
 pub mod app;
@@ -27,6 +27,8 @@ pub mod posture;
 
 pub mod dns;
 pub mod net;
+
+pub mod policy;
 
 pub mod secret;
 pub mod stopwatch;

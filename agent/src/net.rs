@@ -1,11 +1,12 @@
 //! Every socket, TLS handshake and look-up of the agent opens here.
 //!
-//! There is one gate, [`Net::may_open`], through which each of them goes: the agent's policy is asked
-//! there. Absent on purpose: any protocol above TLS, any cache of look-ups (a probe measures them), and
-//! any listening socket.
+//! There is one gate (`gate`) before each of them, where the agent's policy is asked: before a question by the
+//! name that is asked about, before a connection by the address that is connected. Absent on purpose: any
+//! protocol above TLS, any cache of look-ups (a probe measures them), and any listening socket.
 
 pub mod dns;
 mod fault;
+mod gate;
 mod resolve;
 mod socket;
 pub mod tls;
@@ -25,6 +26,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use fault::NetError;
+pub use gate::noting;
 pub use resolve::MailExchanger;
 pub use socket::Socket;
 use tls::hello::{Answer, Offer, TlsVersion};
@@ -39,21 +41,13 @@ const MOST_ADDRESSES: usize = 8;
 /// Opens sockets, handshakes TLS, looks up names. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Net {
-    _policy: (),
+    gate: Arc<gate::Gate>,
 }
 
 impl Net {
     /// With the host's own network and resolver configuration, and no policy.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// The one gate: whatever is opened, by name or by address, is asked for here first.
-    ///
-    /// # Errors
-    /// [`NetError::Forbidden`] once a policy is there to say so.
-    fn may_open(&self, _target: &str) -> Result<(), NetError> {
-        Ok(())
     }
 
     /// The host's addresses, in the order in which to try them. An address literal is itself;
@@ -63,9 +57,13 @@ impl Net {
     /// # Errors
     /// When there is no such host, or nobody to ask.
     pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, NetError> {
-        self.may_open(host)?;
+        if resolve::is_asked(host) {
+            // One for IPv4, one for IPv6.
+            self.may_look_up(host, 2)?;
+        }
         let mut addresses = resolve::addresses(host).await?;
         addresses.truncate(MOST_ADDRESSES);
+        self.learn_addresses(host, &addresses);
         Ok(addresses)
     }
 
@@ -75,8 +73,10 @@ impl Net {
     /// # Errors
     /// When the domain takes no mail (null MX, RFC 7505), does not exist, or nobody can be asked.
     pub async fn mail_exchangers(&self, domain: &str) -> Result<Vec<MailExchanger>, NetError> {
-        self.may_open(domain)?;
-        resolve::mail_exchangers(domain).await
+        self.may_look_up(domain, 1)?;
+        let exchangers = resolve::mail_exchangers(domain).await?;
+        self.learn_exchangers(domain, &exchangers);
+        Ok(exchangers)
     }
 
     /// The system's resolver, for the one library that looks names up by itself (mail-auth, which
@@ -90,10 +90,11 @@ impl Net {
 
     /// Connects to the first address that answers, IPv4 or IPv6, in order; each gets a fair part of
     /// the time that is left. Neither end's delays of 40 ms shall show in a phase: `TCP_NODELAY` is set,
-    /// and a [`Socket`] acknowledges at once.
+    /// and a [`Socket`] acknowledges at once. Policy is asked for each address; those that it refuses are left
+    /// out.
     ///
     /// # Errors
-    /// The error of the last address that was tried.
+    /// The error of the last address that was tried; the rule that refuses them where policy refuses all.
     pub async fn connect(
         &self,
         host: &str,
@@ -101,17 +102,18 @@ impl Net {
         port: u16,
         within: Duration,
     ) -> Result<Socket, NetError> {
-        self.may_open(host)?;
+        let addresses = self.permitted(host, addresses, port)?;
+        let place = self.place()?;
         let mut left = within;
         let mut tries = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
         let mut last = NetError::NoAddress { host: host.to_owned() };
-        for address in addresses {
+        for address in &addresses {
             let share = left / tries.max(1);
             let target = SocketAddr::new(*address, port);
             match timeout(share, TcpStream::connect(target)).await {
                 Ok(Ok(stream)) => {
                     stream.set_nodelay(true).map_err(|e| NetError::connect(host, target, e))?;
-                    return Ok(Socket::new(stream));
+                    return Ok(Socket::new(stream, place));
                 }
                 Ok(Err(error)) => last = NetError::connect(host, target, error),
                 Err(_) => {
@@ -122,10 +124,31 @@ impl Net {
             }
             tries = tries.saturating_sub(1);
         }
-        if last.is_unreachable() && no_route(addresses, port).await {
+        if last.is_unreachable() && no_route(&addresses, port).await {
             return Err(NetError::NoRoute { host: host.to_owned() });
         }
         Err(last)
+    }
+
+    /// Those of the addresses that policy lets us connect for the host; all of them without a policy.
+    fn permitted(
+        &self,
+        host: &str,
+        addresses: &[IpAddr],
+        port: u16,
+    ) -> Result<Vec<IpAddr>, NetError> {
+        let mut refusal = None;
+        let mut permitted = Vec::new();
+        for address in addresses {
+            match self.may_open(host, SocketAddr::new(*address, port)) {
+                Ok(()) => permitted.push(*address),
+                Err(refused) => refusal = refusal.or(Some(refused)),
+            }
+        }
+        match refusal {
+            Some(refusal) if permitted.is_empty() => Err(refusal.into()),
+            _ => Ok(permitted),
+        }
     }
 
     /// Handshakes TLS 1.2 or 1.3 as a client and checks the certificate against `trust`.

@@ -15,6 +15,7 @@ mod spf;
 mod tcp;
 mod tls;
 
+mod governed;
 mod pattern;
 mod rule;
 mod stock;
@@ -40,6 +41,7 @@ use crate::mail::mailbox::Mailbox;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
 
+pub(crate) use governed::governed;
 pub(crate) use told::strict;
 
 pub use http::announced;

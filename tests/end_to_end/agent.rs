@@ -42,7 +42,7 @@ pub(crate) struct Told {
     pub(crate) facts: Vec<Fact>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Void {
     pub(crate) reason: String,
     pub(crate) detail: String,
@@ -268,6 +268,23 @@ impl Config {
             round_trips.read(line);
         }
         round_trips
+    }
+
+    /// `mailsonde-agent` with this configuration, between some arguments and others.
+    pub(crate) fn agent(&self, before: &[&str], after: &[&str]) -> (i32, String, String) {
+        let mut command = bounded(&[]);
+        command.arg("agent").args(before).arg(self.file()).args(after);
+        output_of(command.env(PASSWORD, &self.password))
+    }
+
+    /// Every check once, under a policy.
+    pub(crate) fn all(&self, policy: &std::path::Path) -> Vec<Told> {
+        let policy = policy.display().to_string();
+        let before = ["probe", "--all", "--json", "--config"];
+        let (_, output, errors) = self.agent(&before, &["--policy", &policy]);
+        let read =
+            |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}{errors}"));
+        output.lines().map(read).collect()
     }
 
     /// `demo round-trips`, to be ended by the caller; its process is the program itself.

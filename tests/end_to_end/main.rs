@@ -36,6 +36,8 @@ mod dns_posture;
 
 mod findings;
 
+mod policy;
+
 mod lab;
 mod lab_ends;
 

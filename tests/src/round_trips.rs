@@ -16,7 +16,6 @@ use anyhow::{Context as _, bail};
 use clap::Parser;
 use mailsonde_agent::config::AgentConfig;
 use mailsonde_agent::mail::token::TokenKey;
-use mailsonde_agent::net::Net;
 use mailsonde_agent::probe::{Amendment, Kinds, Outcome, Probe, Run, Surroundings};
 use mailsonde_proto::{AgentId, Cause, Clock, Epoch, Fact, Fault, Phase, RunId, Verdict};
 use serde_json::{Value, json};
@@ -122,7 +121,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let clock = Clock::system();
     let kinds = Kinds::standard();
     let loaded = AgentConfig::load(&arguments.config, &kinds)?;
-    let surroundings = loaded.config.surroundings(Net::new(), clock);
+    let surroundings = loaded.config.surroundings(loaded.config.policy.nets(clock).local, clock);
     let checks = made_ready(&loaded.config, &kinds, &surroundings)?;
     let (amendments, mut news) = mpsc::channel(MOST_AMENDMENTS);
     let (epoch, key) = arguments.identity();

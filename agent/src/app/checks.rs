@@ -7,9 +7,10 @@ use anyhow::Context;
 use mailsonde_proto::Clock;
 use tracing::debug;
 
+use crate::config::check::Origin;
+use crate::config::policy::Nets;
 use crate::config::{AgentConfig, MailboxConfig};
 use crate::mail::mailbox::{Inbox, Mailbox};
-use crate::net::Net;
 use crate::probe::{Kinds, Surroundings};
 use crate::runner::Ready;
 use crate::schedule::Schedule;
@@ -18,6 +19,7 @@ pub(super) struct Checks {
     pub(super) schedule: Schedule,
     pub(super) by_name: BTreeMap<String, Ready>,
     surroundings: Surroundings,
+    nets: Nets,
     mailboxes: BTreeMap<String, MailboxConfig>,
     /// No longer configured; shut down when no run has them any more.
     retired: Vec<Arc<Mailbox>>,
@@ -25,13 +27,15 @@ pub(super) struct Checks {
 
 impl Checks {
     pub(super) fn ready(config: &AgentConfig, kinds: &Kinds, clock: Clock) -> anyhow::Result<Self> {
-        let surroundings = config.surroundings(Net::new(), clock);
-        let by_name = probes(config, kinds, &surroundings)?;
+        let nets = config.policy.nets(clock);
+        let surroundings = config.surroundings(nets.local.clone(), clock);
+        let by_name = probes(config, kinds, (&surroundings, &nets))?;
         let checks = config.checks.iter().map(|check| check.check.clone());
         Ok(Self {
             schedule: Schedule::new(checks, clock.wall()),
             by_name,
             surroundings,
+            nets,
             mailboxes: config.mailboxes.clone(),
             retired: Vec::new(),
         })
@@ -44,7 +48,7 @@ impl Checks {
         kinds: &Kinds,
         clock: Clock,
     ) -> anyhow::Result<()> {
-        let mut surroundings = config.surroundings(Net::new(), clock);
+        let mut surroundings = config.surroundings(self.nets.local.clone(), clock);
         for (name, mailbox) in &mut surroundings.mailboxes {
             let before = self.mailboxes.get(name).zip(config.mailboxes.get(name));
             // Two watchers on one mailbox would take each other's mail for strays.
@@ -54,7 +58,9 @@ impl Checks {
                 *mailbox = Arc::clone(kept);
             }
         }
-        let by_name = probes(config, kinds, &surroundings)?;
+        let by_name = probes(config, kinds, (&surroundings, &self.nets))?;
+        // From here on everything is bound by the new policy, mailboxes that are kept and runs under way too.
+        config.policy.bind(&self.nets);
         let old = std::mem::replace(&mut self.surroundings, surroundings);
         let is_kept = |mailbox: &Arc<Mailbox>| {
             self.surroundings.mailboxes.values().any(|kept| Arc::ptr_eq(kept, mailbox))
@@ -89,10 +95,14 @@ impl Checks {
 fn probes(
     config: &AgentConfig,
     kinds: &Kinds,
-    surroundings: &Surroundings,
+    (surroundings, nets): (&Surroundings, &Nets),
 ) -> anyhow::Result<BTreeMap<String, Ready>> {
+    let pushed = Surroundings { net: nets.pushed.clone(), ..surroundings.clone() };
     let ready = config.checks.iter().map(|check| {
-        let probe = check.probe(kinds, surroundings);
+        let probe = match check.origin {
+            Origin::Local => check.probe(kinds, surroundings),
+            Origin::Collector => check.probe(kinds, &pushed),
+        };
         let probe = probe.with_context(|| format!("check \"{}\"", check.check.name))?;
         Ok((check.check.name.clone(), Ready { check: check.check.clone(), probe }))
     });

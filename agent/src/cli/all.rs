@@ -16,7 +16,6 @@ use super::{Ending, Format, ProbeArguments, check_config, figures, refuse};
 use crate::config::AgentConfig;
 use crate::config::mistake::{Mistake, Place};
 use crate::mail::mailbox::Mailbox;
-use crate::net::Net;
 use crate::probe::Kinds;
 
 /// Everything that is to be run.
@@ -55,12 +54,13 @@ pub(crate) fn all(
 }
 
 fn from_file(file: &Path, arguments: &ProbeArguments, kinds: &Kinds) -> Result<All, Refusal> {
-    let loaded = AgentConfig::load(file, kinds)
+    let loaded = AgentConfig::load_under(file, kinds, arguments.policy.as_deref())
         .map_err(|not| Refusal { mistakes: not.mistakes.0, warnings: not.warnings })?;
     if !loaded.warnings.is_empty() {
         terminal::complain(&check_config::told(&[], &loaded.warnings));
     }
-    let surroundings = loaded.config.surroundings(Net::new(), Clock::system());
+    let clock = Clock::system();
+    let surroundings = loaded.config.surroundings(loaded.config.policy.nets(clock).local, clock);
     let mut subjects = Vec::new();
     for config in &loaded.config.checks {
         let probe = config

@@ -3,17 +3,24 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::Ending;
 use super::terminal::{self, Terminal, Tone};
+use super::{Ending, policy};
 use crate::config::mistake::Mistake;
+use crate::config::policy::refused;
 use crate::config::units::{duration_text, size_text};
 use crate::config::{AgentConfig, Loaded};
 use crate::mail::endpoint::{Endpoint, Tls};
+use crate::policy::Refusal;
 use crate::probe::Kinds;
 
 /// Checks a file; mistakes go to standard error, the summary to standard output.
-pub(crate) fn check_config(file: &Path, kinds: &Kinds, terminal: &Terminal) -> Ending {
-    match AgentConfig::load(file, kinds) {
+pub(crate) fn check_config(
+    file: &Path,
+    policy: Option<&Path>,
+    kinds: &Kinds,
+    terminal: &Terminal,
+) -> Ending {
+    match AgentConfig::load_under(file, kinds, policy) {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {
                 terminal::complain(&told(&[], &loaded.warnings));
@@ -77,7 +84,28 @@ fn summary(loaded: &Loaded, terminal: &Terminal) -> String {
         let (every, timeout) = (duration_text(check.cadence), duration_text(check.timeout));
         line("check", &format!("{}  {} every {every}, at most {timeout}", check.name, check.kind));
     }
+    let shown = if config.policy.file.is_some() { usize::MAX } else { 1 };
+    for (number, words) in policy::words(&config.policy).lines().take(shown).enumerate() {
+        line(if number == 0 { "policy" } else { "" }, words);
+    }
+    for (check, refusal) in refusals(config) {
+        let words = format!("{check}  by {refusal}: every run will be void");
+        line("refused", &terminal.paint(Tone::Bad, &words));
+    }
     text
+}
+
+/// Which of its own checks the configuration's policy refuses, as far as that is known before anything is
+/// looked up.
+fn refusals(config: &AgentConfig) -> Vec<(&str, Refusal)> {
+    let Some(local) = &config.policy.local else { return Vec::new() };
+    let checks = config.checks.iter();
+    checks
+        .flat_map(|check| {
+            let refusals = refused(local, check, config).into_iter();
+            refusals.map(|refusal| (check.check.name.as_str(), refusal))
+        })
+        .collect()
 }
 
 fn server(endpoint: &Endpoint) -> String {
@@ -107,6 +135,7 @@ mod tests {
         outbox        /var/lib/mailsonde-agent, at most 256MiB and 7d
         mailbox       main  probe@good.test  smtp mx.good.test:587 starttls  imap mx.good.test:993 implicit
         check         mail  round-trip every 1m, at most 1m
+        policy        no policy.toml: the agent's own checks are not bound; checks of the collector may touch what this configuration names
         ");
     }
 }

@@ -103,10 +103,11 @@ fn shown(file: &Path) -> String {
 fn verified(read: &Read, receivers: &[String]) -> anyhow::Result<Verified> {
     let message = read.with_line_ends();
     let arrived = Arrived { message: &message, is_whole: read.is_whole, receivers };
-    let resolver = Net::new().resolver()?;
+    let net = Net::new();
+    let resolver = net.resolver()?;
     super::runtime()?.block_on(async {
         let deadline = mailsonde_proto::Clock::system().monotonic() + verify::PATIENCE;
-        Ok(verify::verify(resolver, arrived, deadline).await)
+        Ok(verify::verify((&net, resolver), arrived, deadline).await)
     })
 }
 

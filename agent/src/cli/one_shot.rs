@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::report::Seen;
 use crate::config::check::{head, unready};
 use crate::config::mistake::{Mistake, Place, Report};
+use crate::config::policy::{self, Own};
 use crate::config::section::Section;
 use crate::config::spelling::{listed, nearest};
 use crate::config::value::{Entry, Table, Value};
@@ -19,7 +20,7 @@ use crate::config::{AgentConfig, mailbox, surroundings};
 use crate::mail::mailbox::Mailbox;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
-use crate::probe::{Amendment, Kind, Kinds, Outcome, Probe, Run, strict};
+use crate::probe::{Amendment, Kind, Kinds, Outcome, Probe, Run, governed, strict};
 
 /// What the check and the mailbox of a command line are called.
 const COMMAND_LINE: &str = "command-line";
@@ -59,12 +60,12 @@ pub(crate) fn wants_a_mailbox(kind: &dyn Kind) -> bool {
 
 /// A check of a configuration; without a name the only one of this kind.
 pub(crate) fn from_file(
-    file: &Path,
+    (file, policy): (&Path, Option<&Path>),
     check: Option<&str>,
     kind: &dyn Kind,
     kinds: &Kinds,
 ) -> Result<Subject, Refusal> {
-    let loaded = AgentConfig::load(file, kinds)
+    let loaded = AgentConfig::load_under(file, kinds, policy)
         .map_err(|not| Refusal { mistakes: not.mistakes.0, warnings: not.warnings })?;
     let of_this_kind =
         || loaded.config.checks.iter().filter(|config| config.check.kind == kind.name());
@@ -89,7 +90,8 @@ pub(crate) fn from_file(
             )));
         }
     };
-    let surroundings = loaded.config.surroundings(Net::new(), Clock::system());
+    let clock = Clock::system();
+    let surroundings = loaded.config.surroundings(loaded.config.policy.nets(clock).local, clock);
     let probe = config
         .probe(kinds, &surroundings)
         .map_err(|mistakes| Refusal { mistakes: mistakes.0, warnings: Vec::new() })?;
@@ -103,8 +105,13 @@ pub(crate) fn from_file(
     })
 }
 
-/// A check and its mailbox from `--set` alone.
-pub(crate) fn from_settings(pairs: &[String], kind: &dyn Kind) -> Result<Subject, Refusal> {
+/// A check and its mailbox from `--set` alone. Whoever sits at a shell may do what he likes, unless he names a
+/// policy.
+pub(crate) fn from_settings(
+    pairs: &[String],
+    kind: &dyn Kind,
+    under: Option<&Path>,
+) -> Result<Subject, Refusal> {
     let (mut table, mistakes) = Table::of_settings(pairs.iter().map(String::as_str));
     let report = Report::default();
     for mistake in mistakes {
@@ -120,11 +127,17 @@ pub(crate) fn from_settings(pairs: &[String], kind: &dyn Kind) -> Result<Subject
         let config = config.unwrap_or_else(|| mailbox::MailboxConfig::stand_in(COMMAND_LINE));
         mailboxes.insert(COMMAND_LINE.to_owned(), config);
     }
-    let surroundings = surroundings(&mailboxes, Net::new(), Clock::system());
+    let (clock, net) = (Clock::system(), Net::new());
+    if let Some(path) = under {
+        let own = Own::of_mailboxes(mailboxes.values());
+        net.set_policy(Some(policy::read_file(path, &own, &report).unwrap_or_default()));
+    }
+    let surroundings = surroundings(&mailboxes, net, clock);
     let mut section = Section::new(&table, &report, Path::new(""), "");
     let head = head(&mut section, Some(kind.name()));
     let probe = kind.configure(&mut section, &surroundings);
     let probe = probe.map(|probe| strict(&mut section, probe));
+    let probe = probe.map(|probe| governed(probe, kind.name(), &surroundings.net));
     section.finish();
     match (report.into_result(), probe) {
         (Ok(warnings), Some(probe)) => Ok(Subject {

@@ -35,8 +35,11 @@ pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Termin
         return said(&kind_help(kind, terminal), Ending::Pass);
     }
     let subject = match &arguments.config {
-        Some(file) => one_shot::from_file(file, arguments.check.as_deref(), kind, kinds),
-        None => one_shot::from_settings(&arguments.set, kind),
+        Some(file) => {
+            let files = (file.as_path(), arguments.policy.as_deref());
+            one_shot::from_file(files, arguments.check.as_deref(), kind, kinds)
+        }
+        None => one_shot::from_settings(&arguments.set, kind, arguments.policy.as_deref()),
     };
     let subject = match subject {
         Ok(subject) => subject,

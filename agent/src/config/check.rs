@@ -12,7 +12,7 @@ use super::section::Section;
 use super::spelling::{did_you_mean, listed};
 use super::units::duration_text;
 use super::value::{Table, Value};
-use crate::probe::{Kind, Kinds, Probe, Surroundings, strict};
+use crate::probe::{Kind, Kinds, Probe, Surroundings, governed, strict};
 
 /// How often a check runs when its table does not say.
 pub const DEFAULT_CADENCE: Duration = Duration::from_secs(60);
@@ -25,11 +25,23 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub const TIMEOUT_BOUNDS: (Duration, Duration) =
     (Duration::from_millis(100), Duration::from_secs(3600));
 
+/// Whose a check is, and so what binds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The agent's own configuration: bound by `policy.toml` where there is one.
+    #[default]
+    Local,
+    /// The collector: bound by `policy.toml`, or by what the agent's own configuration names.
+    Collector,
+}
+
 /// One check as resolved, and its table as written, for the kind to read.
 #[derive(Clone, Debug)]
 pub struct CheckConfig {
     /// As both ends know it.
     pub check: Check,
+    /// Whose it is.
+    pub origin: Origin,
     pub(super) table: Table,
     pub(super) folder: PathBuf,
 }
@@ -45,7 +57,7 @@ impl CheckConfig {
         self.check.kind == "round-trip" && sender == Some(mailbox)
     }
 
-    /// Makes the check ready to run.
+    /// Makes the check ready to run, under the policy of the surroundings' `net`.
     ///
     /// # Errors
     /// The mistakes in its settings; none when the configuration was loaded with the same kinds and
@@ -62,7 +74,8 @@ impl CheckConfig {
         let probe = kinds
             .get(&head.kind)
             .and_then(|kind| kind.configure(&mut section, surroundings))
-            .map(|probe| strict(&mut section, probe));
+            .map(|probe| strict(&mut section, probe))
+            .map(|probe| governed(probe, &head.kind, &surroundings.net));
         match (report.into_result(), probe) {
             (Ok(_), Some(probe)) => Ok(probe),
             (Err((mistakes, _)), _) => Err(mistakes),

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use mailsonde_proto::{Check, Clock, SettingsDigest, VantagePoint};
 
-use super::check::{self, CheckConfig};
+use super::check::{self, CheckConfig, Origin};
 use super::mistake::{Mistake, Mistakes, Place, Report};
+use super::policy::Policies;
 use super::section::Section;
 use super::units;
 use super::value::Table;
@@ -39,6 +40,15 @@ pub struct Loaded {
     pub warnings: Vec<Mistake>,
 }
 
+/// What the command line says instead of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides<'a> {
+    /// The folder of outbox and identity.
+    pub data: Option<&'a Path>,
+    /// The policy's file.
+    pub policy: Option<&'a Path>,
+}
+
 /// A configuration that cannot be used: every mistake, and the warnings beside them.
 #[derive(Debug, thiserror::Error)]
 #[error("{mistakes}")]
@@ -55,17 +65,32 @@ impl AgentConfig {
     /// # Errors
     /// When the file cannot be read or anything in it is wrong: all of it, with line and column.
     pub fn load(file: &Path, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
-        Self::load_with(file, None, kinds)
+        Self::load_with(file, kinds, Overrides::default())
     }
 
-    /// The same with another data folder than the file's, where there is one; the agent's identity stands there
-    /// unless the file says otherwise.
+    /// The same with the policy of another file than the configuration says.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn load_with(file: &Path, data: Option<&Path>, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
+    pub fn load_under(
+        file: &Path,
+        kinds: &Kinds,
+        policy: Option<&Path>,
+    ) -> Result<Loaded, NotLoaded> {
+        Self::load_with(file, kinds, Overrides { policy, ..Overrides::default() })
+    }
+
+    /// The same with what the command line says instead of the file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(
+        file: &Path,
+        kinds: &Kinds,
+        instead: Overrides<'_>,
+    ) -> Result<Loaded, NotLoaded> {
         match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse_with(file, &text, data, kinds),
+            Ok(text) => Self::parse_with(file, &text, kinds, instead),
             Err(error) => {
                 let place = Place::File { file: file.display().to_string().into() };
                 let message = match error.kind() {
@@ -83,19 +108,20 @@ impl AgentConfig {
     /// # Errors
     /// When anything in it is wrong: all of it, with line and column.
     pub fn parse(file: &Path, text: &str, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
-        Self::parse_with(file, text, None, kinds)
+        Self::parse_with(file, text, kinds, Overrides::default())
     }
 
     fn parse_with(
         file: &Path,
         text: &str,
-        data: Option<&Path>,
         kinds: &Kinds,
+        instead: Overrides<'_>,
     ) -> Result<Loaded, NotLoaded> {
         let (table, unreadable) = Table::parse(&file.display().to_string(), text);
         let report = Report::default();
         let folder = check::folder_of(file);
-        let config = read(Section::new(&table, &report, &folder, ""), (file, data), kinds);
+        let root = Section::new(&table, &report, &folder, "");
+        let config = read(root, &report, (file, instead), kinds);
         let spoilt: BTreeSet<_> = unreadable.iter().filter_map(|m| m.place.line()).collect();
         match (report.into_result(), unreadable.is_empty(), config) {
             (Ok(warnings), true, Some(config)) => Ok(Loaded { config, warnings }),
@@ -120,11 +146,14 @@ impl AgentConfig {
 
 fn read(
     mut root: Section<'_>,
-    (file, data): (&Path, Option<&Path>),
+    report: &Report,
+    (file, instead): (&Path, Overrides<'_>),
     kinds: &Kinds,
 ) -> Option<AgentConfig> {
+    let forced = instead.policy;
     let own = PathBuf::from(root.text_or("data", DEFAULT_DATA));
-    let data = data.map_or_else(|| check::folder_of(file).join(own), Path::to_owned);
+    let own = check::folder_of(file).join(own);
+    let data = instead.data.map_or(own, Path::to_owned);
     let collector = root.required_table("collector");
     let collector = collector.and_then(|section| self::collector(section, &data));
     let vantage_point = root.required_table("vantage_point").and_then(vantage_point);
@@ -138,11 +167,14 @@ fn read(
         mailboxes,
         checks: Vec::new(),
         limits,
+        policy: Policies::default(),
     };
     // Only to try the settings with: nothing is opened before a probe runs.
     let surroundings = config.surroundings(Net::new(), Clock::system());
     config.checks = checks(&mut root, &config, kinds, &surroundings);
     warn_of_rates(&mut root, &config);
+    let written = root.path("policy");
+    config.policy = Policies::resolve(&config, (forced, written), report);
     let clean = root.is_clean();
     root.finish();
     clean.then_some(config)
@@ -277,7 +309,8 @@ fn checks(
                     settings_digest,
                 };
                 let folder = check::folder_of(&config.file);
-                checks.push(CheckConfig { check, table: table.clone(), folder });
+                let (origin, table) = (Origin::Local, table.clone());
+                checks.push(CheckConfig { check, origin, table, folder });
             }
             _ if ready || told => {}
             _ => root.mistake("check", check::unready(table, &head.kind).message),
@@ -287,7 +320,7 @@ fn checks(
 }
 
 /// Warns where the checks send more through a mailbox than its provider is known to accept: what goes beyond
-/// that it refuses for the moment, and the runs would tell of our own doing.
+/// that is not sent, and those runs are void.
 fn warn_of_rates(root: &mut Section<'_>, config: &AgentConfig) {
     for (name, mailbox) in &config.mailboxes {
         let Some((most, period)) = mailbox.settings.habits.most_messages else { continue };
@@ -297,7 +330,7 @@ fn warn_of_rates(root: &mut Section<'_>, config: &AgentConfig) {
             let period = units::duration_text(period);
             let message = format!(
                 "mailbox \"{name}\": its checks send {sent:.0} messages in {period}, and its provider accepts \
-                 {most}: let them run less often"
+                 {most}: the others will be void; let them run less often"
             );
             root.warning("mailbox", &message);
         }

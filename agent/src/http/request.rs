@@ -35,10 +35,19 @@ pub(super) fn acceptable(url: Url) -> Result<Url, NotAUrl> {
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(NotAUrl::Scheme);
     }
+    if url.port_or_known_default().is_some_and(is_of_others) {
+        return Err(NotAUrl::Port);
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(NotAUrl::Login);
     }
     Ok(url)
+}
+
+/// Whether another protocol than HTTP is at home at a port: what is said there as HTTP could be heard as
+/// something else, such as a message ("port blocking" of the Fetch Standard; those of mail and DNS).
+pub fn is_of_others(port: u16) -> bool {
+    matches!(port, 22 | 25 | 53 | 110 | 143 | 465 | 587 | 993 | 995 | 4190)
 }
 
 /// Why a text is not the URL of a page.
@@ -50,6 +59,9 @@ pub enum NotAUrl {
     /// It is not of the web.
     #[error("it must begin with https:// or http:// and name a host")]
     Scheme,
+    /// It is at a port of another protocol.
+    #[error("its port is that of another protocol")]
+    Port,
     /// It carries a login, which would be logged with it.
     #[error("it must not carry a login: that has settings of its own")]
     Login,

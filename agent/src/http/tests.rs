@@ -309,6 +309,10 @@ fn urls() {
         assert_eq!(url(text).is_ok(), ok, "{text}");
     }
     assert_eq!(url(&format!("https://a/{}", "x".repeat(5000))), Err(NotAUrl::TooLong));
+    // What is said there as HTTP could be heard as mail.
+    for place in ["http://a:25/", "https://a:587/", "http://[::1]:143/", "https://a:53/"] {
+        assert_eq!(url(place), Err(NotAUrl::Port), "{place}");
+    }
 }
 
 /// Bytes that look a little like an answer, so that they get beyond the status line.

@@ -7,6 +7,7 @@ use mailsonde_proto::{EnhancedCode, Fault, FaultClass, Verdict, VoidReason};
 use super::wire::WireError;
 use crate::dns::AskError;
 use crate::net::NetError;
+use crate::policy::Refusal;
 
 /// Why a conversation did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +17,27 @@ pub struct Failure {
     /// Whether it is certain that the agent's own network is at fault, so that nothing can be said about
     /// the target.
     pub is_local: bool,
+    /// Whether the agent's policy did not let it go on, so that nothing can be said about the target.
+    pub is_policy: bool,
 }
 
 impl Failure {
     /// A failure without a server's reply.
     pub fn new(phase: &str, class: FaultClass, explanation: impl Into<String>) -> Self {
-        Self { fault: Fault::new(phase, class, explanation), is_local: false }
+        Self { fault: Fault::new(phase, class, explanation), is_local: false, is_policy: false }
+    }
+
+    /// Something that the agent's policy does not allow.
+    pub fn policy(phase: &str, refusal: &Refusal) -> Self {
+        let failure = Self::new(phase, FaultClass::Permanent, refusal.to_string());
+        Self { is_policy: true, ..failure }
     }
 
     /// The verdict that it makes of a run.
     pub fn into_verdict(self) -> Verdict {
+        if self.is_policy {
+            return Verdict::void(VoidReason::Policy, self.fault.explanation);
+        }
         if self.is_local {
             return Verdict::void(VoidReason::LocalNetwork, self.fault.explanation);
         }
@@ -34,11 +46,17 @@ impl Failure {
 
     /// Something that could not be opened.
     pub fn net(phase: &str, error: &NetError) -> Self {
+        if let NetError::Forbidden(refusal) = error {
+            return Self::policy(phase, refusal);
+        }
         Self { is_local: error.is_local(), ..Self::new(phase, error.class(), error.to_string()) }
     }
 
     /// A question that DNS did not answer.
     pub fn dns(phase: &str, error: &AskError) -> Self {
+        if let AskError::Forbidden(refusal) = error {
+            return Self::policy(phase, refusal);
+        }
         let is_local = matches!(error, AskError::NotAsked { is_local: true, .. });
         Self { is_local, ..Self::new(phase, error.class(), error.to_string()) }
     }

@@ -8,6 +8,8 @@
 //! after whoever waits for them has been told. Where a mailbox is read by POP3, which shows it as it was at
 //! the sign-in and has no junk folder, one poller looks into it by session after session instead.
 
+mod allowance;
+mod refusal;
 mod sent;
 mod settings;
 
@@ -40,6 +42,7 @@ use super::{imap, pop3};
 use crate::net::Net;
 use crate::probe::Amendment;
 use crate::stopwatch::Lap;
+use allowance::Allowance;
 use board::Board;
 use poller::Poller;
 use sent::Sent;
@@ -47,6 +50,7 @@ use watcher::{FolderState, Watcher};
 
 pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply};
 pub use pace::SessionPace;
+pub use refusal::Refusal;
 pub use settings::{Habits, Inbox, MailboxSettings};
 
 /// How long one step of a conversation may take, unless a run's deadline comes first.
@@ -88,6 +92,7 @@ pub struct Mailbox {
     board: Arc<Board>,
     watchers: Mutex<Option<Watchers>>,
     sent: Sent,
+    allowance: Allowance,
     shutdown: CancellationToken,
 }
 
@@ -111,12 +116,21 @@ impl Mailbox {
         let (settings, shutdown) = (Arc::new(settings), CancellationToken::new());
         let sent = Sent::new(Arc::clone(&settings), (net.clone(), clock), shutdown.clone());
         let (board, watchers) = (Arc::new(Board::new(clock)), Mutex::new(None));
-        Arc::new(Self { settings, net, clock, board, watchers, sent, shutdown })
+        let allowance = Allowance::default();
+        Arc::new(Self { settings, net, clock, board, watchers, sent, allowance, shutdown })
     }
 
     /// As configured.
     pub fn settings(&self) -> &MailboxSettings {
         &self.settings
+    }
+
+    /// Whether its provider takes one more message just now; where it does, it is counted.
+    ///
+    /// # Errors
+    /// When it would be one too many: the refusal would be of our own making.
+    pub fn may_send(&self) -> Result<(), crate::policy::Refusal> {
+        self.allowance.take(&self.settings, self.clock.monotonic())
     }
 
     /// A message of this mailbox's was accepted; `key` verifies the copy that a provider may keep of it.
@@ -300,27 +314,6 @@ async fn until_watched(
     match settled.await {
         Ok(state) => state.clone(),
         Err(_) => FolderState::Starting,
-    }
-}
-
-/// Why a mailbox cannot be watched.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// As it is reported.
-    pub failure: Failure,
-    /// What was timed until then.
-    pub laps: Vec<Lap>,
-    /// What was said.
-    pub transcript: String,
-}
-
-impl Refusal {
-    fn of_junk_named(junk: &str) -> Self {
-        let words = format!(
-            "{junk} is the mailbox's junk folder: set expect = \"junk\" instead of folder = \"{junk}\""
-        );
-        let failure = Failure::new(imap::name::SELECT, FaultClass::Protocol, words);
-        Self { failure, laps: Vec::new(), transcript: String::new() }
     }
 }
 

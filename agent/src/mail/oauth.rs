@@ -141,6 +141,11 @@ impl TokenSource {
             && format!("{:?}", self.trust) == format!("{:?}", other.trust)
     }
 
+    /// Where the tokens are had.
+    pub fn url(&self) -> &Url {
+        &self.settings.url
+    }
+
     /// The mechanism to sign in by, where one is configured.
     pub fn mechanism(&self) -> Option<Mechanism> {
         self.settings.mechanism

@@ -6,6 +6,7 @@
 //! `fail`. Absent on purpose: any verdict; a look at headers that other servers wrote (`headers`).
 
 mod border;
+mod guard;
 
 use std::time::Duration;
 
@@ -24,7 +25,9 @@ use tokio::time::timeout_at;
 
 use super::headers::Headers;
 use super::headers::block::Block;
+use crate::net::Net;
 use border::Client;
+use guard::Guard;
 
 /// The most signatures that are verified, and the most header names of one.
 const MOST_SIGNATURES: usize = 5;
@@ -148,8 +151,13 @@ impl Verified {
     }
 }
 
-/// Verifies a message; it is done by the deadline.
-pub async fn verify(resolver: TokioResolver, arrived: Arrived<'_>, deadline: Instant) -> Verified {
+/// Verifies a message; it is done by the deadline. What `net`'s policy does not let be asked is not asked, and
+/// counts as not answered.
+pub async fn verify(
+    (net, resolver): (&Net, TokioResolver),
+    arrived: Arrived<'_>,
+    deadline: Instant,
+) -> Verified {
     let block = Block::of(arrived.message);
     if block.is_cut {
         return Verified::unknown("its header block is too long");
@@ -167,12 +175,14 @@ pub async fn verify(resolver: TokioResolver, arrived: Arrived<'_>, deadline: Ins
     parsed.dkim_headers.retain(|header| header.header.h.len() <= MOST_SIGNED_HEADERS);
     parsed.errors.truncate(MOST_SIGNATURES);
     let authenticator = MessageAuthenticator(resolver);
-    let verifier = Verifier { authenticator: &authenticator, parsed: &parsed, deadline };
+    let guard = &Guard(net);
+    let verifier = Verifier { authenticator: &authenticator, guard, parsed: &parsed, deadline };
     verifier.all(&block, &Headers::of(arrived.message), arrived.receivers).await
 }
 
 struct Verifier<'a> {
     authenticator: &'a MessageAuthenticator,
+    guard: &'a Guard<'a>,
     parsed: &'a AuthenticatedMessage<'a>,
     deadline: Instant,
 }
@@ -180,7 +190,8 @@ struct Verifier<'a> {
 impl Verifier<'_> {
     async fn all(&self, block: &Block<'_>, headers: &Headers, receivers: &[String]) -> Verified {
         let client = Client::of(block, headers, receivers);
-        let dkim = timeout_at(self.deadline, self.authenticator.verify_dkim(self.parsed)).await;
+        let guarded = self.guard.guarded(self.parsed);
+        let dkim = timeout_at(self.deadline, self.authenticator.verify_dkim(guarded)).await;
         let (spf_output, spf) = self.spf(client.as_ref()).await;
         let arc = self.arc(block).await;
         let Ok(dkim_output) = dkim else {
@@ -207,7 +218,8 @@ impl Verifier<'_> {
         } else {
             SpfParameters::verify_mail_from(*ip, helo, by, sender)
         };
-        let asked = timeout_at(self.deadline, self.authenticator.verify_spf(parameters)).await;
+        let guarded = self.guard.guarded(parameters);
+        let asked = timeout_at(self.deadline, self.authenticator.verify_spf(guarded)).await;
         let Ok(output) = asked else {
             return (None, Check::new(CheckResult::TempError, "DNS did not answer in time"));
         };
@@ -242,7 +254,8 @@ impl Verifier<'_> {
             rfc5321_mail_from_domain: &domain,
             spf_output: &spf_output,
         };
-        let asked = timeout_at(self.deadline, self.authenticator.verify_dmarc(parameters)).await;
+        let guarded = self.guard.guarded(parameters);
+        let asked = timeout_at(self.deadline, self.authenticator.verify_dmarc(guarded)).await;
         let Ok(output) = asked else {
             return Check::new(CheckResult::TempError, "DNS did not answer in time");
         };
@@ -257,7 +270,8 @@ impl Verifier<'_> {
         if sets > MOST_ARC_SETS {
             return Some(Check::new(CheckResult::Unknown, "its chain is too long"));
         }
-        let asked = timeout_at(self.deadline, self.authenticator.verify_arc(self.parsed)).await;
+        let guarded = self.guard.guarded(self.parsed);
+        let asked = timeout_at(self.deadline, self.authenticator.verify_arc(guarded)).await;
         let Ok(output) = asked else {
             return Some(Check::new(CheckResult::TempError, "DNS did not answer in time"));
         };

@@ -8,16 +8,14 @@ use mailsonde_proto::FaultClass;
 use rustls::pki_types::InvalidDnsNameError;
 
 use super::tls;
+use crate::policy::Refusal;
 
 /// Why nothing was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
     /// The agent's policy says no.
-    #[error("the agent's policy does not allow {target}")]
-    Forbidden {
-        /// Host or domain.
-        target: String,
-    },
+    #[error("the agent's policy does not allow it: {0}")]
+    Forbidden(Refusal),
     /// DNS says that the name does not exist.
     #[error("the host name {host} does not exist in DNS")]
     NoSuchHost {
@@ -180,7 +178,7 @@ impl NetError {
             Self::Handshake { is_closed: true, .. } => FaultClass::Refused,
             Self::Handshake { .. } => FaultClass::Protocol,
             Self::Certificate { .. } | Self::NotAServerName { .. } => FaultClass::Mismatch,
-            Self::Forbidden { .. } | Self::Trust(_) => FaultClass::Permanent,
+            Self::Forbidden(_) | Self::Trust(_) => FaultClass::Permanent,
         }
     }
 

@@ -26,6 +26,12 @@ pub struct MailExchanger {
     pub host: String,
 }
 
+/// Whether DNS, or the hosts file in its place, is asked for the addresses of a host.
+pub(super) fn is_asked(host: &str) -> bool {
+    let bare = host.strip_suffix('.').unwrap_or(host);
+    bare.parse::<IpAddr>().is_err() && !bare.eq_ignore_ascii_case("localhost")
+}
+
 pub(super) async fn addresses(host: &str) -> Result<Vec<IpAddr>, NetError> {
     let bare = host.strip_suffix('.').unwrap_or(host);
     if let Ok(address) = bare.parse() {

@@ -9,7 +9,6 @@
 
 pub(super) mod exchangers;
 pub(super) mod group;
-pub(super) mod network;
 pub(super) mod records;
 pub(super) mod settings;
 mod told;

@@ -33,6 +33,7 @@ use crate::mail::message::{Draft, TestMessage};
 use crate::mail::smtp::{self, Session};
 use crate::mail::wire::Record;
 use crate::net::Net;
+use crate::policy;
 use crate::stopwatch::us;
 use eyes::Eyes;
 use judge::{Log, Wait};
@@ -91,6 +92,9 @@ impl RoundTrip {
         let began = self.clock.monotonic();
         let deadline = run.deadline.checked_sub(MARGIN).unwrap_or(run.deadline);
         let message = self.message(run).await;
+        if let Err(refusal) = self.may_leave(&message) {
+            return Outcome::refused(&refusal);
+        }
         let eyes = match self.watch(run, &message, deadline).await {
             Ok(eyes) => eyes,
             Err(refusal) => return not_ready(refusal, began),
@@ -174,7 +178,7 @@ impl RoundTrip {
             let address = &self.mailbox.settings().address;
             let receivers: Vec<_> =
                 address.rsplit('@').next().map(str::to_owned).into_iter().collect();
-            let times = (self.clock.monotonic(), deadline);
+            let times = (self.clock, deadline);
             facts.extend(evidence::verified(&self.net, arrived, &receivers, times).await);
         }
         facts
@@ -253,6 +257,13 @@ impl RoundTrip {
             date: self.clock.wall(),
             content: Arc::clone(&self.settings.content),
         }
+    }
+
+    /// Whether policy lets the message go, and whoever provides the mailbox takes it: asked before anything is
+    /// done, so that what may not leave is never half a measurement.
+    fn may_leave(&self, message: &TestMessage) -> Result<(), policy::Refusal> {
+        self.sender().may_send()?;
+        self.net.may_mail(self.to(), message.size())
     }
 
     fn sender(&self) -> &Mailbox {

@@ -106,6 +106,10 @@ impl Kind for TcpKind {
         let bounds = Duration::ZERO..=Duration::from_secs(30);
         let wait = section.duration_within("wait", WAIT, bounds);
         let send = section.text("send");
+        // A second line would be a second command, and with enough of them a message.
+        if send.as_ref().is_some_and(|line| line.chars().any(char::is_control)) {
+            section.mistake("send", "send is one line, without control characters".to_owned());
+        }
         let answer = pattern::read(section, "expect_answer");
         if answer.is_some() && send.is_none() {
             section.mistake("expect_answer", "expect_answer needs send".to_owned());

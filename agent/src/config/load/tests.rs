@@ -178,7 +178,7 @@ fn checks_that_send_more_than_the_provider_accepts_are_a_warning() {
     assert_eq!(
         told(&folder, &text(&["4s", "3s"])),
         "warning: agent.toml:11:1: mailbox \"main\": its checks send 35 messages in 1m, and its provider \
-         accepts 30: let them run less often"
+         accepts 30: the others will be void; let them run less often"
     );
 }
 

@@ -137,6 +137,25 @@ impl<'a> Section<'a> {
         texts
     }
 
+    /// Several whole numbers, or one for short; empty when the key is absent or wrong.
+    pub fn whole_numbers(&mut self, key: &str) -> Vec<i64> {
+        let Some(entry) = self.entry(key) else { return Vec::new() };
+        let items = match &entry.value {
+            Value::Array(items) => items.as_slice(),
+            _ => std::slice::from_ref(entry),
+        };
+        let mut numbers = Vec::new();
+        for item in items {
+            match item.value {
+                Value::Integer(Some(number)) => numbers.push(number),
+                _ => self.wrong(key, "must be whole numbers, without quotes"),
+            }
+        }
+        let texts: Vec<_> = numbers.iter().map(i64::to_string).collect();
+        self.record(key, &texts.join(", "));
+        numbers
+    }
+
     /// The one of `known` that the key names. Without the key, the only one there is; `what` is the
     /// word for them in mistakes, such as `mailbox`.
     pub fn one_of<'k, T>(

@@ -10,8 +10,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailsonde_proto::Clock;
 use mailsonde_proto::time::Instant;
+use mailsonde_proto::{Clock, FaultClass};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,8 @@ const MOST_LOOKED_AT: usize = 50;
 /// How often a session is tried while another one has the mailbox open (RFC 2449 section 8.1.1).
 const MOST_TRIES: u32 = 4;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// A session that gets less time, because its run ends, says nothing of a server that answered before.
+const HURRY: Duration = Duration::from_secs(1);
 /// What a message may gain on its way: Received headers and the like, and a transfer encoding that takes
 /// more room (quoted-printable for base64).
 const HEADER_ROOM: u64 = 64 * 1024;
@@ -182,6 +184,7 @@ impl Poller {
             SessionPace::forget(&mut self.memory.began, attempted);
             let mut watch = Stopwatch::start(self.clock);
             let mut record = None;
+            let given = pace::connecting(Place::Inbox, attempted, self.board.deadline());
             let failure = match self.session(&mut watch, &mut record).await {
                 Ok(()) => return true,
                 Err(failure) => failure,
@@ -190,6 +193,9 @@ impl Poller {
             if is_in_use && tries < MOST_TRIES && !self.shutdown.is_cancelled() {
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
                 continue;
+            }
+            if given < HURRY && self.has_looked() && failure.fault.class == FaultClass::Timeout {
+                return false;
             }
             let mailbox = &self.settings.name;
             tracing::info!(%mailbox, fault = %failure.fault, "not looked into");
@@ -201,6 +207,12 @@ impl Poller {
             return false;
         }
         false
+    }
+
+    /// Whether a session went well since the newest run is open.
+    fn has_looked(&self) -> bool {
+        let newest = self.board.wanted(None, self.memory.verified).newest;
+        self.memory.verified.is_some_and(|at| newest.is_none_or(|newest| newest <= at))
     }
 
     /// One session from its beginning to its end.

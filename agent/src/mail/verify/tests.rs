@@ -3,7 +3,6 @@ use std::time::Duration;
 use mailsonde_proto::Clock;
 
 use super::*;
-use crate::net::Net;
 
 fn arrived(message: &[u8]) -> Arrived<'_> {
     Arrived { message, is_whole: true, receivers: &[] }
@@ -11,9 +10,10 @@ fn arrived(message: &[u8]) -> Arrived<'_> {
 
 /// Nobody is asked in these tests: no signature, no From.
 async fn verified(arrived: Arrived<'_>) -> Option<Verified> {
-    let resolver = Net::new().resolver().ok()?;
+    let net = Net::new();
+    let resolver = net.resolver().ok()?;
     let deadline = Clock::system().monotonic() + Duration::from_secs(1);
-    Some(verify(resolver, arrived, deadline).await)
+    Some(verify((&net, resolver), arrived, deadline).await)
 }
 
 fn lines(verified: &Verified) -> Vec<String> {

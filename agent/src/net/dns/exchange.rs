@@ -12,7 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::super::Net;
+use super::super::gate::note;
 use crate::dns::{Question, message};
+use crate::policy::Refusal;
 
 pub(super) const PORT: u16 = 53;
 /// More than was announced is not taken off a UDP socket.
@@ -20,11 +22,19 @@ const UDP_BUFFER: usize = 4096;
 /// Datagrams that are not the answer are passed over, so many of them.
 const MOST_STRANGERS: usize = 64;
 
+/// A server that is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    /// The host's own configuration names it, not a check.
+    pub(super) is_ours: bool,
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug)]
 pub(super) enum Trouble {
     /// The agent's policy says no.
-    Forbidden(String),
+    Forbidden(Refusal),
     /// The socket does not work: refused, no route, closed.
     Io(String),
     /// What came is not an answer.
@@ -43,19 +53,28 @@ impl From<io::Error> for Trouble {
 /// (RFC 7766 section 5).
 pub(super) async fn ask(
     net: &Net,
-    server: SocketAddr,
+    server: Server,
     question: &Question,
     is_unchecked: bool,
     follows: bool,
 ) -> Result<Message, Trouble> {
-    net.may_open(&server.ip().to_string()).map_err(|e| Trouble::Forbidden(e.to_string()))?;
-    if question.over_tcp {
-        return over_tcp(server, question, is_unchecked).await;
+    let Server { address, is_ours } = server;
+    let allowed = net.may_ask(&question.name, 1).and_then(|()| net.may_query(address, is_ours));
+    allowed.map_err(|refusal| Trouble::Forbidden(note(refusal)))?;
+    let place = || net.place().map_err(|refusal| Trouble::Forbidden(note(refusal)));
+    let mut answer = None;
+    if !question.over_tcp {
+        let over_udp = over_udp(address, question, is_unchecked).await?;
+        answer = Some(over_udp).filter(|answer| !(answer.metadata.truncation && follows));
     }
-    let answer = over_udp(server, question, is_unchecked).await?;
-    if answer.metadata.truncation && follows {
-        return over_tcp(server, question, is_unchecked).await;
-    }
+    let answer = match answer {
+        Some(answer) => answer,
+        None => {
+            let _place = place()?;
+            over_tcp(address, question, is_unchecked).await?
+        }
+    };
+    net.learn((&question.name, question.kind), &answer);
     Ok(answer)
 }
 

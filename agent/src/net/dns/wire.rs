@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::super::{Net, no_route};
 use super::DnsSettings;
-use super::exchange::{self, Trouble};
+use super::exchange::{self, Server, Trouble};
 use crate::dns::{AskError, Question};
 
 /// The most different questions of one run.
@@ -41,6 +41,8 @@ pub(super) struct Wire {
     net: Net,
     clock: Clock,
     resolvers: Vec<SocketAddr>,
+    /// The host's own configuration names them, not the check.
+    are_ours: bool,
     patience: Duration,
     at_once: Semaphore,
     asked: Mutex<HashMap<Key, Place>>,
@@ -62,6 +64,7 @@ impl Wire {
             net,
             clock,
             resolvers,
+            are_ours: settings.resolvers.is_empty(),
             patience: settings.patience,
             at_once: Semaphore::new(settings.most_at_once.max(1)),
             asked: Mutex::default(),
@@ -137,6 +140,8 @@ impl Wire {
     ) -> Result<Heard, AskError> {
         let permit = self.at_once.acquire().await;
         let began = self.clock.monotonic();
+        let address = server;
+        let server = Server { address, is_ours: false };
         let asking = exchange::ask(&self.net, server, question, false, false);
         let said = match timeout(self.patience, asking).await {
             Ok(said) => said,
@@ -147,7 +152,7 @@ impl Wire {
         match said {
             Ok(message) => Ok(Heard { message, took }),
             Err(trouble) => {
-                Err(told(&shown(&question.name, question.kind), &trouble, &[server]).await)
+                Err(told(&shown(&question.name, question.kind), &trouble, &[address]).await)
             }
         }
     }
@@ -201,6 +206,10 @@ impl Wire {
                         }
                         refusal.get_or_insert(heard);
                     }
+                    Ok(Err(error @ Trouble::Forbidden(_))) => {
+                        trouble = error;
+                        break 'rounds;
+                    }
                     Ok(Err(error)) => trouble = error,
                     Err(_) => trouble = Trouble::Timeout,
                 }
@@ -220,10 +229,11 @@ impl Wire {
     /// is asked again without.
     async fn ask_resolver(
         &self,
-        server: SocketAddr,
+        address: SocketAddr,
         question: &Question,
         is_unchecked: bool,
     ) -> Result<Message, Trouble> {
+        let server = Server { address, is_ours: self.are_ours };
         let message = exchange::ask(&self.net, server, question, is_unchecked, true).await?;
         let code = message.metadata.response_code;
         let is_plain = message.edns.is_none();
@@ -243,9 +253,7 @@ async fn told(name: &str, trouble: &Trouble, servers: &[SocketAddr]) -> AskError
     match trouble {
         Trouble::Timeout => AskError::Timeout { name },
         Trouble::Malformed(detail) => AskError::Malformed { name, detail: detail.clone() },
-        Trouble::Forbidden(detail) => {
-            AskError::NotAsked { detail: detail.clone(), is_local: false }
-        }
+        Trouble::Forbidden(refusal) => AskError::Forbidden(refusal.clone()),
         Trouble::Io(..) if no_route(&addresses, exchange::PORT).await => AskError::NotAsked {
             detail: "this machine cannot reach any DNS server: there is no route to any of them"
                 .to_owned(),

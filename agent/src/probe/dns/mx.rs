@@ -9,9 +9,9 @@ use mailsonde_proto::Severity;
 
 use super::exchangers::{Exchanger, MOST_EXCHANGERS, exchangers, shown};
 use super::group::{Context, Looked, Rule};
-use super::network::special_purpose;
 use super::records::RecordSet;
 use crate::dns::{Answer, AskError};
+use crate::policy::network::special_purpose;
 
 /// Neither MX records nor an address.
 const NONE: Rule = Rule {

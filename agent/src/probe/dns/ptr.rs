@@ -10,9 +10,9 @@ use mailsonde_proto::Severity;
 
 use super::exchangers::{Exchanger, exchangers, shown};
 use super::group::{Context, Looked, Rule};
-use super::network::special_purpose;
 use super::records::RecordSet;
 use crate::dns::{Answer, AskError};
+use crate::policy::network::special_purpose;
 
 /// The most addresses whose names are looked up.
 const MOST_ADDRESSES: usize = 16;

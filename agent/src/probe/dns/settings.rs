@@ -7,13 +7,13 @@ use hickory_resolver::proto::rr::Name;
 use super::super::{Section, Setting};
 use super::exchangers::shown;
 use super::group::{GROUPS, Group};
-use super::network::Network;
 use crate::config::spelling::{did_you_mean, listed};
 use crate::config::{resolver, server};
 use crate::mail::endpoint::Tls;
 use crate::mail::smtp::MX_PORT;
 use crate::net::TlsTrust;
 use crate::net::dns::DnsSettings;
+use crate::policy::network::Network;
 
 /// The most selectors, expected hosts and networks of one check.
 const MOST: usize = 32;

@@ -337,6 +337,10 @@ fn connect_to(section: &mut Section<'_>, pages: Option<&Pages>) -> Option<Socket
             "connect_to must be an address such as 192.0.2.7, 192.0.2.7:8443 or [2001:db8::7]:443";
         section.mistake("connect_to", message.to_owned());
     }
+    if address.as_ref().is_ok_and(|address| http::is_of_others(address.port())) {
+        let message = "connect_to has the port of another protocol".to_owned();
+        section.mistake("connect_to", message);
+    }
     address.ok()
 }
 

@@ -43,9 +43,14 @@ impl Seen {
         record: &Record,
         watch: &mut Stopwatch,
     ) -> Result<(), Failure> {
+        let envelope = &settings.envelope;
+        // Before anything is opened: also a server that only answers may look for whom it is asked about.
+        for recipient in envelope.relay_to.iter().chain(&envelope.taken).chain(&envelope.refused) {
+            let allowed = dial.net.may_write_to(recipient);
+            allowed.map_err(|refusal| Failure::policy(name::ENVELOPE, &refusal))?;
+        }
         let session = self.opening(settings, dial, record, watch).await?;
         let mut session = self.security(session, settings, dial, watch).await?;
-        let envelope = &settings.envelope;
         if let Some(outside) = &envelope.relay_to {
             self.relay = self.asked(&mut session, &envelope.from, outside).await?;
             watch.lap(name::ENVELOPE);

@@ -50,3 +50,15 @@ fn mistakes_are_told() {
     assert!(wrong(&["host=a", "port=1", "expect_banner=("]).contains("not a regular expression"));
     assert!(wrong(&["host=a", "port=1", "expect_answer=x"]).contains("needs send"));
 }
+
+#[test]
+fn what_is_sent_is_one_line() {
+    let with = |send: &str| {
+        configured(&TcpKind, &["host=a".into(), "port=25".into(), format!("send={send}")])
+    };
+    assert!(with("QUIT").is_ok());
+    for send in ["HELO a\rMAIL FROM:<>", "a\u{b}b"] {
+        let told = with(send).err().unwrap();
+        assert!(told[0].contains("one line") || told[0].contains("without control"), "{told:?}");
+    }
+}

@@ -9,10 +9,10 @@ use mailsonde_proto::Severity;
 use super::super::authority::{Delegation, NameServer};
 use super::super::exchangers::shown;
 use super::super::group::{Context, Looked, Rule};
-use super::super::network::Network;
 use super::{COMPARED, Visit};
 use crate::dns::AskError;
 use crate::net::dns::code_word;
+use crate::policy::network::Network;
 
 /// Fewer than two servers.
 const SINGLE: Rule = Rule {

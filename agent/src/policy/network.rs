@@ -1,4 +1,7 @@
 //! Networks of IP addresses, and those that the Internet does not reach (RFC 6890).
+//!
+//! An IPv6 address that carries an IPv4 address is what that one is: otherwise whoever names `::ffff:10.0.0.1`
+//! or `64:ff9b::10.0.0.1` would reach what `10.0.0.1` may not.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,14 +9,14 @@ use std::str::FromStr;
 
 /// A network: `198.18.0.0/15`, `fd00::/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::probe) struct Network {
+pub(crate) struct Network {
     address: IpAddr,
     bits: u8,
 }
 
 impl Network {
     /// The network of so many bits that an address is in.
-    pub(in crate::probe) fn around(address: IpAddr, bits: u8) -> Self {
+    pub(crate) fn around(address: IpAddr, bits: u8) -> Self {
         let address = match address {
             IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & mask_v4(bits))),
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask_v6(bits))),
@@ -21,8 +24,18 @@ impl Network {
         Self { address, bits }
     }
 
+    /// The network of one address.
+    pub(crate) const fn of_one(address: IpAddr) -> Self {
+        Self { address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// Whether all of it is in another.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        other.bits <= self.bits && other.contains(self.address)
+    }
+
     /// Whether an address is in it.
-    pub(in crate::probe) fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 (network.to_bits() ^ address.to_bits()) & mask_v4(self.bits) == 0
@@ -52,7 +65,7 @@ impl fmt::Display for Network {
 /// A text is no network.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a network is an address, or an address, a slash and a number of bits")]
-pub(in crate::probe) struct NotANetwork;
+pub(crate) struct NotANetwork;
 
 impl FromStr for Network {
     type Err = NotANetwork;
@@ -74,10 +87,39 @@ impl FromStr for Network {
 
 /// Which special purpose an address has, if the Internet does not reach it: the registries of RFC 6890
 /// section 2.2 as the IANA keeps them, and multicast (RFC 5771, RFC 4291 section 2.7).
-pub(in crate::probe) fn special_purpose(address: IpAddr) -> Option<&'static str> {
-    let address = address.to_canonical();
+pub(crate) fn special_purpose(address: IpAddr) -> Option<&'static str> {
+    let address = translated(address.to_canonical());
     SPECIAL.iter().find(|(network, _)| network.contains(address)).map(|(_, purpose)| *purpose)
 }
+
+/// Whether an organisation may use it for its own hosts: private use (RFC 1918), what a provider's customers
+/// share (RFC 6598), unique local (RFC 4193), benchmarks (RFC 2544, RFC 5180). Never what is this very host or
+/// its link.
+pub(crate) fn is_inside(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    INSIDE.iter().any(|network| network.contains(address))
+}
+
+/// Behind the well-known prefix of NAT64 stands an IPv4 address (RFC 6052 section 2.1): it is what that is.
+fn translated(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) if v6.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]) => {
+            let [.., a, b, c, d] = v6.octets();
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
+        other => other,
+    }
+}
+
+const INSIDE: &[Network] = &[
+    v4(10, 0, 0, 8),
+    v4(100, 64, 0, 10),
+    v4(172, 16, 0, 12),
+    v4(192, 168, 0, 16),
+    v4(198, 18, 0, 15),
+    v6(0x2001, 2, 0, 48),
+    v6(0xfc00, 0, 0, 7),
+];
 
 const fn v4(a: u8, b: u8, c: u8, bits: u8) -> Network {
     Network { address: IpAddr::V4(Ipv4Addr::new(a, b, c, 0)), bits }
@@ -105,6 +147,8 @@ const SPECIAL: &[(Network, &str)] = &[
     (v4(240, 0, 0, 4), "reserved, RFC 1112"),
     (Network { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), bits: 128 }, "unspecified, RFC 4291"),
     (Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), bits: 128 }, "loopback, RFC 4291"),
+    // What is behind it was ::ffff:0:0/96 or is an IPv4 address in the form that RFC 4291 took back.
+    (v6(0, 0, 0, 96), "IPv4-compatible, which is no more, RFC 4291"),
     (v6(0x64, 0xff9b, 1, 48), "translation of addresses, RFC 8215"),
     (v6(0x100, 0, 0, 64), "discarded, RFC 6666"),
     (v6(0x2001, 0, 0, 32), "Teredo, RFC 4380"),
@@ -116,6 +160,7 @@ const SPECIAL: &[(Network, &str)] = &[
     (v6(0x5f00, 0, 0, 16), "segment routing, RFC 9602"),
     (v6(0xfc00, 0, 0, 7), "unique local, RFC 4193"),
     (v6(0xfe80, 0, 0, 10), "link local, RFC 4291"),
+    (v6(0xfec0, 0, 0, 10), "site local, which is no more, RFC 3879"),
     (v6(0xff00, 0, 0, 8), "multicast, RFC 4291"),
 ];
 
@@ -160,6 +205,16 @@ mod tests {
             ("2001:db8::1", Some("documentation, RFC 3849")),
             ("2a00:1450::1", None),
             ("2001:470::1", None),
+            ("64:ff9b::10.0.0.1", Some("private use, RFC 1918")),
+            ("64:ff9b::8.8.8.8", None),
+            ("::127.0.0.1", Some("IPv4-compatible, which is no more, RFC 4291")),
+            ("::ffff:127.0.0.1", Some("loopback, RFC 1122")),
+            ("fec0::1", Some("site local, which is no more, RFC 3879")),
+            ("2002:7f00:1::", Some("6to4, RFC 7526")),
+            ("169.254.169.254", Some("link local, RFC 3927")),
+            ("0.0.0.0", Some("this network, RFC 791")),
+            ("224.0.0.251", Some("multicast, RFC 5771")),
+            ("ff02::1", Some("multicast, RFC 4291")),
         ] {
             assert_eq!(special_purpose(address.parse().unwrap()), purpose, "{address}");
         }
