@@ -125,3 +125,6 @@ fn logins(mailbox: &MailboxConfig) -> Vec<Option<&crate::mail::Login>> {
     let servers = std::iter::once(&mailbox.settings.smtp).chain(inboxes);
     servers.map(|server| server.login.as_ref()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,7 @@ use judge::{Log, Wait};
 use submit::Accepted;
 use told::Story;
 
+pub use greylist::asked_to_wait;
 pub use settings::{AutoReply, Expect, ExpectedCode, RoundTripSettings};
 
 /// From this size on, in bytes, a message is made where it holds nobody up.
@@ -141,9 +142,18 @@ impl RoundTrip {
         let first = log.arrivals.first().map(|arrival| arrival.first_seen);
         let first = first.or(log.bounce.as_ref().map(|bounce| bounce.first_seen));
         let seen = first.unwrap_or_else(|| self.clock.monotonic());
-        let mut verdict = judge::accepted(&self.settings, &log, &self.wait(eyes, accepted));
+        let wait = self.wait(eyes, accepted);
+        let mut verdict = judge::accepted(&self.settings, &log, &wait);
         if let (Verdict::Pass, Some(wanted)) = (&verdict, self.settings.auto_reply) {
             verdict = self.auto_reply(wanted, (eyes, &mut log), accepted, deadline).await;
+        }
+        if let (Verdict::Fail(_), true) = (&verdict, log.arrivals.is_empty()) {
+            // We did not look, because policy did not let a watcher connect again: that it was not seen says
+            // nothing.
+            let troubles = [wait.trouble, wait.trouble_of_sender].into_iter().flatten();
+            if let Some(trouble) = troubles.into_iter().find(|trouble| trouble.is_policy) {
+                verdict = trouble.into_verdict();
+            }
         }
         story.happened(&log);
         story.watched(eyes.recipient());
