@@ -5,13 +5,14 @@
 
 mod pinned;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use mailsonde_proto::AgentId;
 use mailsonde_proto::convert::Certified;
+use mailsonde_proto::file::{self, PRIVATE, PUBLIC};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -21,9 +22,6 @@ pub(crate) use pinned::PinnedAuthority;
 
 /// The folder of an agent's identity, in its data folder.
 pub const FOLDER: &str = "identity";
-
-const PRIVATE: u32 = 0o600;
-const PUBLIC: u32 = 0o644;
 
 /// Where an identity stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,34 +188,8 @@ fn pem_of(der: &[u8]) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
-/// Writes a file in one step: it is there whole, on disk, and with these permissions, or not at all.
-///
-/// # Errors
-/// When the system refuses; a file that was there before is untouched then.
-pub fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), IdentityError> {
-    let making = path.with_extension("making");
-    let written = write_whole(&making, content, mode).and_then(|()| fs::rename(&making, path));
-    if let Err(error) = written {
-        // Best effort: what matters is the error that is being told.
-        drop(fs::remove_file(&making));
-        return Err(IdentityError::io("write", path)(error));
-    }
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    let flushed = File::open(folder).and_then(|folder| folder.sync_all());
-    flushed.map_err(IdentityError::io("flush the folder", folder))
-}
-
-fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    // New, so that it never has anybody else's permissions, not even for a moment.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), IdentityError> {
+    file::replace(path, content, mode).map_err(IdentityError::io("write", path))
 }
 
 #[cfg(test)]

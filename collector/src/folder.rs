@@ -3,18 +3,17 @@
 //! Invariant: a file is replaced in one step and on disk when [`write_file`] returns, so that no reader
 //! ever sees half of a key or of a configuration. Absent on purpose: what the files mean.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use mailsonde_proto::file;
 
 /// Where the collector's folder is when nobody says otherwise.
 pub const DEFAULT: &str = "/var/lib/mailsonde";
 
-/// For its owner alone: keys, and what holds them.
-pub const PRIVATE: u32 = 0o600;
-/// For everybody to read: certificates.
-pub const PUBLIC: u32 = 0o644;
+pub use mailsonde_proto::file::{PRIVATE, PUBLIC};
 
 /// The system's limit of a unix socket's path, in bytes.
 const SOCKET_PATH_MAX: usize = 107;
@@ -163,41 +162,16 @@ pub fn make_folder(path: &Path) -> Result<(), FolderError> {
     builder.create(path).map_err(FolderError::io("make the folder", path))
 }
 
-/// Writes a file in one step: it is there whole, on disk, and with these permissions, or not at all.
+/// Writes a file in one step; see [`file::replace`].
 ///
 /// # Errors
 /// When the system refuses; a file that was there before is untouched then.
 pub fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), FolderError> {
-    let making = path.with_extension("making");
-    let written = write_whole(&making, content, mode).and_then(|()| fs::rename(&making, path));
-    if let Err(error) = written {
-        // Best effort: what matters is the error that is being told.
-        drop(fs::remove_file(&making));
-        return Err(FolderError::io("write", path)(error));
-    }
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(FolderError::io("flush the folder", folder))
-}
-
-fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    // New, so that it never has anybody else's permissions, not even for a moment.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+    file::replace(path, content, mode).map_err(FolderError::io("write", path))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -208,17 +182,6 @@ mod tests {
         assert!(matches!(folder.lock(), Err(FolderError::InUse(_))));
         drop(lock);
         folder.lock().unwrap();
-    }
-
-    #[test]
-    fn a_file_is_replaced_with_its_permissions() {
-        let temporary = tempfile::tempdir().unwrap();
-        let path = temporary.path().join("ca.key");
-        write_file(&path, b"old", PUBLIC).unwrap();
-        write_file(&path, b"new", PRIVATE).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
-        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 1);
     }
 
     #[test]

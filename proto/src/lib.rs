@@ -1,7 +1,7 @@
 //! The words that Mailsonde's two ends share, on the wire and on disk.
 //!
 //! A check is configured; a run carries it out; an observation says what the run found. Everything
-//! here is plain data without I/O, but for `journal`, which both ends keep on disk.
+//! here is plain data without I/O, but for `journal` and `file`, by which both ends keep things on disk.
 //!
 //! Absent on purpose: anything about how a probe works (the agent's matter) and about what a result
 //! means (the collector's). Kinds, phases, facts and findings are names and values here, so that a
@@ -21,6 +21,7 @@ pub mod phase;
 pub mod convert;
 pub mod wire;
 
+pub mod file;
 pub mod journal;
 
 pub use check::{Check, SettingsDigest};

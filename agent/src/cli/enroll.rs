@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use mailsonde_proto::EnrolmentToken;
 use mailsonde_proto::check::is_name;
+use mailsonde_proto::file::{self, PUBLIC};
 
 use super::{CONFIG_NAME, DEFAULT_CONFIG, Ending, refuse, runtime, terminal};
 use crate::config::DEFAULT_DATA;
-use crate::identity::{IdentityFiles, write_file};
+use crate::identity::IdentityFiles;
 use crate::net::Net;
 use crate::uplink::enrolment;
 
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
-const PUBLIC: u32 = 0o644;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EnrollArguments {
@@ -55,7 +55,8 @@ fn enrolled(token: &EnrolmentToken, data: Option<&Path>) -> anyhow::Result<Strin
                 .with_context(|| format!("cannot make the folder {}", parent.display()))?;
         }
         let text = agent_toml::of(&token.collector, &certified, folder);
-        write_file(&config, text.as_bytes(), PUBLIC)?;
+        file::replace(&config, text.as_bytes(), PUBLIC)
+            .with_context(|| format!("cannot write {}", config.display()))?;
     }
     Ok(told(&certified.name, is_new, &config, data))
 }
