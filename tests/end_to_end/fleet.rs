@@ -64,7 +64,9 @@ impl Site {
 /// Runs `enroll` at a branch; what it said, and whether it came in.
 fn enroll(token: &str, data: &Path) -> (bool, String) {
     let mut command = Command::new(PROGRAM);
-    let output = command.args(["agent", "enroll", token, "--data"]).arg(data).output().unwrap();
+    // by a relative path, as people write it
+    command.current_dir(data.parent().unwrap()).args(["agent", "enroll", token, "--data"]);
+    let output = command.arg(data.file_name().unwrap()).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
@@ -92,6 +94,8 @@ fn a_token_lets_one_machine_in_and_its_secret_stands_nowhere() {
     let (is_in, said) = enroll(&token, &first);
     assert!(is_in && said.starts_with("enrolled as "), "{said}");
     let name = said.split(['\n', ';']).next().unwrap().replace("enrolled as ", "");
+    let written = fs::read_to_string(first.join("agent.toml")).unwrap();
+    assert!(written.contains(&format!("\ndata = \"{}\"\n", first.display())), "{written}");
     let labels = site.listed(&name).expect("it is listed").labels;
     assert_eq!(labels, [("site".to_owned(), "durban".to_owned())].into());
 

@@ -54,7 +54,10 @@ fn enrolled(token: &EnrolmentToken, data: Option<&Path>) -> anyhow::Result<Strin
             std::fs::create_dir_all(parent)
                 .with_context(|| format!("cannot make the folder {}", parent.display()))?;
         }
-        let text = agent_toml::of(&token.collector, &certified, folder);
+        // a relative path would be read as relative to the file's own folder
+        let folder = std::path::absolute(folder)
+            .with_context(|| format!("cannot tell where {} is", folder.display()))?;
+        let text = agent_toml::of(&token.collector, &certified, &folder);
         file::replace(&config, text.as_bytes(), PUBLIC)
             .with_context(|| format!("cannot write {}", config.display()))?;
     }

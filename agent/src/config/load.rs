@@ -197,21 +197,24 @@ fn collector(mut section: Section<'_>, data: &Path) -> Option<CollectorConfig> {
     let address = section.required_endpoint("address", Some(DEFAULT_COLLECTOR_PORT));
     let server_name = section.text("server_name");
     let own = IdentityFiles::of_data(data);
+    let is_enrolled = own.certificate.exists();
     let mut file = |key, own: PathBuf| {
         let named = section.path(key);
         let is_own = named.is_none();
         let path = named.unwrap_or(own);
-        if let Err(error) = std::fs::metadata(&path) {
-            let path = path.display();
-            section.mistake(
-                key,
-                match is_own {
-                    true => format!(
-                        "{key}: {path} is not there: enrol this agent by `mailsonde-agent enroll TOKEN`"
-                    ),
-                    false => format!("{key}: cannot read {path}: {error}"),
-                },
-            );
+        match std::fs::metadata(&path) {
+            Ok(_) => {}
+            Err(_) if is_own && !is_enrolled => {
+                // One mistake, not three: there is no identity.
+                if key == "certificate" {
+                    let words =
+                        "there is none yet: enrol this agent by `mailsonde-agent enroll TOKEN`";
+                    section.mistake(key, format!("{key}: {}: {words}", path.display()));
+                }
+            }
+            Err(error) => {
+                section.mistake(key, format!("{key}: cannot read {}: {error}", path.display()));
+            }
         }
         Some(path)
     };

@@ -203,7 +203,8 @@ fn words(
                 (None, Some(name)) => format!(" for {name}"),
                 (None, None) => String::new(),
             };
-            format!("made token {}{whom}, until {}", made.id(), made.expires_at.timestamp())
+            let until = made.expires_at.timestamp().strftime("%Y-%m-%d %H:%M UTC");
+            format!("made token {}{whom}, until {until}", made.id())
         }
         Control::TokenWithdrawn { token } => format!("withdrew token {token}"),
         Control::Revoked { agent } => format!("revoked {}", called(agent, names)),
