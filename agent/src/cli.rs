@@ -33,6 +33,8 @@ use report::nagios::{self, Status};
 use report::threshold::Threshold;
 use terminal::Terminal;
 
+pub use explain::explained;
+
 /// Where the configuration is when no other is named.
 pub const DEFAULT_CONFIG: &str = "/etc/mailsonde-agent/agent.toml";
 

@@ -26,18 +26,21 @@ mod request;
 pub(crate) mod stand_in;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::LOCATION;
-use mailsonde_proto::FaultClass;
+use mailsonde_proto::{Clock, FaultClass};
+use tokio::io::AsyncWriteExt;
 use url::{Host, Url};
 
 use crate::mail::dial::{Dial, Patience, PhaseNames};
 use crate::mail::endpoint::{Endpoint, Tls};
 use crate::mail::failure::Failure;
-use crate::mail::wire::Record;
+use crate::mail::wire::{Duplex, Record};
 use crate::net::{Net, TlsTrust};
 use crate::stopwatch::Stopwatch;
+use crate::transcript::Transcript;
 
 pub use answer::Answer;
 pub use request::{NotAUrl, Request, is_of_others, url};
@@ -212,6 +215,31 @@ impl<'a> Fetch<'a> {
         }
         Ok(request.redirected(target, answer.status))
     }
+}
+
+/// What the answer of a server comes to that says these bytes and hangs up, with a redirect that is followed
+/// as far as it can be without another connection. For the property test and the fuzz target.
+///
+/// # Errors
+/// As those of [`Fetch::send`].
+pub async fn heard(bytes: &[u8], most_body: usize) -> Result<Answer, Failure> {
+    let (net, trust, clock) = (Net::new(), TlsTrust::native(), Clock::system());
+    let step = Duration::from_secs(1);
+    let patience = Patience { clock, step, deadline: clock.monotonic() + step };
+    let terms = Fetch { most_body, redirects: 1, ..Fetch::new(&net, patience, &trust) };
+    let (ours, mut theirs) = tokio::io::duplex(bytes.len().max(4096));
+    let broken = |error| Failure::new("connect", FaultClass::Refused, format!("{error}"));
+    theirs.write_all(bytes).await.map_err(broken)?;
+    theirs.shutdown().await.map_err(broken)?;
+    let asked = url("http://a.test/")
+        .map_err(|error| Failure::new("connect", FaultClass::Protocol, error.to_string()))?;
+    let request = Request::get(asked);
+    let record = Record::new(Transcript::start(clock, Vec::new()));
+    let stream: (Box<dyn Duplex>, _) = (Box::new(ours), &record);
+    let mut watch = Stopwatch::start(clock);
+    let answer = exchange::exchange(&terms, stream, &request, &mut watch, |_| true).await?;
+    drop(terms.redirected(request, &answer, 0));
+    Ok(answer)
 }
 
 fn is_redirect(status: u16) -> bool {

@@ -27,6 +27,7 @@ use tokio_rustls::client::TlsStream;
 
 pub use fault::NetError;
 pub use gate::noting;
+pub use hickory_resolver::TokioResolver;
 pub use resolve::MailExchanger;
 pub use socket::Socket;
 use tls::hello::{Answer, Offer, TlsVersion};
@@ -84,8 +85,16 @@ impl Net {
     ///
     /// # Errors
     /// When the system has none.
-    pub fn resolver(&self) -> Result<hickory_resolver::TokioResolver, NetError> {
+    pub fn resolver(&self) -> Result<TokioResolver, NetError> {
         resolve::resolver()
+    }
+
+    /// A resolver that asks nobody: for what is to be judged without the network.
+    ///
+    /// # Errors
+    /// When none can be made.
+    pub fn resolver_without_servers() -> Result<TokioResolver, NetError> {
+        resolve::without_servers()
     }
 
     /// Connects to the first address that answers, IPv4 or IPv6, in order; each gets a fair part of

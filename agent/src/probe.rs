@@ -44,8 +44,11 @@ use crate::net::Net;
 pub(crate) use governed::governed;
 pub(crate) use told::strict;
 
+pub use dns::records::line as record_line;
 pub use http::announced;
-pub use round_trip::{AutoReply, Expect, ExpectedCode, RoundTrip, RoundTripSettings};
+pub use round_trip::{
+    AutoReply, Expect, ExpectedCode, RoundTrip, RoundTripSettings, asked_to_wait,
+};
 
 /// One kind of probe: its name, its settings, and how a check of it is made ready.
 pub trait Kind: Send + Sync {

@@ -1,6 +1,8 @@
 //! Acceptance runs: `probe --all` over configurations that expect more than an arrival in INBOX, on real
 //! servers. Each expectation is met once, and broken in each way that it knows.
 
+mod free_text;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -6,7 +6,8 @@ use mailsonde_agent::mail::bounce;
 use mailsonde_agent::mail::dsn::{LONGEST_DIAGNOSTIC, MOST_RECIPIENTS, Notification};
 
 fuzz_target!(|bytes: &[u8]| {
-    let bounce = [b"From: MAILER-DAEMON@a\r\nSubject: Undeliverable\r\n".as_slice(), bytes].concat();
+    let bounce =
+        [b"From: MAILER-DAEMON@a\r\nSubject: Undeliverable\r\n".as_slice(), bytes].concat();
     for message in [bytes, &bounce] {
         let _bounce = bounce::read(message);
         let Some(read) = Notification::of(message) else { continue };

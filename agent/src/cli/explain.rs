@@ -96,6 +96,15 @@ pub(super) fn explain(arguments: &ExplainArguments, terminal: &Terminal) -> Endi
     }
 }
 
+/// What is printed about a message, in words and as JSON; `None` where these bytes are none. For the
+/// property test and the fuzz target, which this is the whole way of.
+pub fn explained(bytes: &[u8]) -> Option<[String; 2]> {
+    let read = Read::from(bytes, crate::mail::dsn::MOST_READ).ok()?;
+    let explained = Explained::of(&read, Trust::new(["mx.good.test".to_owned()]));
+    let terminal = Terminal { width: 80, colours: false };
+    Some([words(&explained, &terminal), json(&explained).ok()?])
+}
+
 fn shown(file: &Path) -> String {
     if file.as_os_str() == "-" { "standard input".to_owned() } else { file.display().to_string() }
 }

@@ -330,29 +330,13 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// What a server that says these bytes and hangs up comes to.
-async fn of_bytes(bytes: &[u8], most_body: usize) -> Result<Answer, Failure> {
-    let (net, trust) = (Net::new(), TlsTrust::native());
-    let terms = Fetch { most_body, redirects: 1, ..Fetch::new(&net, patience(1000), &trust) };
-    let (ours, mut theirs) = tokio::io::duplex(1 << 20);
-    tokio::io::AsyncWriteExt::write_all(&mut theirs, bytes).await.unwrap();
-    tokio::io::AsyncWriteExt::shutdown(&mut theirs).await.unwrap();
-    let request = Request::get(url("http://a.test/").unwrap());
-    let mut watch = Stopwatch::start(Clock::system());
-    let stream: Box<dyn crate::mail::wire::Duplex> = Box::new(ours);
-    let stream = (stream, &record());
-    let answer = exchange::exchange(&terms, stream, &request, &mut watch, |_| true).await?;
-    drop(terms.redirected(request, &answer, 0));
-    Ok(answer)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn no_bytes_panic_or_exceed_the_bound(bytes in answers(), most in 0..20_usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        if let Ok(answer) = runtime.block_on(of_bytes(&bytes, most)) {
+        if let Ok(answer) = runtime.block_on(heard(&bytes, most)) {
             prop_assert!(answer.body.len() <= most);
             prop_assert!((100..1000).contains(&answer.status));
         }

@@ -7,6 +7,11 @@ use mailsonde_proto::FaultClass;
 
 use super::dsn::{self, Notification, Reason, Recipient};
 use super::failure::Failure;
+use super::headers::block::Block;
+use super::message::token_of_message_id;
+
+/// The most Message-IDs that are looked at of those that a bounce says to answer.
+const MOST_ANSWERED: usize = 20;
 
 /// What a notification says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +35,6 @@ pub enum Action {
     Fine,
 }
 
-/// Whether a message's headers look like those of a notification, so that it is worth reading whole.
-pub fn looks_like_one(content_type: &str) -> bool {
-    let lower = content_type.to_ascii_lowercase();
-    lower.trim_start().starts_with("multipart/report") && lower.contains("delivery-status")
-}
-
 /// Reads a notification; `None` when it is none.
 pub fn read(bytes: &[u8]) -> Option<Bounce> {
     let notification = Notification::of(bytes)?;
@@ -47,7 +46,14 @@ pub fn read(bytes: &[u8]) -> Option<Bounce> {
         dsn::Action::Failed | dsn::Action::Unknown => Action::Failed,
     };
     let failure = failure(worst, action);
-    let candidates = notification.returned.map(|returned| returned.candidates).unwrap_or_default();
+    let returned = notification.returned.map(|returned| returned.candidates);
+    let mut candidates = returned.unwrap_or_default();
+    // A bounce that returns nothing may still say which message it answers.
+    let block = Block::of(bytes);
+    for ids in ["In-Reply-To", "References"].into_iter().filter_map(|name| block.first(name)) {
+        let answered = ids.split_whitespace().filter_map(token_of_message_id);
+        candidates.extend(answered.take(MOST_ANSWERED).map(str::to_owned));
+    }
     Some(Bounce { candidates, action, failure })
 }
 
@@ -133,6 +139,38 @@ mod tests {
     }
 
     #[test]
+    fn a_bounce_in_free_text_is_known_by_whatever_it_says_of_the_message() {
+        let id = "<mailsonde.TOKEN@good.test>";
+        for (headers, body) in [
+            (
+                "",
+                format!(
+                    "--- Below this line is a copy of the message.\r\n\r\nMessage-ID: {id}\r\n"
+                ),
+            ),
+            (
+                "",
+                format!(
+                    "--- Below this line is a copy of the message.\r\n\r\nMessage-ID:\r\n {id}\r\n"
+                ),
+            ),
+            ("", "----- Original message -----\r\n\r\nX-Mailsonde-Token: TOKEN\r\n".to_owned()),
+            ("", format!("Your message:\r\n> Message-Id: {id}\r\n> Subject: a\r\n")),
+            ("", format!("(Message-ID {id} to <x@far.test>)\r\n")),
+            ("References: <a@b>\r\n <mailsonde.TOKEN@good.test>\r\n", String::new()),
+            ("In-Reply-To: <mailsonde.TOKEN@good.test>\r\n", String::new()),
+        ] {
+            let bounce = format!(
+                "From: MAILER-DAEMON@a.test\r\nSubject: failure notice\r\n{headers}\r\nHi. This is the \
+                 qmail-send program.\r\n\r\n<x@far.test>:\r\n550 5.1.1 no\r\n\r\n{body}"
+            );
+            let read = read(bounce.as_bytes()).unwrap();
+            assert_eq!(read.candidates.first().map(String::as_str), Some("TOKEN"), "{bounce}");
+            assert_eq!(read.failure.fault.enhanced_code.unwrap().to_string(), "5.1.1");
+        }
+    }
+
+    #[test]
     fn actions_are_told_apart() {
         for (action, expected) in [
             ("delayed", Action::Delayed),
@@ -154,19 +192,15 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
-        assert!(looks_like_one(
-            " multipart/report; report-type=\"delivery-status\";\r\n\tboundary=b"
-        ));
-        assert!(!looks_like_one("multipart/report; report-type=disposition-notification"));
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
         fn nothing_panics(
-            bytes in prop::collection::vec(any::<u8>(), 0..1500),
-            status in "(Action|Status|Diagnostic-Code|: |;|\r\n|[ -~]|5\\.[0-9.]{0,4}){0,60}",
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            status in "(Action|Status|Diagnostic-Code|: |;|\r\n|[ -~]|5\\.[0-9.]{0,4}){0,20}",
         ) {
             let _read = read(&bytes);
             let _read = read(dsn(&status, HEADERS).as_bytes());

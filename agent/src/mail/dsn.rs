@@ -6,6 +6,8 @@
 //! linear in them; MIME is not followed deeper than [`parts`] says. Absent on purpose: whose message it
 //! is about (`bounce`).
 
+mod signs;
+
 mod reason;
 mod report;
 
@@ -123,7 +125,7 @@ impl Notification {
     pub fn of(message: &[u8]) -> Option<Self> {
         let bytes = message.get(..message.len().min(MOST_READ)).unwrap_or_default();
         let block = Block::of(bytes);
-        if !may_be_one(&block) {
+        if !signs::may_be_one(&block) {
             return None;
         }
         let parts = Parts::of(bytes, &block);
@@ -175,34 +177,9 @@ impl Recipient {
     }
 }
 
-/// Whether it is worth looking for one: a report, an automatic sender, or a header that only bounces
-/// have. Keeps ordinary mail that quotes a bounce from being taken for one.
-fn may_be_one(block: &Block<'_>) -> bool {
-    let lower = |name: &str| block.first(name).unwrap_or_default().to_ascii_lowercase();
-    let content_type = lower("Content-Type");
-    let is_report = content_type.trim_start().starts_with("multipart/report")
-        && !content_type.contains("disposition-notification")
-        && !content_type.contains("feedback-report");
-    if is_report || block.first("X-Failed-Recipients").is_some() {
-        return true;
-    }
-    // An answer of a person's mailbox comes with a null sender, too (RFC 3834 section 3.1.2).
-    if lower("Auto-Submitted").starts_with("auto-replied") && block.first("In-Reply-To").is_some() {
-        return false;
-    }
-    let from = lower("From");
-    const SENDERS: [&str; 7] = [
-        "mailer-daemon",
-        "postmaster",
-        "mail delivery s",
-        "system administrator",
-        "mail administrator",
-        "mailer.daemon",
-        "microsoftexchange",
-    ];
-    let null_sender = lower("Return-Path").trim() == "<>";
-    let is_bounce_subject = form::is_bounce_subject(&lower("Subject"));
-    SENDERS.iter().any(|sender| from.contains(sender)) || (null_sender && is_bounce_subject)
+/// Whether these headers are such as notifications have, so that the message is worth reading whole.
+pub fn may_be_one(headers: &[u8]) -> bool {
+    signs::may_be_one(&Block::of(headers))
 }
 
 /// The basic and the enhanced code that a reply holds, the first of each. Three digits count as a code at

@@ -67,16 +67,20 @@ const PHASES: PhaseNames = PhaseNames {
 };
 
 /// Headers that are asked for: those that make a message ours, a bounce of ours, or an answer to ours.
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 13] = [
     super::message::TOKEN_HEADER,
     "Message-ID",
     "Content-Type",
     "Auto-Submitted",
     "Precedence",
     "X-Autoreply",
+    "X-Autorespond",
+    "X-Failed-Recipients",
     "In-Reply-To",
     "References",
     "From",
+    "Subject",
+    "Return-Path",
 ];
 /// The most messages whose headers are asked for at once.
 pub const MOST_MESSAGES: usize = 200;

@@ -235,8 +235,10 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
         #[test]
-        fn no_text_panics_or_passes(text in ".{0,300}", bytes in prop::collection::vec(any::<u8>(), 101)) {
+        fn no_text_panics_or_passes(text in ".{0,40}", bytes in prop::collection::vec(any::<u8>(), 101)) {
             let key = TokenKey::from_bytes([1; 32]);
             prop_assert!(key.open(&text).is_err());
             prop_assert!(key.open(&URL_SAFE_NO_PAD.encode(bytes)).is_err());

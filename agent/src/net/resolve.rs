@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::config::{LookupIpStrategy, ResolveHosts};
+use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError as HickoryError};
 use hickory_resolver::proto::rr::{RData, RecordType};
@@ -111,11 +111,19 @@ fn from_hosts_file(host: &str) -> Option<Vec<IpAddr>> {
 fn system_resolver() -> Result<(TokioResolver, Vec<IpAddr>), NetError> {
     let unreadable =
         |e: HickoryError| NetError::NoResolver { detail: format!("its resolv.conf: {e}") };
-    let (config, mut options) = read_system_conf().map_err(unreadable)?;
+    let (config, options) = read_system_conf().map_err(unreadable)?;
     let servers: Vec<_> = config.name_servers().iter().map(|server| server.ip).collect();
     if servers.is_empty() {
         return Err(NetError::NoResolver { detail: "its resolv.conf names none".to_owned() });
     }
+    let resolver = with_options(config, options).map_err(unreadable)?;
+    Ok((resolver, servers))
+}
+
+fn with_options(
+    config: ResolverConfig,
+    mut options: ResolverOpts,
+) -> Result<TokioResolver, HickoryError> {
     options.cache_size = 0;
     options.attempts = 1;
     options.timeout = ATTEMPT;
@@ -123,9 +131,16 @@ fn system_resolver() -> Result<(TokioResolver, Vec<IpAddr>), NetError> {
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
     *builder.options_mut() = options;
-    let mut resolver = builder.build().map_err(unreadable)?;
+    let mut resolver = builder.build()?;
     resolver.set_hosts(Arc::new(Hosts::default()));
-    Ok((resolver, servers))
+    Ok(resolver)
+}
+
+/// A resolver that knows no server: nothing it is asked has an answer, and nothing leaves this process.
+pub(super) fn without_servers() -> Result<TokioResolver, NetError> {
+    let config = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+    let made = with_options(config, ResolverOpts::default());
+    made.map_err(|error| NetError::NoResolver { detail: error.to_string() })
 }
 
 /// For a library that asks by itself (mail-auth): the same servers, one try each, nothing remembered.

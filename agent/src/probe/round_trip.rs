@@ -40,6 +40,7 @@ use judge::{Log, Wait};
 use submit::Accepted;
 use told::Story;
 
+pub use greylist::asked_to_wait;
 pub use settings::{AutoReply, Expect, ExpectedCode, RoundTripSettings};
 
 /// From this size on, in bytes, a message is made where it holds nobody up.

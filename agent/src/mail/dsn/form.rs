@@ -11,6 +11,9 @@ use super::returned::before_mark;
 use super::{Action, Notification, Reason, Recipient, address, codes};
 use crate::mail::headers::block::Block;
 
+/// How much of a text is searched for the line that tells why, in bytes.
+const LONGEST_TELLING: usize = 64 * 1024;
+
 /// What is looked at.
 struct Bounce<'a> {
     block: &'a Block<'a>,
@@ -111,7 +114,8 @@ pub(super) fn is_bounce_subject(subject: &str) -> bool {
     WORDS.iter().any(|word| subject.contains(word))
 }
 
-fn decoded_subject(block: &Block<'_>) -> String {
+/// The subject as people read it.
+pub(super) fn decoded_subject(block: &Block<'_>) -> String {
     let Some(subject) = block.first("Subject") else { return String::new() };
     let header = format!("Subject: {subject}\r\n\r\n");
     let parser = MessageParser::new().header_text(HeaderName::Subject);
@@ -160,7 +164,10 @@ impl Bounce<'_> {
     /// The first line that holds a code or known words, with the line after it; empty where none does.
     fn telling_line(&self) -> String {
         let mut lines = self.text.lines().take(500).map(str::trim).filter(|line| !line.is_empty());
-        while let Some(line) = lines.next() {
+        // Beyond that much stands what it is about, not what it says.
+        let mut left = LONGEST_TELLING;
+        while let Some(line) = lines.next().filter(|_| left > 0) {
+            left = left.saturating_sub(line.len());
             let line: String = line.chars().take(500).collect();
             let (basic, enhanced) = codes(&line);
             let is_telling = Reason::of(None, enhanced, &line) != Reason::Unknown;

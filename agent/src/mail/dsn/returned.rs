@@ -48,7 +48,11 @@ impl Returned {
                 "text/rfc822-headers" | "message/rfc822-headers" | "message/global-headers" => {
                     all.push(Self::read(part.text().as_bytes()));
                 }
-                "text/plain" => all.push(Self::read(after_mark(&part.text()).as_bytes())),
+                "text/plain" => {
+                    let text = part.text();
+                    all.push(Self::read(after_mark(&text).as_bytes()));
+                    all.push(Self { candidates: quoted(&text), ..Self::default() });
+                }
                 _ => {}
             }
         }
@@ -81,6 +85,18 @@ impl Returned {
             message_id,
         }
     }
+}
+
+/// What our Message-IDs hold wherever a text quotes them: not every bounce says where the message begins
+/// that it returns.
+fn quoted(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("<mailsonde.").take(MOST_CANDIDATES) {
+        let id = text.get(at..).and_then(|rest| rest.split(['>', '\n']).next());
+        let token = id.and_then(token_of_message_id).filter(|token| token.len() <= LONGEST);
+        found.extend(token.map(str::to_owned));
+    }
+    found
 }
 
 /// What follows the line that says that the message follows, without empty lines before.

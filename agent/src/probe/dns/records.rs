@@ -75,7 +75,7 @@ pub(in crate::probe) fn cut(text: &str, longest: usize) -> String {
 }
 
 /// One record's data on one line; names are lower case, because case means nothing in them (RFC 4343).
-pub(in crate::probe) fn line(data: &RData) -> String {
+pub fn line(data: &RData) -> String {
     match data {
         RData::TXT(text) => printable(&text.txt_data.concat()),
         RData::CAA(caa) => {

@@ -132,6 +132,8 @@ fn on_or_off(text: &str, on: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -156,5 +158,62 @@ mod tests {
     #[test]
     fn the_question_holds_the_address_as_text() {
         assert!(question("a&b<c>@good.test").contains(">a&amp;b&lt;c&gt;@good.test<"));
+    }
+    /// Documents that are nearly answers of autodiscover.
+    fn documents() -> impl Strategy<Value = Vec<u8>> {
+        const PIECES: [&str; 24] = [
+            "<Autodiscover><Response><Account>",
+            "<Protocol>",
+            "</Protocol>",
+            "<Type>IMAP</Type>",
+            "<Server>",
+            "</Server>",
+            "<Port>993</Port>",
+            "<SSL>off</SSL>",
+            "<SSL/>",
+            "<Encryption>TLS</Encryption>",
+            "<Error><Message>",
+            "</Message></Error>",
+            "</Account></Response></Autodiscover>",
+            "<a:Autodiscover>",
+            "<Autodiscover type=\"x",
+            "&amp;",
+            "&#x0;",
+            "<![CDATA[",
+            "]]>",
+            "<!--",
+            "<!DOCTYPE",
+            "<?",
+            "\"",
+            "mail",
+        ];
+        let piece = prop_oneof![
+            6 => prop::sample::select(PIECES.as_slice()).prop_map(|text| text.as_bytes().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..8),
+            1 => prop::sample::select(PIECES.as_slice()).prop_map(|text| text.repeat(40).into_bytes()),
+        ];
+        prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn no_document_panics_or_is_kept_beyond_its_bounds(
+            document in documents(),
+            is_wrapped: bool,
+        ) {
+            let head: &[u8] = if is_wrapped { b"<Autodiscover><Response><Account>" } else { b"" };
+            let tail: &[u8] = if is_wrapped { b"</Account></Response></Autodiscover>" } else { b"" };
+            match servers(&[head, &document, tail].concat()) {
+                Ok(servers) => {
+                    prop_assert!(servers.len() <= MOST_SERVERS);
+                    for server in servers {
+                        prop_assert!(server.to_string().chars().count() <= 4 * 256 + 3);
+                    }
+                }
+                Err(why) => prop_assert!(why.chars().count() <= 400, "{why}"),
+            }
+        }
     }
 }

@@ -47,6 +47,11 @@ pub(super) fn postponed(fault: &Fault, step: Step) -> Option<Postponed> {
     (is_certain || may_be).then(|| Postponed { is_certain, after: hint(&words) })
 }
 
+/// After how long a server that refuses for now wants the message again, where it says so.
+pub fn asked_to_wait(fault: &Fault) -> Option<Duration> {
+    postponed(fault, Step::Recipient).and_then(|postponed| postponed.after)
+}
+
 /// When a server says to come back: `in 300 seconds`, `for 5 minutes`, `in 00:05:00`, `retry after 60s`.
 fn hint(words: &str) -> Option<Duration> {
     let split = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | ';' | '=');

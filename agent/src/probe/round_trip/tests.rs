@@ -1,6 +1,7 @@
 //! Whole round trips through servers in memory: every outcome is told apart.
 
 mod expectations;
+mod free_text;
 
 use std::sync::Mutex;
 

@@ -1,6 +1,8 @@
 //! Known words of servers. The first line of the table that holds a word of the text tells the reason;
 //! what could mean two things is not in it (`mailbox unavailable`, `Unrouteable address`).
 
+use std::sync::LazyLock;
+
 use super::Reason;
 
 /// How much of a text is looked at, in characters.
@@ -11,8 +13,37 @@ pub(super) fn reason(text: &str) -> Option<Reason> {
     let text: String = text.chars().take(LONGEST).collect();
     let text = text.to_lowercase().replace(['\u{2019}', '`'], "'");
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let known = TABLE.iter().find(|(_, words)| words.split('|').any(|word| text.contains(word)));
-    known.map(|(reason, _)| *reason).or_else(|| whole_words(&text))
+    first_row(text.as_bytes()).map(|(reason, _)| *reason).or_else(|| whole_words(&text))
+}
+
+/// The first row of the table of which a word stands in the text. One pass for all words: a bounce may have
+/// hundreds of lines and recipients, and the table has hundreds of words.
+fn first_row(text: &[u8]) -> Option<&'static (Reason, &'static str)> {
+    /// Row and word.
+    type Words = Vec<(usize, &'static [u8])>;
+    static BY_FIRST_BYTE: LazyLock<Vec<Words>> = LazyLock::new(|| {
+        let mut by_first_byte = vec![Words::new(); 256];
+        for (row, (_, words)) in TABLE.iter().enumerate() {
+            for word in words.split('|').map(str::as_bytes) {
+                let first = word.first().map_or(0, |byte| usize::from(*byte));
+                if let Some(words) = by_first_byte.get_mut(first) {
+                    words.push((row, word));
+                }
+            }
+        }
+        by_first_byte
+    });
+    let mut found = TABLE.len();
+    let mut rest = text;
+    while let Some(first) = rest.first() {
+        for (row, word) in BY_FIRST_BYTE.get(usize::from(*first)).into_iter().flatten() {
+            if *row < found && rest.starts_with(word) {
+                found = *row;
+            }
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    TABLE.get(found)
 }
 
 /// Words so short that they must stand alone.
@@ -201,6 +232,24 @@ mod tests {
             let found = reason(text).map_or("", Reason::as_str);
             assert_eq!(found, expected, "{text}");
         }
+    }
+
+    /// Any text in which the words of two rows stand has the reason of the upper one.
+    #[test]
+    fn the_first_row_counts_wherever_its_word_stands() {
+        let words: Vec<_> =
+            TABLE.iter().map(|(_, words)| words.split('|').next().unwrap()).collect();
+        for (upper, one) in words.iter().enumerate() {
+            for two in &words[upper..] {
+                for text in [format!("x {one} y {two}."), format!("{two}{one}")] {
+                    let naive =
+                        TABLE.iter().find(|(_, all)| all.split('|').any(|w| text.contains(w)));
+                    let found = first_row(text.as_bytes());
+                    assert_eq!(found.map(|row| row.1), naive.map(|row| row.1), "{text}");
+                }
+            }
+        }
+        assert!(first_row(b"nothing of it").is_none() && first_row(b"").is_none());
     }
 
     #[test]
