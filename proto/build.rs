@@ -1,8 +1,12 @@
-//! Compiles `uplink.proto` with protox, so that no protoc has to be installed.
+//! Compiles the `.proto` files with protox, so that no protoc has to be installed.
+
+const FILES: [&str; 2] = ["mailsonde/v1/uplink.proto", "mailsonde/v1/enrolment.proto"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo::rerun-if-changed=mailsonde/v1/uplink.proto");
-    let descriptors = protox::compile(["mailsonde/v1/uplink.proto"], ["."])?;
+    for file in FILES {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let descriptors = protox::compile(FILES, ["."])?;
     tonic_prost_build::configure()
         .bytes(".mailsonde.v1.Batch.observations")
         .btree_map(".")

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, Overrides};
 use crate::net::Net;
 use crate::outbox::{Keeper, Limits, Outbox};
 use crate::probe::{Amendment, Kinds};
@@ -173,12 +173,15 @@ impl Agent {
 
     async fn reload(&mut self) {
         let (file, kinds) = (self.config.file.clone(), self.kinds.clone());
-        let forced = self.config.policy.forced.clone();
-        let load = move || AgentConfig::load_under(&file, &kinds, forced.as_deref());
+        let (data, policy) = (self.config.data.clone(), self.config.policy.forced.clone());
+        let load = move || {
+            let instead = Overrides { data: Some(&data), policy: policy.as_deref() };
+            AgentConfig::load_with(&file, &kinds, instead)
+        };
         let Ok(loaded) = spawn_blocking(load).await else {
             return error!("agent: reading the configuration panicked; the old one stays");
         };
-        let mut config = match loaded {
+        let config = match loaded {
             Ok(loaded) => {
                 for warning in &loaded.warnings {
                     warn!(%warning, "configuration");
@@ -195,7 +198,6 @@ impl Agent {
         if config.limits != self.config.limits {
             warn!("agent: limits are read at the start only: restart the agent for the new ones");
         }
-        config.data = self.config.data.clone();
         if let Err(error) = self.checks.replace(&config, &self.kinds, self.clock) {
             return error!(%error, "agent: the configuration cannot be used; the old one stays");
         }

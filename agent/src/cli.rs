@@ -1,10 +1,11 @@
-//! The command line: `run`, `check-config`, `policy`, `probe`, `explain`.
+//! The command line: `enroll`, `run`, `check-config`, `policy`, `probe`, `explain`.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
 
 mod all;
 mod check_config;
+mod enroll;
 mod one_shot;
 mod policy;
 mod probe;
@@ -19,7 +20,7 @@ mod terminal;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::check::TIMEOUT_BOUNDS;
-use crate::config::{AgentConfig, units};
+use crate::config::{AgentConfig, Overrides, units};
 use crate::probe::Kinds;
 use report::nagios::{self, Status};
 use report::threshold::Threshold;
@@ -37,6 +38,8 @@ pub use explain::explained;
 
 /// Where the configuration is when no other is named.
 pub const DEFAULT_CONFIG: &str = "/etc/mailsonde-agent/agent.toml";
+/// What it is called in a data folder.
+const CONFIG_NAME: &str = "agent.toml";
 
 /// How a command ended, for whoever called it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +87,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Let this agent in by a token of `mailsonde-collector token create`; once, before it runs
+    Enroll(enroll::EnrollArguments),
     /// Run the checks of a configuration, and report to its collector
     Run {
-        /// The configuration
-        #[arg(long, default_value = DEFAULT_CONFIG)]
-        config: PathBuf,
-        /// The folder of the outbox, instead of the configuration's
+        /// The configuration; agent.toml in the --data folder where one is there, else
+        /// /etc/mailsonde-agent/agent.toml
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// The folder of outbox and identity, instead of the configuration's
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
         /// The policy, instead of the configuration's
@@ -212,7 +218,11 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     rustls::crypto::ring::default_provider().install_default().ok();
     let terminal = Terminal::standard();
     match arguments.command {
-        Command::Run { config, data, policy } => run(&config, data, policy.as_deref(), kinds),
+        Command::Enroll(arguments) => enroll::enroll(&arguments),
+        Command::Run { config, data, policy } => {
+            let instead = Overrides { data: data.as_deref(), policy: policy.as_deref() };
+            run(config, instead, kinds)
+        }
         Command::CheckConfig { file, policy } => {
             check_config::check_config(&file, policy.as_deref(), &kinds, &terminal)
         }
@@ -223,13 +233,15 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     .into()
 }
 
-fn run(
-    file: &std::path::Path,
-    data: Option<PathBuf>,
-    policy: Option<&std::path::Path>,
-    kinds: Kinds,
-) -> Ending {
-    let mut config = match AgentConfig::load_under(file, &kinds, policy) {
+/// The configuration that goes with a data folder when none is named.
+fn config_file(data: Option<&Path>) -> PathBuf {
+    let beside = data.map(|data| data.join(CONFIG_NAME)).filter(|file| file.exists());
+    beside.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
+}
+
+fn run(file: Option<PathBuf>, instead: Overrides<'_>, kinds: Kinds) -> Ending {
+    let file = file.unwrap_or_else(|| config_file(instead.data));
+    let config = match AgentConfig::load_with(&file, &kinds, instead) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 tracing::warn!(%warning, "configuration");
@@ -240,9 +252,6 @@ fn run(
             return refuse(&check_config::told(&not_loaded.mistakes.0, &not_loaded.warnings));
         }
     };
-    if let Some(data) = data {
-        config.data = data;
-    }
     let ended = runtime().and_then(|runtime| runtime.block_on(crate::app::run(config, kinds)));
     match ended {
         Ok(()) => Ending::Pass,

@@ -35,7 +35,7 @@ use crate::net::Net;
 use crate::probe::Surroundings;
 
 pub use check::CheckConfig;
-pub use load::{Loaded, NotLoaded};
+pub use load::{DEFAULT_DATA, Loaded, NotLoaded, Overrides};
 pub use mailbox::MailboxConfig;
 pub use policy::Policies;
 pub use section::Endpoint;

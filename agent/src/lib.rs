@@ -15,6 +15,8 @@ pub mod schedule;
 pub mod backoff;
 pub mod uplink;
 
+pub mod identity;
+
 pub mod outbox;
 pub mod probe;
 

@@ -5,37 +5,38 @@
 //! observation that is not answered; what is sent twice so is counted once by its key. Nothing that the
 //! collector says is believed beyond what was sent.
 //!
-//! Absent on purpose: any memory of what was sent, other than where it is in the outbox; and any
-//! command of the collector's (those messages are reserved).
+//! The agent's certificate is renewed before a dial when that is due, and a stream ends for it. Absent on purpose:
+//! any memory of what was sent, other than where it is in the outbox; and any command of the collector's (those
+//! messages are reserved).
 
+pub(crate) mod channel;
 pub mod credentials;
+pub mod enrolment;
 mod failure;
 mod offset;
 mod session;
 mod witness;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use mailsonde_proto::convert::MAX_MESSAGE_BYTES;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::vantage::random_bytes;
 use mailsonde_proto::wire::uplink_client::UplinkClient;
-use mailsonde_proto::{AgentId, Check, Clock, VantagePoint};
+use mailsonde_proto::{Check, Clock, VantagePoint, WallTime};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
 use crate::config::CollectorConfig;
 use crate::net::Net;
 use crate::outbox::Outbox;
-use credentials::Credentials;
+use credentials::{Credentials, Identity};
 use session::{End, Session};
-use witness::{Testimony, Witness};
 
 pub use failure::UplinkError;
 pub use offset::{Exchange, Offsets};
@@ -43,8 +44,6 @@ pub use offset::{Exchange, Offsets};
 /// How patient the uplink is.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Look-up, connection and handshake together.
-    pub dial: Duration,
     /// From Hello to Welcome.
     pub welcome: Duration,
     /// From one heartbeat to the next.
@@ -61,7 +60,6 @@ impl Default for Pace {
     fn default() -> Self {
         let s = Duration::from_secs;
         Self {
-            dial: s(10),
             welcome: s(15),
             heartbeat: s(10),
             silence: s(60),
@@ -84,8 +82,8 @@ pub struct Announced {
 
 /// A warning of one reason is repeated this often while the reason stays.
 const REMIND: Duration = Duration::from_secs(600);
-/// HTTP/2 pings find a peer that is gone.
-const KEEPALIVE: Duration = Duration::from_secs(20);
+/// A renewal that failed is tried again after this.
+const RENEW_AGAIN: Duration = Duration::from_secs(300);
 /// A session that lived so long was no failure.
 const LASTING: Duration = Duration::from_secs(10);
 
@@ -99,6 +97,14 @@ pub struct Uplink {
     clock_error: watch::Sender<Option<u64>>,
     offsets: Offsets,
     complaint: Option<Complaint>,
+    /// Random, new at every start: two machines with one key are told apart by it.
+    instance: u64,
+    /// Of the time to renew, 0 to 255: agents that came in together do not ask together.
+    jitter: u8,
+    /// The collector calls our certificate an old one.
+    is_replaced: bool,
+    /// A renewal failed: not again before.
+    try_again_at: Option<WallTime>,
 }
 
 struct Complaint {
@@ -126,6 +132,10 @@ impl Uplink {
             clock_error,
             offsets: Offsets::default(),
             complaint: None,
+            instance: u64::from_le_bytes(random_bytes()).max(1),
+            jitter: u8::from_le_bytes(random_bytes()),
+            is_replaced: false,
+            try_again_at: None,
         };
         (uplink, known)
     }
@@ -149,7 +159,12 @@ impl Uplink {
                 Ok(End::Stopped) => return,
                 Ok(End::NextEpoch) => info!("uplink: the next epoch's turn"),
                 Ok(End::Elsewhere) => info!("uplink: the collector's address was changed"),
-                Err(error) => self.complain(&error),
+                Ok(End::Renewal) => continue,
+                Err(error) => {
+                    // its words say so where it is: a newer certificate of ours was used since
+                    self.is_replaced = matches!(error, UplinkError::Unauthenticated(_));
+                    self.complain(&error);
+                }
             }
             let lasted = self.clock.monotonic().saturating_duration_since(begun);
             if lasted >= LASTING || self.settled() > settled {
@@ -175,12 +190,19 @@ impl Uplink {
         stop: &CancellationToken,
     ) -> Result<End, UplinkError> {
         let (said, outgoing) = Session::queue();
+        let net = self.net.clone();
+        let dial = async {
+            let credentials = self.credentials(collector).await?;
+            let (address, name) = (&collector.address, &collector.server_name);
+            let opened = channel::open(&net, address, name, credentials.tls).await?;
+            Ok::<_, UplinkError>((opened, credentials.identity))
+        };
         let dialled = tokio::select! {
             () = stop.cancelled() => return Ok(End::Stopped),
-            dialled = self.dial(collector) => dialled?,
+            dialled = Box::pin(dial) => dialled?,
         };
-        let (channel, agent, testimony) = dialled;
-        let mut session = Session::new(self, collector.clone(), agent);
+        let ((channel, testimony), identity) = dialled;
+        let mut session = Session::new(self, collector.clone(), identity);
         session.greet(&said).await?;
         let mut client = UplinkClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -196,42 +218,44 @@ impl Uplink {
         Box::pin(talk).await.map_err(|error| error.with(testimony.get()))
     }
 
-    async fn dial(
-        &self,
+    /// The agent's credentials, with a certificate that is renewed when that is due. While the old one is still
+    /// valid, a renewal that fails is only told.
+    async fn credentials(
+        &mut self,
         collector: &CollectorConfig,
-    ) -> Result<(Channel, AgentId, Testimony), UplinkError> {
-        let files = collector.clone();
-        let loaded = spawn_blocking(move || Credentials::load(&files)).await;
-        let credentials = loaded.ok().ok_or(UplinkError::OutboxClosed)??;
+    ) -> Result<Credentials, UplinkError> {
+        let credentials = load(collector).await?;
         let (identity, now) = (credentials.identity, self.clock.wall());
-        if now >= identity.not_after {
-            return Err(UplinkError::Expired(identity.not_after));
-        }
         if now < identity.not_before {
             return Err(UplinkError::NotYetValid(identity.not_before));
         }
-        let address = (collector.address.host.as_str(), collector.address.port);
-        let within = self.pace.dial;
-        let stream =
-            self.net.connect_tls(address, &collector.server_name, credentials.tls, within).await?;
-        // TLS is ours, so tonic is told of none; and it may connect once, with what is connected.
-        let (stream, testimony) = Witness::new(stream);
-        let mut once = Some(TokioIo::new(stream));
-        let connector = tower::service_fn(move |_| {
-            let stream = once.take();
-            async move { stream.ok_or_else(|| std::io::Error::other("the connection is over")) }
-        });
-        let channel = Endpoint::from_static("http://collector")
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE)
-            .keep_alive_while_idle(true)
-            .user_agent(session::SOFTWARE)
-            .map(|endpoint| endpoint.origin(authority(&collector.server_name)))
-            .map_err(|error| UplinkError::of_transport(&error))?
-            .connect_with_connector(connector)
-            .await
-            .map_err(|error| UplinkError::of_transport(&error))?;
-        Ok((channel, identity.agent, testimony))
+        let is_over = now >= identity.not_after;
+        if !self.is_replaced && now < identity.renew_at(self.jitter) {
+            return Ok(credentials);
+        }
+        let shown = if is_over { &credentials.tls_by_key } else { &credentials.tls };
+        let renewed =
+            enrolment::renew(&self.net, collector, Arc::clone(shown), identity.agent).await;
+        match renewed {
+            Ok(()) => {
+                self.is_replaced = false;
+                let renewed = load(collector).await?;
+                info!(until = %renewed.identity.not_after, rejoined = is_over, "uplink: a new certificate");
+                Ok(renewed)
+            }
+            Err(error) if is_over => Err(UplinkError::Expired(identity.not_after, Box::new(error))),
+            Err(error) => {
+                warn!(%error, "uplink: no new certificate yet; the old one is still valid");
+                self.try_again_at = Some(now.plus(RENEW_AGAIN));
+                Ok(credentials)
+            }
+        }
+    }
+
+    /// When the certificate that is in use is to be renewed.
+    fn renew_at(&self, identity: &Identity) -> WallTime {
+        let due = identity.renew_at(self.jitter);
+        self.try_again_at.map_or(due, |again| again.max(due))
     }
 
     /// Warns once of each reason, and again when it has stayed for long.
@@ -253,10 +277,10 @@ impl Uplink {
     }
 }
 
-/// The URI that requests name as their host; a server name that is none leaves a word in its place.
-fn authority(server_name: &str) -> tonic::transport::Uri {
-    let uri = format!("http://{server_name}");
-    uri.parse().unwrap_or_else(|_| tonic::transport::Uri::from_static("http://collector"))
+async fn load(collector: &CollectorConfig) -> Result<Credentials, UplinkError> {
+    let files = collector.clone();
+    let loaded = spawn_blocking(move || Credentials::load(&files)).await;
+    Ok(loaded.ok().ok_or(UplinkError::OutboxClosed)??)
 }
 
 #[cfg(test)]

@@ -7,12 +7,19 @@
 //! GET  /api/v1/status                                              -> StatusAnswer
 //! GET  /api/v1/observations?check=&agent=&since=&verdict=&limit=   -> ObservationsAnswer
 //! GET  /api/v1/agents                                              -> AgentsAnswer
-//! POST /api/v1/agents   Application                                -> Admission
+//! POST /api/v1/agents/NAME   AgentChange                           -> AgentChanged
 //! GET  /api/v1/checks                                              -> ChecksAnswer
+//! GET  /api/v1/tokens                                              -> TokensAnswer
+//! POST /api/v1/tokens   TokenWish                                  -> NewToken
+//! POST /api/v1/tokens/ID/withdraw                                  -> TokensAnswer
+//! GET  /api/v1/audit?limit=                                        -> AuditAnswer
 //! ```
 //!
 //! An error is `{"error": "..."}` with a sentence that says what to do. Absent on purpose: anything that
 //! an answer means, which `query` decides.
+
+mod caller;
+mod fleet;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -31,11 +38,12 @@ use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{ControlError, ControlJournal};
-use crate::enrolment::{Application, Enrolment, EnrolmentError};
+use crate::enrolment::Enrolment;
 use crate::folder::{Folder, FolderError};
-use crate::identity::Authority;
 use crate::query::{ChangesWanted, Query, QueryError, Wanted};
+use crate::registry::Registry;
+
+use caller::Caller;
 
 /// Bytes of a question at most.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -54,8 +62,12 @@ pub mod path {
     pub const OBSERVATIONS: &str = "/api/v1/observations";
     /// What changed in the records that probes keep.
     pub const CHANGES: &str = "/api/v1/changes";
-    /// Agents; also where they are added.
+    /// Agents; below it, by name, where one is changed.
     pub const AGENTS: &str = "/api/v1/agents";
+    /// Tokens that let agents in; also where they are made.
+    pub const TOKENS: &str = "/api/v1/tokens";
+    /// Who did what, from where, when.
+    pub const AUDIT: &str = "/api/v1/audit";
     /// Checks.
     pub const CHECKS: &str = "/api/v1/checks";
 }
@@ -71,12 +83,10 @@ pub struct ErrorAnswer {
 pub struct Operators {
     /// Answers questions.
     pub query: Query,
-    /// Signs agents' keys.
-    pub authority: Arc<Authority>,
-    /// Remembers agents.
-    pub control: Arc<ControlJournal>,
-    /// Where agents find the collector: a host and a port.
-    pub collector: String,
+    /// Lets agents in, and changes them.
+    pub enrolment: Enrolment,
+    /// Puts agents out.
+    pub registry: Arc<Registry>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -117,13 +127,15 @@ impl Operators {
             .route(path::STATUS, get(status))
             .route(path::OBSERVATIONS, get(observations))
             .route(path::CHANGES, get(changes))
-            .route(path::AGENTS, get(agents).post(add_agent))
+            .route(path::AGENTS, get(agents))
+            .merge(fleet::routes())
             .route(path::CHECKS, get(checks))
             .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is no such page") })
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(shared);
         let stopping = shutdown.clone().cancelled_owned();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stopping);
+        let service = router.into_make_service_with_connect_info::<Caller>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(stopping);
         let overdue = async {
             shutdown.cancelled().await;
             tokio::time::sleep(FAREWELL).await;
@@ -187,18 +199,6 @@ impl From<QueryError> for Refusal {
     }
 }
 
-impl From<EnrolmentError> for Refusal {
-    fn from(error: EnrolmentError) -> Self {
-        let status = match &error {
-            EnrolmentError::Control(ControlError::NameTaken { .. }) => StatusCode::CONFLICT,
-            EnrolmentError::Control(ControlError::NoSuchAgent { .. }) => StatusCode::NOT_FOUND,
-            error if error.is_askers() => StatusCode::BAD_REQUEST,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self(status, error.to_string())
-    }
-}
-
 async fn status(State(shared): State<Shared>) -> Response {
     shared.work(|operators| operators.query.status()).await
 }
@@ -223,15 +223,6 @@ async fn agents(State(shared): State<Shared>) -> Response {
 
 async fn checks(State(shared): State<Shared>) -> Response {
     shared.work(|operators| Ok::<_, QueryError>(operators.query.checks())).await
-}
-
-async fn add_agent(State(shared): State<Shared>, Json(application): Json<Application>) -> Response {
-    shared
-        .work(move |operators| {
-            let Operators { authority, control, collector, clock, .. } = operators;
-            Enrolment { authority, control, collector }.admit(application, clock.wall())
-        })
-        .await
 }
 
 #[cfg(test)]

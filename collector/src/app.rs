@@ -17,9 +17,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::agents;
 use crate::api::{self, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
+use crate::enrolment::Enrolment;
 use crate::folder::Folder;
 use crate::identity::{Authority, ServerTls};
 use crate::ingest::Ingest;
@@ -27,6 +29,7 @@ use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
 use crate::rollups::Rollups;
+use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
 
 /// The control journal gets the time so often: what `judge` knows of 'now' where nothing else happens.
@@ -78,18 +81,17 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let listener = listen(config.listen).await?;
     let extent = extent(&ledger, &control);
     let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
-    for recovery in &recovered {
-        tracing::warn!(%recovery, "the views are made anew behind what agents send");
-    }
-    let unread = extent.next.saturating_sub(rollups.cursors().next);
-    if recovered.is_empty() && unread > 0 && rollups.cursors().next <= extent.first {
-        tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
-    }
-    let operators = Operators {
-        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
+    tell_of_views(&recovered, extent, &rollups);
+    let enrolment = Enrolment {
         authority,
         control: control.clone(),
         collector: config.name.with_port(listener.local_addr()?.port()),
+        validity: config.agent_certificate,
+    };
+    let operators = Operators {
+        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
+        enrolment: enrolment.clone(),
+        registry: registry.clone(),
         clock,
     };
     let progress = Arc::new(Progress::default());
@@ -109,7 +111,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
     let served = tokio::select! {
-        served = ingest.serve(listener, acceptor) => {
+        served = agents::serve(listener, acceptor, ingest, enrolment, shutdown.clone()) => {
             served.context("agents cannot be served any more")
         }
         () = ended_early(&mut threads, &shutdown) => {
@@ -151,6 +153,18 @@ fn tell(what: &'static str, damage: &[Damage]) {
         } else {
             tracing::info!(what, %damage, "mended");
         }
+    }
+}
+
+/// Says that the views are made anew, and why.
+fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: &Rollups) {
+    for recovery in recovered {
+        tracing::warn!(%recovery, "the views are made anew behind what agents send");
+    }
+    let next = rollups.cursors().next;
+    let unread = extent.next.saturating_sub(next);
+    if recovered.is_empty() && unread > 0 && next <= extent.first {
+        tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
     }
 }
 

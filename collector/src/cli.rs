@@ -1,15 +1,17 @@
-//! The command line: `init`, `agent add`, `serve`, and the operators' questions.
+//! The command line: `init`, `serve`, and what operators ask and do.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
-//! log to standard error. Questions are asked over the operators' socket; no command but `serve` (and
-//! `agent add`, when nothing serves) opens the collector's files. Exit codes: 0 done; 1 `status
-//! --exit-code` when mail does not work from everywhere; 2 not done, and standard error says why.
+//! log to standard error. Questions are asked over the operators' socket; no command but `init`
+//! and `serve` opens the collector's files. Exit codes: 0 done; 1 `status --exit-code` when mail does not work
+//! from everywhere, `audit verify` when the log is not whole; 2 not done, and standard error says why.
 
-mod add_agent;
 mod init;
 mod serve;
 
 mod agents;
+mod audit;
+mod token;
+
 mod changes;
 mod checks;
 mod observations;
@@ -34,7 +36,7 @@ use terminal::Terminal;
 pub enum Ending {
     /// 0: done.
     Done,
-    /// 1: mail does not work from everywhere, and it was asked for an exit code.
+    /// 1: mail does not work from everywhere, and it was asked for an exit code; or the audit log is not whole.
     Failing,
     /// 2: not done; standard error says why.
     NotDone,
@@ -56,8 +58,8 @@ impl From<Ending> for ExitCode {
     version,
     about = "Keeps what agents saw and tells how e-mail is doing",
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done; 1 mail does not work from everywhere (`status --exit-code` only); \
-                  2 not done, and standard error says why"
+    after_help = "Exit codes: 0 done; 1 mail does not work from everywhere (`status --exit-code` only), or \
+                  the audit log is not whole; 2 not done, and standard error says why"
 )]
 struct Arguments {
     /// The collector's folder
@@ -74,9 +76,6 @@ struct Arguments {
 enum Command {
     /// Make the folder, the certificate authority and the configuration
     Init(init::InitArguments),
-    /// Add agents
-    #[command(subcommand)]
-    Agent(AgentCommand),
     /// Run the collector
     Serve(serve::ServeArguments),
     /// Is mail working, from where not, since when, how slow compared with usual
@@ -85,16 +84,19 @@ enum Command {
     Observations(observations::ObservationsArguments),
     /// What changed in DNS: who saw it, what, from, to, when
     Changes(changes::ChangesArguments),
+    /// Tokens, by which agents come in
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Every agent: is it here, what waits with it, until when its certificate is valid
-    Agents,
+    Agents {
+        #[command(subcommand)]
+        command: Option<agents::AgentsCommand>,
+    },
+    /// Who did what, from where, when
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Every check that agents run
     Checks,
-}
-
-#[derive(Debug, Subcommand)]
-enum AgentCommand {
-    /// Make a certificate and a ready agent.toml for a branch; works whether the collector runs or not
-    Add(add_agent::AddArguments),
 }
 
 /// What every command is told.
@@ -128,12 +130,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(setting: &Setting, command: Command) -> anyhow::Result<Ending> {
     match command {
         Command::Init(arguments) => init::run(setting, &arguments),
-        Command::Agent(AgentCommand::Add(arguments)) => add_agent::run(setting, &arguments),
         Command::Serve(arguments) => serve::run(setting, &arguments),
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
         Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
         Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
-        Command::Agents => asking(agents::run(setting)),
+        Command::Token(command) => asking(token::run(setting, &command)),
+        Command::Agents { command } => asking(agents::run(setting, command.as_ref())),
+        Command::Audit(command) => asking(audit::run(setting, &command)),
         Command::Checks => asking(checks::run(setting)),
     }
 }

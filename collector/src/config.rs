@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::folder::{Folder, FolderError, PUBLIC, write_file};
-use crate::identity::HostName;
+use crate::identity::{AGENT_VALIDITY, HostName};
 
 /// How long single observations are kept when the file does not say.
 pub const DEFAULT_RAW_RETENTION: Duration = Duration::from_secs(35 * DAY_S);
@@ -21,6 +21,8 @@ pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
 const RAW_RETENTION_BOUNDS: (Duration, Duration) =
     (Duration::from_secs(DAY_S), Duration::from_secs(3_660 * DAY_S));
 const SEGMENT_BOUNDS: (u64, u64) = (1 << 20, 1 << 30);
+const AGENT_CERTIFICATE_BOUNDS: (Duration, Duration) =
+    (Duration::from_secs(5), Duration::from_secs(90 * DAY_S));
 const DAY_S: u64 = 86_400;
 
 /// Everything that `collector.toml` says, resolved.
@@ -34,6 +36,8 @@ pub struct Config {
     pub raw_retention: Duration,
     /// A segment of the journal of observations is full at this many bytes.
     pub segment_bytes: u64,
+    /// How long an agent's certificate lives; agents renew it at half of that.
+    pub agent_certificate: Duration,
 }
 
 /// Why a configuration cannot be used.
@@ -86,6 +90,7 @@ impl Config {
             name,
             raw_retention: DEFAULT_RAW_RETENTION,
             segment_bytes: DEFAULT_SEGMENT_BYTES,
+            agent_certificate: AGENT_VALIDITY,
         }
     }
 
@@ -131,7 +136,9 @@ impl Config {
              # per day for ever.\n\
              #raw_retention = \"35d\"\n\
              # Observations are kept in files of this size.\n\
-             #segment_size = \"64MiB\"\n"
+             #segment_size = \"64MiB\"\n\
+             # How long an agent's certificate lives. Agents renew it at half of that, by themselves.\n\
+             #agent_certificate = \"24h\"\n"
         );
         Ok(write_file(&folder.config(), text.as_bytes(), PUBLIC)?)
     }
@@ -170,10 +177,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is listen, name, raw_retention, segment_size
+        collector.toml:3:1: naem is not known here: there is agent_certificate, listen, name, raw_retention, segment_size
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is listen, name, raw_retention, segment_size
+        collector.toml:6:1: views is not known here: there is agent_certificate, listen, name, raw_retention, segment_size
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }

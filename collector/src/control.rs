@@ -3,12 +3,15 @@
 //! Enrolments, definitions of checks, operators' actions and ticks, each with the time it was received, in
 //! the order in which they were. Nothing is ever removed from it.
 //!
-//! Invariants: what [`ControlJournal::append`] returned for is on disk; no two agents have one name, however
-//! many ask at once. Absent on purpose: what a record means for the views, which the pipeline says.
+//! Invariants: what [`ControlJournal::append`] returned for is on disk; what is decided by the state is written
+//! before the state can change, so that no two agents have one name, however many ask at once; what has an
+//! author is chained, so that it cannot be changed or left out unnoticed. Absent on purpose: what a record means for the views, which the pipeline says.
 
+mod disk;
 mod record;
 
-use std::collections::BTreeMap;
+mod roll;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +20,9 @@ use mailsonde_proto::journal::{
 };
 use mailsonde_proto::{AgentId, WallTime};
 
-pub use record::{Control, ControlRecord, Enrolled, NotAControlRecord, OperatorAction};
+pub use disk::{Link, NotAControlRecord, link_in};
+pub use record::{Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade};
+pub use roll::{Roll, Token};
 
 /// A segment of the control journal is full at this many bytes.
 const SEGMENT_BYTES: u64 = 8 << 20;
@@ -30,19 +35,46 @@ pub enum ControlError {
     Journal(#[from] JournalError),
     /// Another agent has that name.
     #[error(
-        "there is an agent called {name} already: choose another name, or, when its files are lost, \
-         make new ones with `agent add {name} --renew`"
+        "there is an agent called {name} already: choose another name, or, to bring it in again with \
+         another key, `mailsonde-collector token create --agent {name}`"
     )]
     NameTaken {
         /// The name.
         name: String,
     },
-    /// There is no agent of that name to renew.
-    #[error("there is no agent called {name} to renew: leave out --renew to add it")]
+    /// There is no agent of that name.
+    #[error("there is no agent called {name}: `mailsonde-collector agents` lists them")]
     NoSuchAgent {
         /// The name.
         name: String,
     },
+    /// There is no such token, or it was withdrawn.
+    #[error(
+        "there is no such token (any more): get a new one by `mailsonde-collector token create`"
+    )]
+    NoSuchToken,
+    /// The token has let somebody else in.
+    #[error(
+        "this token was used already, by another key: a token lets one agent in, once; get a new one by \
+         `mailsonde-collector token create`, and look at `mailsonde-collector agents` for one that should \
+         not be there"
+    )]
+    TokenUsed,
+    /// The token is over.
+    #[error("this token expired at {0}: get a new one by `mailsonde-collector token create`")]
+    TokenExpired(WallTime),
+    /// The key is an agent's already.
+    #[error(
+        "this key is enrolled already, as {name}: to give its machine another identity, remove the agent's \
+         identity folder first"
+    )]
+    KeyTaken {
+        /// Whose it is.
+        name: String,
+    },
+    /// The key is one that was revoked.
+    #[error("this key was revoked: remove the agent's identity folder and enrol it anew")]
+    RevokedKey,
 }
 
 /// The control journal; one writer, which many may share.
@@ -53,7 +85,9 @@ pub struct ControlJournal {
 
 struct Inner {
     journal: Journal,
-    agents: BTreeMap<AgentId, Enrolled>,
+    roll: Roll,
+    /// The last link of the audit log's chain.
+    link: Link,
 }
 
 impl ControlJournal {
@@ -64,21 +98,21 @@ impl ControlJournal {
     pub fn open(folder: &Path) -> Result<(Self, Vec<Damage>), JournalError> {
         let options = Options { segment_bytes: SEGMENT_BYTES, first_sequence: 1 };
         let (journal, recovery) = Journal::open(Arc::new(RealDisk), folder, options)?;
-        let mut agents = BTreeMap::new();
+        let (mut roll, mut link) = (Roll::default(), Link::default());
         let mut records = ControlFollower(journal.follow(1));
         loop {
-            match records.read()? {
-                ControlNext::Record { record, .. } => {
-                    if let Control::Enrolled(enrolled) = record.control {
-                        agents.insert(enrolled.agent, enrolled);
-                    }
+            match records.read_with_link(&link)? {
+                (ControlNext::Record { record, .. }, read) => {
+                    roll.apply(&record);
+                    // a chain that is broken goes on from where it is: `audit verify` says where
+                    link = read.map_or(link, |(read, _)| read);
                 }
-                ControlNext::Gap { .. } => {}
-                ControlNext::CaughtUp => break,
+                (ControlNext::Gap { .. }, _) => {}
+                (ControlNext::CaughtUp, _) => break,
             }
         }
         let index = journal.index().clone();
-        Ok((Self { inner: Mutex::new(Inner { journal, agents }), index }, recovery.damage))
+        Ok((Self { inner: Mutex::new(Inner { journal, roll, link }), index }, recovery.damage))
     }
 
     /// A panic leaves the journal as its last commit left it.
@@ -91,39 +125,45 @@ impl ControlJournal {
     /// # Errors
     /// When the journal would not take it; then it is not in the journal.
     pub fn append(&self, received_at: WallTime, control: Control) -> Result<u64, JournalError> {
-        self.lock().append(received_at, control)
+        self.lock().append(ControlRecord { received_at, control, author: None })
     }
 
-    /// Enrols an agent under a name that no other has. It waits for the disk, like
+    /// Decides by what is true at the moment, and puts what was decided on disk before anything else can
+    /// change; with its author, so that it stands in the audit log. It waits for the disk, like
     /// [`append`](Self::append).
     ///
     /// # Errors
-    /// When another agent has the name, or the journal would not take it.
-    pub fn enrol(&self, received_at: WallTime, enrolled: Enrolled) -> Result<u64, ControlError> {
+    /// What `decide` said; or the journal would not take it.
+    pub fn decide<T>(
+        &self,
+        received_at: WallTime,
+        author: Author,
+        decide: impl FnOnce(&Roll) -> Result<(Control, T), ControlError>,
+    ) -> Result<T, ControlError> {
         let mut inner = self.lock();
-        let taken = |other: &Enrolled| {
-            other.agent != enrolled.agent && other.name.eq_ignore_ascii_case(&enrolled.name)
-        };
-        if inner.agents.values().any(taken) {
-            return Err(ControlError::NameTaken { name: enrolled.name });
-        }
-        Ok(inner.append(received_at, Control::Enrolled(enrolled))?)
+        let (control, decided) = decide(&inner.roll)?;
+        inner.append(ControlRecord { received_at, control, author: Some(author) })?;
+        Ok(decided)
+    }
+
+    /// Looks at who is enrolled and which tokens there are.
+    pub fn look<T>(&self, look: impl FnOnce(&Roll) -> T) -> T {
+        look(&self.lock().roll)
     }
 
     /// The agent of this identity, as enrolled last; `None` for an agent that is not ours (any more).
     pub fn agent(&self, agent: AgentId) -> Option<Enrolled> {
-        self.lock().agents.get(&agent).cloned()
+        self.look(|roll| roll.agent(agent).cloned())
     }
 
     /// The agent of this name, as enrolled last.
     pub fn agent_named(&self, name: &str) -> Option<Enrolled> {
-        let inner = self.lock();
-        inner.agents.values().find(|agent| agent.name.eq_ignore_ascii_case(name)).cloned()
+        self.look(|roll| roll.agent_named(name).cloned())
     }
 
     /// Everybody who is enrolled, by identity.
     pub fn agents(&self) -> Vec<Enrolled> {
-        self.lock().agents.values().cloned().collect()
+        self.look(|roll| roll.agents().cloned().collect())
     }
 
     /// A reader that starts with the record `from`; the first record is 1.
@@ -138,16 +178,15 @@ impl ControlJournal {
 }
 
 impl Inner {
-    fn append(&mut self, received_at: WallTime, control: Control) -> Result<u64, JournalError> {
+    fn append(&mut self, record: ControlRecord) -> Result<u64, JournalError> {
         if self.journal.wants_roll() {
-            self.journal.roll(&[], received_at)?;
+            self.journal.roll(&[], record.received_at)?;
         }
-        let record = ControlRecord { received_at, control };
-        let sequence = self.journal.append(&[&record.to_bytes()])?;
+        let (bytes, link) = record.to_bytes(&self.link);
+        let sequence = self.journal.append(&[&bytes])?;
         self.journal.commit()?;
-        if let Control::Enrolled(enrolled) = record.control {
-            self.agents.insert(enrolled.agent, enrolled);
-        }
+        self.link = link.unwrap_or(self.link);
+        self.roll.apply(&record);
         Ok(sequence)
     }
 }
@@ -187,88 +226,34 @@ impl ControlFollower {
     /// # Errors
     /// When a segment cannot be read although it is there; asking again tries again.
     pub fn read(&mut self) -> Result<ControlNext, JournalError> {
+        self.read_with_link(&Link::default()).map(|(next, _)| next)
+    }
+
+    /// The same, with the record's link in the audit log's chain, if it has one, and whether that follows
+    /// `before`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with_link(
+        &mut self,
+        before: &Link,
+    ) -> Result<(ControlNext, Option<(Link, bool)>), JournalError> {
         Ok(match self.0.read()? {
             Next::Record { sequence, record } => match ControlRecord::from_bytes(&record) {
-                Ok(record) => ControlNext::Record { sequence, record },
+                Ok(read) => {
+                    let link = link_in(&record, before);
+                    (ControlNext::Record { sequence, record: read }, link)
+                }
                 Err(error) => {
                     tracing::error!(sequence, %error, "a control record is unreadable");
-                    ControlNext::Gap { first: sequence, last: sequence }
+                    (ControlNext::Gap { first: sequence, last: sequence }, None)
                 }
             },
-            Next::Gap { first, last } => ControlNext::Gap { first, last },
-            Next::CaughtUp => ControlNext::CaughtUp,
+            Next::Gap { first, last } => (ControlNext::Gap { first, last }, None),
+            Next::CaughtUp => (ControlNext::CaughtUp, None),
         })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use mailsonde_proto::{Check, SettingsDigest};
-    use std::time::Duration;
-
-    use super::*;
-
-    const NOW: WallTime = WallTime::from_s(1_800_000_000);
-
-    fn enrolled(id: u8, name: &str) -> Enrolled {
-        Enrolled {
-            agent: AgentId([id; 16]),
-            name: name.into(),
-            labels: [("site".into(), "Durban".into())].into(),
-            certificate_digest: [7; 32],
-            not_after: NOW.plus(Duration::from_secs(9)),
-        }
-    }
-
-    fn check() -> Check {
-        Check {
-            name: "mail".into(),
-            kind: "round-trip".into(),
-            cadence: Duration::from_secs(60),
-            timeout: Duration::from_secs(30),
-            slot_offset: Duration::from_secs(7),
-            settings_digest: SettingsDigest([3; 16]),
-        }
-    }
-
-    #[test]
-    fn every_record_reads_back_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let written = [
-            Control::Enrolled(enrolled(1, "hq")),
-            Control::Defined { agent: AgentId([1; 16]), checks: vec![check()] },
-            Control::Tick,
-            Control::Operator(OperatorAction { action: "acknowledge".into(), body: vec![1, 2] }),
-        ];
-        {
-            let (journal, damage) = ControlJournal::open(folder.path()).unwrap();
-            assert_eq!(damage, []);
-            for control in &written {
-                journal.append(NOW, control.clone()).unwrap();
-            }
-        }
-        let (journal, _) = ControlJournal::open(folder.path()).unwrap();
-        let mut reader = journal.follow(1);
-        for (sequence, control) in (1..).zip(written) {
-            let record = ControlRecord { received_at: NOW, control };
-            assert_eq!(reader.read().unwrap(), ControlNext::Record { sequence, record });
-        }
-        assert_eq!(reader.read().unwrap(), ControlNext::CaughtUp);
-        assert_eq!(journal.agents(), [enrolled(1, "hq")]);
-    }
-
-    #[test]
-    fn a_name_is_given_once_and_an_agent_can_be_renewed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (journal, _) = ControlJournal::open(folder.path()).unwrap();
-        journal.enrol(NOW, enrolled(1, "hq")).unwrap();
-        for name in ["hq", "HQ"] {
-            let refused = journal.enrol(NOW, enrolled(2, name)).unwrap_err();
-            assert!(matches!(refused, ControlError::NameTaken { .. }), "{refused}");
-        }
-        let renewed = Enrolled { certificate_digest: [8; 32], ..enrolled(1, "hq") };
-        journal.enrol(NOW, renewed.clone()).unwrap();
-        assert_eq!(journal.agent_named("hq"), Some(renewed));
-        assert_eq!(journal.agent(AgentId([2; 16])), None);
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use mailsonde_proto::AgentId;
+use mailsonde_proto::{AgentId, WallTime};
 use rustls::pki_types::{CertificateDer, DnsName};
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
@@ -53,12 +53,13 @@ pub enum IdentityError {
     #[error("\"{0}\" is neither a host name nor an IP address, such as collector.example.org")]
     HostName(String),
     /// A public key of another kind, or no public key.
-    #[error(
-        "the public key is not of the curve P-256: let `mailsonde-collector agent add` make it"
-    )]
+    #[error("the public key is not of the curve P-256: let `mailsonde-agent enroll` make it")]
     PublicKey,
+    /// Not a certification request, or its signature is not that of its key.
+    #[error("what came is no certification request that is signed with its own key")]
+    Request,
     /// The peer showed no certificate.
-    #[error("the agent showed no certificate: set certificate and key in its agent.toml")]
+    #[error("the agent showed no certificate: enrol it with `mailsonde-agent enroll TOKEN`")]
     NoCertificate,
     /// The peer's certificate cannot be read.
     #[error("the agent's certificate cannot be read: {0}")]
@@ -71,11 +72,24 @@ pub enum IdentityError {
     SeveralAgents,
 }
 
+/// What a peer's certificate says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Which agent it is.
+    pub agent: AgentId,
+    /// SHA-256 of its public key (SubjectPublicKeyInfo, DER).
+    pub key_digest: [u8; 32],
+    /// When the certificate was made, which is half-way through its validity: tells a newer one from an older one.
+    pub issued_at: WallTime,
+    /// Until when the certificate is valid.
+    pub not_after: WallTime,
+}
+
 /// Which agent a peer is, by the certificates that its TLS connection proved.
 ///
 /// # Errors
 /// When there is no certificate, or its first does not name exactly one agent.
-pub fn agent_of(certificates: Option<&[CertificateDer<'_>]>) -> Result<AgentId, IdentityError> {
+pub fn agent_of(certificates: Option<&[CertificateDer<'_>]>) -> Result<Shown, IdentityError> {
     let leaf = certificates.and_then(<[_]>::first).ok_or(IdentityError::NoCertificate)?;
     let unreadable = |error: &dyn fmt::Display| IdentityError::Unreadable(error.to_string());
     let (_, certificate) = parse_x509_certificate(leaf).map_err(|error| unreadable(&error))?;
@@ -86,7 +100,19 @@ pub fn agent_of(certificates: Option<&[CertificateDer<'_>]>) -> Result<AgentId, 
         uri.starts_with(AgentId::URI_PREFIX).then(|| AgentId::from_uri(uri))
     });
     let agent = agents.next().flatten().ok_or(IdentityError::NotAnAgent)?;
-    if agents.next().is_some() { Err(IdentityError::SeveralAgents) } else { Ok(agent) }
+    if agents.next().is_some() {
+        return Err(IdentityError::SeveralAgents);
+    }
+    let key = ring::digest::digest(&ring::digest::SHA256, certificate.public_key().raw);
+    let validity = certificate.validity();
+    let not_before = WallTime::from_s(validity.not_before.timestamp());
+    let not_after = WallTime::from_s(validity.not_after.timestamp());
+    Ok(Shown {
+        agent,
+        key_digest: key.as_ref().try_into().unwrap_or_default(),
+        issued_at: not_before.plus(not_after.since(not_before) / 2),
+        not_after,
+    })
 }
 
 /// A host by its name or its IP address, as it stands in a certificate.

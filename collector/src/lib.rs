@@ -12,6 +12,7 @@ pub mod api;
 pub mod enrolment;
 pub mod query;
 
+pub mod agents;
 pub mod ingest;
 pub mod registry;
 

@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod changes;
+pub mod fleet;
 pub mod observations;
 pub mod status;
 
@@ -27,6 +28,7 @@ use series::SeriesViews;
 
 pub use agents::{AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer};
 pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
+pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
 pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
 
@@ -143,6 +145,20 @@ impl Query {
     /// Every agent that is enrolled.
     pub fn agents(&self) -> AgentsAnswer {
         agents::agents(&self.registry, self.clock.wall())
+    }
+
+    /// Every token that there was.
+    pub fn tokens(&self) -> TokensAnswer {
+        let now = self.clock.wall();
+        self.registry.control().look(|roll| fleet::tokens(roll, now))
+    }
+
+    /// The audit log's newest acts, and whether all of it is whole.
+    ///
+    /// # Errors
+    /// When the control journal cannot be read.
+    pub fn audit(&self, limit: Option<usize>) -> Result<AuditAnswer, QueryError> {
+        fleet::audit(self.registry.control(), limit)
     }
 
     /// Every check that an agent runs.

@@ -3,26 +3,74 @@
 //! Who is enrolled and what is defined stands in the control journal, and goes there first; presence
 //! (connected, last heard of, spool) is of the moment and dies with the process.
 
+mod processes;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mailsonde_proto::convert::{Heartbeat, Hello, RejectReason, SequenceRange};
 use mailsonde_proto::journal::JournalError;
 use mailsonde_proto::{AgentId, Check, WallTime};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{Control, ControlJournal, ControlNext, Enrolled};
+use crate::control::{Author, Control, ControlError, ControlJournal, ControlNext, Enrolled};
+use crate::identity::Shown;
+
+use processes::Processes;
 
 /// Why a definition could not be written down.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The control journal would not take it.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Control(#[from] ControlError),
     /// The thread that waited for the disk is gone.
     #[error("the collector is stopping")]
     Stopping,
+}
+
+/// Why an agent is not let in although its certificate is ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// Nobody of this identity is enrolled.
+    #[error(
+        "agent {0} is not enrolled at this collector: get a token by `mailsonde-collector token create`, \
+         then `mailsonde-agent enroll TOKEN`"
+    )]
+    NotEnrolled(AgentId),
+    /// It was put out.
+    #[error("agent {agent} was revoked at {at}")]
+    Revoked {
+        /// Which agent.
+        agent: AgentId,
+        /// When.
+        at: WallTime,
+    },
+    /// It was brought in again with another key.
+    #[error("agent {0} has another key since it was enrolled again")]
+    OtherKey(AgentId),
+    /// A newer certificate has been used since.
+    #[error("this certificate of agent {0} was replaced by a newer one: renew it")]
+    Replaced(AgentId),
+}
+
+/// Why a stream ends that could go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// A newer stream of the same agent stands.
+    Replaced,
+    /// The agent was revoked.
+    Revoked,
+}
+
+/// Two machines use one agent's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clones {
+    /// When that was noticed last.
+    pub noticed_at: WallTime,
+    /// Where the two connect from.
+    pub addresses: [String; 2],
 }
 
 /// How an agent is at the moment.
@@ -44,6 +92,10 @@ pub struct Presence {
     pub clock_offset_us: Option<i64>,
     /// Observations refused since this collector started: malformed, conflicting.
     pub rejected: (u64, u64),
+    /// Until when the certificate is valid that it showed last.
+    pub certificate_not_after: Option<WallTime>,
+    /// Two machines have its key.
+    pub clones: Option<Clones>,
 }
 
 /// Everything known of one agent.
@@ -64,7 +116,23 @@ pub struct Registry {
 #[derive(Default)]
 struct Row {
     entry: AgentEntry,
-    stream: Option<CancellationToken>,
+    stream: Option<Stream>,
+    /// When the newest certificate was made that was used. Older ones are over.
+    newest: WallTime,
+    processes: Processes,
+}
+
+#[derive(Clone, Default)]
+struct Stream {
+    token: CancellationToken,
+    why: Arc<OnceLock<Ended>>,
+}
+
+impl Stream {
+    fn end(&self, why: Ended) {
+        self.why.set(why).ok();
+        self.token.cancel();
+    }
 }
 
 impl Registry {
@@ -94,14 +162,43 @@ impl Registry {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The enrolled agent of this identity.
-    pub fn agent(&self, agent: AgentId) -> Option<Enrolled> {
-        self.control.agent(agent)
+    /// The agent that showed a certificate of ours, if it is still to be let in.
+    ///
+    /// # Errors
+    /// When it is not, or not by this certificate.
+    pub fn admit(&self, shown: &Shown) -> Result<Enrolled, NotAdmitted> {
+        let agent = shown.agent;
+        let known =
+            self.control.look(|roll| match (roll.agent(agent), roll.revoked_at(agent)) {
+                (Some(known), _) => Ok(known.clone()),
+                (None, Some(at)) => Err(NotAdmitted::Revoked { agent, at }),
+                (None, None) => Err(NotAdmitted::NotEnrolled(agent)),
+            })?;
+        if known.key_digest != shown.key_digest {
+            return Err(NotAdmitted::OtherKey(agent));
+        }
+        let newest = self.lock().get(&agent).map(|row| row.newest).unwrap_or_default();
+        if shown.issued_at < newest {
+            return Err(NotAdmitted::Replaced(agent));
+        }
+        Ok(known)
+    }
+
+    /// Ends the stream of an agent that was revoked.
+    pub(crate) fn put_out(&self, agent: AgentId) {
+        if let Some(stream) = self.lock().get(&agent).and_then(|row| row.stream.clone()) {
+            stream.end(Ended::Revoked);
+        }
     }
 
     /// Whether a name belongs to another agent than this.
     pub fn is_name_of_another(&self, agent: AgentId, name: &str) -> bool {
         self.control.agent_named(name).is_some_and(|named| named.agent != agent)
+    }
+
+    /// The journal that it stands on.
+    pub fn control(&self) -> &ControlJournal {
+        &self.control
     }
 
     /// Every enrolled agent, by name.
@@ -113,7 +210,7 @@ impl Registry {
         enrolled.into_iter().map(|enrolled| (enrolled.clone(), entry(enrolled.agent))).collect()
     }
 
-    /// Takes note of what an agent runs; on disk when it is not what it said last.
+    /// Takes note of what an agent says of itself and what it runs; on disk when it is not what it said last.
     ///
     /// # Errors
     /// When the control journal cannot be written.
@@ -123,42 +220,76 @@ impl Registry {
         hello: &Hello,
         now: WallTime,
     ) -> Result<(), RegistryError> {
-        let known = {
+        let (known, clones) = {
             let mut agents = self.lock();
             let row = agents.entry(agent).or_default();
             row.entry.presence.software.clone_from(&hello.software);
-            row.entry.checks == hello.checks
+            let address = row.entry.presence.address.map(|address| address.to_string());
+            let (clones, are_new) =
+                row.processes.greeted(hello.instance, address.unwrap_or_default());
+            if let Some(addresses) = clones.clone() {
+                row.entry.presence.clones = Some(Clones { noticed_at: now, addresses });
+            }
+            (row.entry.checks == hello.checks, clones.filter(|_| are_new))
         };
+        if let Some(addresses) = clones {
+            let [one, other] = &addresses;
+            tracing::error!(
+                one,
+                other,
+                "two machines use this agent's key: revoke it and enrol both"
+            );
+            let author = Author { who: "collector".into(), from: "itself".into() };
+            self.write(now, Control::CloneNoticed { agent, addresses }, Some(author)).await?;
+        }
         if known {
             return Ok(());
         }
-        let (control, checks) = (self.control.clone(), hello.checks.clone());
-        let defined = Control::Defined { agent, checks: checks.clone() };
-        let written = tokio::task::spawn_blocking(move || control.append(now, defined)).await;
-        written.ok().ok_or(RegistryError::Stopping)??;
+        let checks = hello.checks.clone();
+        self.write(now, Control::Defined { agent, checks: checks.clone() }, None).await?;
         self.lock().entry(agent).or_default().entry.checks = checks;
         Ok(())
+    }
+
+    async fn write(
+        &self,
+        now: WallTime,
+        control: Control,
+        author: Option<Author>,
+    ) -> Result<(), RegistryError> {
+        let journal = self.control.clone();
+        let written = tokio::task::spawn_blocking(move || match author {
+            Some(author) => journal.decide(now, author, |_| Ok((control, ()))),
+            None => journal.append(now, control).map(drop).map_err(ControlError::Journal),
+        });
+        Ok(written.await.ok().ok_or(RegistryError::Stopping)??)
     }
 
     /// A stream of this agent stands now; an older one is told to end.
     pub(crate) fn arrived(
         self: &Arc<Self>,
-        agent: AgentId,
+        shown: &Shown,
         now: WallTime,
         address: Option<SocketAddr>,
     ) -> StreamPresence {
-        let token = CancellationToken::new();
+        let stream = Stream::default();
         let mut agents = self.lock();
-        let row = agents.entry(agent).or_default();
-        if let Some(older) = row.stream.replace(token.clone()) {
-            older.cancel();
+        let row = agents.entry(shown.agent).or_default();
+        if let Some(older) = row.stream.replace(stream.clone()) {
+            older.end(Ended::Replaced);
         }
+        row.newest = row.newest.max(shown.issued_at);
         let presence = &mut row.entry.presence;
         presence.connected_since = Some(now);
         presence.last_heard = Some(now);
         presence.address = address;
+        presence.certificate_not_after = Some(shown.not_after);
         drop(agents);
-        StreamPresence { registry: self.clone(), agent, token }
+        // It may have been revoked since it was admitted.
+        if self.control.agent(shown.agent).is_none() {
+            stream.end(Ended::Revoked);
+        }
+        StreamPresence { registry: self.clone(), agent: shown.agent, stream }
     }
 
     /// A heartbeat came.
@@ -196,19 +327,20 @@ impl Registry {
 pub(crate) struct StreamPresence {
     registry: Arc<Registry>,
     agent: AgentId,
-    token: CancellationToken,
+    stream: Stream,
 }
 
 impl StreamPresence {
-    /// Returns when a newer stream of the same agent stands.
-    pub(crate) async fn replaced(&self) {
-        self.token.cancelled().await;
+    /// Returns when the stream has to end, and why.
+    pub(crate) async fn ended(&self) -> Ended {
+        self.stream.token.cancelled().await;
+        self.stream.why.get().copied().unwrap_or(Ended::Replaced)
     }
 }
 
 impl Drop for StreamPresence {
     fn drop(&mut self) {
-        if self.token.is_cancelled() {
+        if self.stream.why.get() == Some(&Ended::Replaced) {
             return; // a newer stream has taken over the row
         }
         if let Some(row) = self.registry.lock().get_mut(&self.agent) {

@@ -5,9 +5,12 @@
 //! do not understand is never counted up.
 
 mod limits;
+
+mod enrolment;
 mod observation;
 mod stream;
 
+pub use enrolment::{Certified, EnrollRequest, RenewRequest};
 pub use limits::{
     MAX_BATCH_OBSERVATIONS, MAX_CHECKS, MAX_MESSAGE_BYTES, MAX_OBSERVATION_BYTES, PROTOCOL,
 };

@@ -12,6 +12,8 @@ pub mod time;
 pub mod check;
 pub mod vantage;
 
+pub mod token;
+
 pub mod fault;
 pub mod observation;
 pub mod phase;
@@ -26,4 +28,5 @@ pub use fault::{EnhancedCode, Fault, FaultClass};
 pub use observation::{Cause, Fact, Finding, Observation, RunId, Severity, Verdict, VoidReason};
 pub use phase::Phase;
 pub use time::{Clock, WallTime};
+pub use token::{EnrolmentToken, TokenSecret};
 pub use vantage::{AgentId, Epoch, VantagePoint};

@@ -1,4 +1,4 @@
-//! The messages of `uplink.proto` and the service around them, as generated.
+//! The messages of `uplink.proto` and `enrolment.proto` and the services around them, as generated.
 //!
 //! Nothing outside `convert` looks into what a peer sent; what this module decodes is unchecked.
 
@@ -11,7 +11,7 @@
     clippy::as_conversions,
     clippy::too_many_lines,
     clippy::allow_attributes_without_reason,
-    reason = "generated code; the comments stand in uplink.proto"
+    reason = "generated code; the comments stand in the .proto files"
 )]
 
 tonic::include_proto!("mailsonde.v1");

@@ -30,6 +30,8 @@ mod bad_lines;
 
 mod nothing_lost;
 
+mod fleet;
+
 mod dns_posture;
 
 mod findings;
@@ -41,3 +43,4 @@ mod lab_ends;
 
 mod agent;
 mod dialogue;
+mod site;

@@ -5,13 +5,12 @@ mod backlog;
 mod damage;
 mod full_disk;
 mod recount;
-mod site;
 mod strangers;
 
 use std::time::Duration;
 
+use crate::site::{Site, now, wait_until};
 use recount::Both;
-use site::{Site, now, wait_until};
 
 /// Numbers that look random, the same every time (splitmix64).
 struct Dice(u64);

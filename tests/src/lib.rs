@@ -13,4 +13,5 @@ pub mod sandbox;
 pub mod synthetic;
 
 pub mod certificates;
+pub mod enrolment;
 pub mod network;

@@ -9,7 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     if let Some(reply) = Reply::parse("greeting", &text) {
         let _offers = Offers::read(reply.lines());
-        let wait = asked_to_wait(&reply.fault("session"));
+        let wait = asked_to_wait(&reply.fault("session").fault);
         assert!(wait.is_none_or(|wait| (1..=1_800).contains(&wait.as_secs())));
     }
 });

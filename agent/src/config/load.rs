@@ -13,13 +13,14 @@ use super::section::Section;
 use super::units;
 use super::value::Table;
 use super::{AgentConfig, CollectorConfig, Limits, mailbox};
+use crate::identity::IdentityFiles;
 use crate::net::Net;
 use crate::probe::{Kinds, Surroundings, strict};
 
 /// The port that a collector listens on when the address does not say.
 const DEFAULT_COLLECTOR_PORT: u16 = 7443;
 /// Where the outbox is when the file does not say.
-const DEFAULT_DATA: &str = "/var/lib/mailsonde-agent";
+pub const DEFAULT_DATA: &str = "/var/lib/mailsonde-agent";
 /// The outbox at most, in bytes.
 const DEFAULT_OUTBOX_BYTES: u64 = 256 << 20;
 /// The oldest observation in the outbox.
@@ -39,6 +40,15 @@ pub struct Loaded {
     pub warnings: Vec<Mistake>,
 }
 
+/// What the command line says instead of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides<'a> {
+    /// The folder of outbox and identity.
+    pub data: Option<&'a Path>,
+    /// The policy's file.
+    pub policy: Option<&'a Path>,
+}
+
 /// A configuration that cannot be used: every mistake, and the warnings beside them.
 #[derive(Debug, thiserror::Error)]
 #[error("{mistakes}")]
@@ -55,20 +65,32 @@ impl AgentConfig {
     /// # Errors
     /// When the file cannot be read or anything in it is wrong: all of it, with line and column.
     pub fn load(file: &Path, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
-        Self::load_under(file, kinds, None)
+        Self::load_with(file, kinds, Overrides::default())
     }
 
     /// The same with the policy of another file than the configuration says.
     ///
     /// # Errors
-    /// When a file cannot be read or anything in it is wrong: all of it, with line and column.
+    /// As [`load`](Self::load).
     pub fn load_under(
         file: &Path,
         kinds: &Kinds,
         policy: Option<&Path>,
     ) -> Result<Loaded, NotLoaded> {
+        Self::load_with(file, kinds, Overrides { policy, ..Overrides::default() })
+    }
+
+    /// The same with what the command line says instead of the file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(
+        file: &Path,
+        kinds: &Kinds,
+        instead: Overrides<'_>,
+    ) -> Result<Loaded, NotLoaded> {
         match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse_under(file, &text, kinds, policy),
+            Ok(text) => Self::parse_with(file, &text, kinds, instead),
             Err(error) => {
                 let place = Place::File { file: file.display().to_string().into() };
                 let message = match error.kind() {
@@ -86,20 +108,20 @@ impl AgentConfig {
     /// # Errors
     /// When anything in it is wrong: all of it, with line and column.
     pub fn parse(file: &Path, text: &str, kinds: &Kinds) -> Result<Loaded, NotLoaded> {
-        Self::parse_under(file, text, kinds, None)
+        Self::parse_with(file, text, kinds, Overrides::default())
     }
 
-    fn parse_under(
+    fn parse_with(
         file: &Path,
         text: &str,
         kinds: &Kinds,
-        policy: Option<&Path>,
+        instead: Overrides<'_>,
     ) -> Result<Loaded, NotLoaded> {
         let (table, unreadable) = Table::parse(&file.display().to_string(), text);
         let report = Report::default();
         let folder = check::folder_of(file);
         let root = Section::new(&table, &report, &folder, "");
-        let config = read(root, &report, (file, policy), kinds);
+        let config = read(root, &report, (file, instead), kinds);
         let spoilt: BTreeSet<_> = unreadable.iter().filter_map(|m| m.place.line()).collect();
         match (report.into_result(), unreadable.is_empty(), config) {
             (Ok(warnings), true, Some(config)) => Ok(Loaded { config, warnings }),
@@ -125,12 +147,15 @@ impl AgentConfig {
 fn read(
     mut root: Section<'_>,
     report: &Report,
-    (file, forced): (&Path, Option<&Path>),
+    (file, instead): (&Path, Overrides<'_>),
     kinds: &Kinds,
 ) -> Option<AgentConfig> {
-    let data = PathBuf::from(root.text_or("data", DEFAULT_DATA));
-    let data = check::folder_of(file).join(data);
-    let collector = root.required_table("collector").and_then(collector);
+    let forced = instead.policy;
+    let own = PathBuf::from(root.text_or("data", DEFAULT_DATA));
+    let own = check::folder_of(file).join(own);
+    let data = instead.data.map_or(own, Path::to_owned);
+    let collector = root.required_table("collector");
+    let collector = collector.and_then(|section| self::collector(section, &data));
     let vantage_point = root.required_table("vantage_point").and_then(vantage_point);
     let limits = limits(root.table("limits"));
     let mailboxes = mailboxes(&mut root);
@@ -168,17 +193,30 @@ impl CollectorConfig {
     }
 }
 
-fn collector(mut section: Section<'_>) -> Option<CollectorConfig> {
+fn collector(mut section: Section<'_>, data: &Path) -> Option<CollectorConfig> {
     let address = section.required_endpoint("address", Some(DEFAULT_COLLECTOR_PORT));
     let server_name = section.text("server_name");
-    let mut file = |key| {
-        let path = section.required_path(key)?;
+    let own = IdentityFiles::of_data(data);
+    let mut file = |key, own: PathBuf| {
+        let named = section.path(key);
+        let is_own = named.is_none();
+        let path = named.unwrap_or(own);
         if let Err(error) = std::fs::metadata(&path) {
-            section.mistake(key, format!("{key}: cannot read {}: {error}", path.display()));
+            let path = path.display();
+            section.mistake(
+                key,
+                match is_own {
+                    true => format!(
+                        "{key}: {path} is not there: enrol this agent by `mailsonde-agent enroll TOKEN`"
+                    ),
+                    false => format!("{key}: cannot read {path}: {error}"),
+                },
+            );
         }
         Some(path)
     };
-    let (ca, certificate, key) = (file("ca"), file("certificate"), file("key"));
+    let (ca, certificate, key) =
+        (file("ca", own.ca), file("certificate", own.certificate), file("key", own.key));
     if let Some(key) = &key {
         super::password::warn_of_permissions(&mut section, "key", key);
     }

@@ -10,16 +10,18 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::{ClientConfig, RootCertStore};
-use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::CollectorConfig;
+use crate::identity::agent_in;
 
 /// What a dial needs.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// For TLS 1.3 with both ends' certificates, and HTTP/2.
     pub tls: Arc<ClientConfig>,
+    /// The same without the agent's own, for one that is over: the collector would not shake hands with it.
+    pub tls_by_key: Arc<ClientConfig>,
     /// What the agent's own certificate says.
     pub identity: Identity,
 }
@@ -58,8 +60,8 @@ pub enum CredentialsError {
     },
     /// The certificate is not an agent's.
     #[error(
-        "{} is not an agent's certificate: it names no mailsonde://agent/ID; take the one that \
-         `mailsonde-collector agent add` wrote",
+        "{} is not an agent's certificate: it names no mailsonde://agent/ID; enrol the agent by \
+         `mailsonde-agent enroll TOKEN`",
         path.display()
     )]
     NoIdentity {
@@ -96,31 +98,37 @@ impl Credentials {
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
                 .build()
                 .map_err(CredentialsError::Authority)?;
-        let mut tls = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(CredentialsError::Tls)?
-            .with_webpki_verifier(verifier)
-            .with_client_auth_cert(chain, key)
-            .map_err(CredentialsError::Tls)?;
-        tls.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self { tls: Arc::new(tls), identity })
+            .with_webpki_verifier(verifier);
+        let by_key = builder.clone().with_no_client_auth();
+        let tls = builder.with_client_auth_cert(chain, key).map_err(CredentialsError::Tls)?;
+        let [tls, tls_by_key] = [tls, by_key].map(|mut config| {
+            config.alpn_protocols = vec![b"h2".to_vec()];
+            Arc::new(config)
+        });
+        Ok(Self { tls, tls_by_key, identity })
     }
 }
 
 impl Identity {
     fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-        let names = certificate.subject_alternative_name().ok()??;
-        let agent = names.value.general_names.iter().find_map(|name| match name {
-            GeneralName::URI(uri) => AgentId::from_uri(uri),
-            _ => None,
-        })?;
         let validity = certificate.validity();
         Some(Self {
-            agent,
+            agent: agent_in(&certificate)?,
             not_before: WallTime::from_s(validity.not_before.timestamp()),
             not_after: WallTime::from_s(validity.not_after.timestamp()),
         })
+    }
+
+    /// When to renew. The collector dates certificates back by as long as they live, so half of that is over when
+    /// a quarter of the whole validity is left; `jitter` of 255 parts of a fortieth come on top.
+    pub fn renew_at(&self, jitter: u8) -> WallTime {
+        let whole = self.not_after.since(self.not_before);
+        let later = whole.mul_f64(f64::from(jitter) / f64::from(u8::MAX) / 40.0);
+        self.not_after.minus(whole / 4).plus(later)
     }
 }
 

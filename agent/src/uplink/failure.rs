@@ -7,6 +7,7 @@ use mailsonde_proto::{AgentId, WallTime};
 use tonic::{Code, Status};
 
 use super::credentials::CredentialsError;
+use super::enrolment::EnrolmentError;
 use crate::net::NetError;
 
 /// Characters of a collector's words that are shown.
@@ -19,11 +20,8 @@ pub enum UplinkError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// The agent's own certificate is over.
-    #[error(
-        "the agent's certificate expired on {0}: get a new one with `mailsonde-collector agent add`, \
-         or set this machine's clock"
-    )]
-    Expired(WallTime),
+    #[error("the agent's certificate expired on {0}, and there is no new one yet: {1}")]
+    Expired(WallTime, #[source] Box<EnrolmentError>),
     /// The agent's own certificate has not begun.
     #[error("the agent's certificate is valid from {0} on only: set this machine's clock")]
     NotYetValid(WallTime),
@@ -32,7 +30,7 @@ pub enum UplinkError {
     Net(#[source] NetError),
     /// Connected, but not to the collector that the agent was made for.
     #[error(
-        "{0}; compare ca and server_name in [collector] with what `mailsonde-collector agent add` wrote"
+        "{0}; compare ca and server_name in [collector] with what `mailsonde-agent enroll` wrote"
     )]
     NotTrusted(#[source] NetError),
     /// The other end speaks TLS but not gRPC.
@@ -40,13 +38,16 @@ pub enum UplinkError {
     NotACollector(String),
     /// The collector does not take the agent's certificate.
     #[error(
-        "the collector does not accept this agent's certificate ({0}): it is of another authority, \
-         expired or revoked; get one with `mailsonde-collector agent add`"
+        "the collector does not accept this agent's certificate ({0}): it is of another authority \
+         or expired; enrol the agent anew by `mailsonde-agent enroll TOKEN`"
     )]
     CertificateRefused(String),
     /// The collector refuses this agent, in its own words.
     #[error("the collector refuses this agent: {0}")]
     Refused(String),
+    /// The collector wants to see another certificate, in its own words.
+    #[error("the collector does not take this agent's certificate: {0}")]
+    Unauthenticated(String),
     /// The collector takes the agent for another.
     #[error("the collector takes this agent for {said}, but its certificate is {own}'s")]
     OtherAgent {
@@ -85,13 +86,14 @@ impl From<NetError> for UplinkError {
 
 impl UplinkError {
     /// What a status means.
-    pub(super) fn of_status(status: &Status) -> Self {
+    pub(crate) fn of_status(status: &Status) -> Self {
         if let Some(alert) = alert_in(status) {
             return Self::CertificateRefused(alert);
         }
         let words = words(status.message());
         match status.code() {
-            Code::PermissionDenied | Code::Unauthenticated => Self::Refused(words),
+            Code::PermissionDenied => Self::Refused(words),
+            Code::Unauthenticated => Self::Unauthenticated(words),
             Code::Unimplemented => Self::NotACollector(words),
             Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
                 Self::Protocol(words)

@@ -11,20 +11,19 @@ use std::time::Duration;
 use mailsonde_proto::convert::{FromAgent, Heartbeat, Hello, PROTOCOL};
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::wire::{AgentMessage, CollectorMessage};
-use mailsonde_proto::{AgentId, Epoch, WallTime};
+use mailsonde_proto::{Epoch, WallTime};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use tracing::debug;
 
+use super::channel::SOFTWARE;
+use super::credentials::Identity;
 use super::{Pace, Uplink, UplinkError};
 use crate::config::CollectorConfig;
 use crate::outbox::{Progress, Reader};
-
-/// What the agent calls itself.
-pub(super) const SOFTWARE: &str = concat!("mailsonde-agent ", env!("CARGO_PKG_VERSION"));
 
 /// Messages that wait for the network.
 const QUEUE: usize = 4;
@@ -37,12 +36,14 @@ pub(super) enum End {
     NextEpoch,
     /// The configuration names another collector.
     Elsewhere,
+    /// The certificate is to be renewed: with the new one it goes on.
+    Renewal,
 }
 
 pub(super) struct Session<'u> {
     uplink: &'u mut Uplink,
     collector: CollectorConfig,
-    agent: AgentId,
+    identity: Identity,
     progress: watch::Receiver<Progress>,
     epoch: Epoch,
     base: u64,
@@ -70,7 +71,11 @@ impl<'u> Session<'u> {
         (said, ReceiverStream::new(outgoing))
     }
 
-    pub(super) fn new(uplink: &'u mut Uplink, collector: CollectorConfig, agent: AgentId) -> Self {
+    pub(super) fn new(
+        uplink: &'u mut Uplink,
+        collector: CollectorConfig,
+        identity: Identity,
+    ) -> Self {
         let progress = uplink.outbox.progress();
         let now = uplink.clock.monotonic();
         let (epoch, base, settled) = {
@@ -80,7 +85,7 @@ impl<'u> Session<'u> {
         Self {
             uplink,
             collector,
-            agent,
+            identity,
             progress,
             epoch,
             base,
@@ -118,6 +123,7 @@ impl<'u> Session<'u> {
                 oldest_sequence: oldest.saturating_sub(self.base),
                 vantage_point: announced.vantage_point.clone(),
                 checks: announced.checks.clone(),
+                instance: self.uplink.instance,
             }
         };
         self.say(said, FromAgent::Hello(hello)).await
@@ -157,6 +163,7 @@ impl<'u> Session<'u> {
             }
             let alarm = self.alarm(now, stop_by)?;
             let wants = self.wants_to_send(&progress, now);
+            let renewal = self.uplink.renew_at(&self.identity).since(self.uplink.clock.wall());
             tokio::select! {
                 () = stop.cancelled(), if stop_by.is_none() => {
                     stop_by = Some(now + self.pace().goodbye);
@@ -184,6 +191,7 @@ impl<'u> Session<'u> {
                     }
                 }
                 () = sleep_until(alarm) => {}
+                () = sleep(renewal), if stop_by.is_none() => return Ok(End::Renewal),
             }
         }
     }

@@ -4,20 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mailsonde_proto::convert::{Hello, observation_to_bytes};
-use mailsonde_proto::{AgentId, Clock, Epoch, VantagePoint, Verdict};
+use mailsonde_proto::convert::{Certified, EnrollRequest, Hello, observation_to_bytes};
+use mailsonde_proto::{AgentId, Clock, EnrolmentToken, Epoch, VantagePoint, Verdict};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Operators, listen};
 use crate::cli::client::{NotRunning, ask, send};
 use crate::control::ControlJournal;
-use crate::enrolment::{Admission, Application};
+use crate::enrolment::{AgentChange, Enrolment, NewToken, TokenWish};
 use crate::folder::Folder;
-use crate::identity::{Authority, PrivateKey};
+use crate::identity::{AGENT_VALIDITY, Authority, PrivateKey};
 use crate::pipeline::{Pipeline, extent};
 use crate::query::status::samples::{NOW, check, refused, run};
-use crate::query::{AgentsAnswer, ChecksAnswer, ObservationsAnswer, Query, State, StatusAnswer};
+use crate::query::{
+    AgentChanged, AgentsAnswer, AuditAnswer, ChecksAnswer, ObservationsAnswer, Query, State,
+    StatusAnswer, TokensAnswer,
+};
 use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
@@ -26,6 +29,7 @@ struct Running {
     folder: Folder,
     registry: Arc<Registry>,
     ledger: Ledger,
+    enrolment: Enrolment,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
     temporary: tempfile::TempDir,
@@ -47,8 +51,14 @@ impl Running {
         let progress = Arc::default();
         let pipeline =
             Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress);
-        let collector = "localhost:7443".to_owned();
-        let operators = Operators { query, authority, control, collector, clock };
+        let enrolment = Enrolment {
+            authority,
+            control,
+            collector: "localhost:7443".to_owned(),
+            validity: AGENT_VALIDITY,
+        };
+        let operators =
+            Operators { query, enrolment: enrolment.clone(), registry: registry.clone(), clock };
         let listener = listen(&folder).unwrap();
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -56,7 +66,7 @@ impl Running {
         tasks.spawn_blocking(move || pipeline.run(&stopping));
         let stopping = shutdown.clone();
         tasks.spawn(async move { operators.serve(listener, stopping).await.unwrap() });
-        Self { folder, registry, ledger: opened.ledger, shutdown, tasks, temporary }
+        Self { folder, registry, ledger: opened.ledger, enrolment, shutdown, tasks, temporary }
     }
 
     async fn stop(mut self) -> tempfile::TempDir {
@@ -67,11 +77,17 @@ impl Running {
         self.temporary
     }
 
-    async fn add(&self, name: &str) -> anyhow::Result<Admission> {
-        let public_key = PrivateKey::generate().unwrap().public();
-        let application =
-            Application { name: name.into(), labels: Default::default(), public_key, renew: false };
-        Ok(send(&self.folder, super::path::AGENTS, &application).await?.value)
+    /// Makes a token over the socket, and comes in by it.
+    async fn add(&self, name: &str) -> anyhow::Result<Certified> {
+        let wish = TokenWish { name: Some(name.into()), ttl_s: 900, ..TokenWish::default() };
+        let made: NewToken = send(&self.folder, super::path::TOKENS, &wish).await?.value;
+        let request = EnrollRequest {
+            secret: EnrolmentToken::from_line(&made.token)?.secret,
+            signing_request: PrivateKey::generate()?.request()?,
+            proposed_name: None,
+            software: String::new(),
+        };
+        Ok(self.enrolment.enroll(request, "192.0.2.1:5", NOW)?)
     }
 
     async fn refusal(&self, path: &str) -> String {
@@ -85,7 +101,7 @@ async fn an_agent_is_added_and_shown() {
     let folder = running.folder.clone();
     running.add("hq").await.unwrap();
     let refused = running.add("hq").await.unwrap_err().to_string();
-    assert!(refused.contains("agent add hq --renew"), "{refused}");
+    assert!(refused.contains("an agent called hq already"), "{refused}");
     let refused = running.add("a b").await.unwrap_err().to_string();
     assert!(refused.contains("cannot name an agent"), "{refused}");
     let agents: AgentsAnswer = ask(&folder, super::path::AGENTS).await.unwrap().value;
@@ -104,8 +120,9 @@ async fn an_agent_is_added_and_shown() {
 async fn what_agents_sent_is_in_the_status() {
     let running = Running::start();
     let admission = running.add("hq").await.unwrap();
-    let agent: AgentId = admission.agent_id.parse().unwrap();
+    let agent: AgentId = admission.agent;
     let hello = Hello {
+        instance: 0,
         protocol: 1,
         software: "mailsonde-agent".into(),
         epoch: Epoch(7),
@@ -143,7 +160,7 @@ async fn what_agents_sent_is_in_the_status() {
 async fn the_newest_observations_come_first() {
     let running = Running::start();
     let admission = running.add("hq").await.unwrap();
-    let agent: AgentId = admission.agent_id.parse().unwrap();
+    let agent: AgentId = admission.agent;
     let source = Source { agent, epoch: Epoch(7) };
     let bytes = |minutes_ago, verdict| observation_to_bytes(&run(minutes_ago, verdict));
     let first = vec![bytes(9, Verdict::Pass), bytes(8, refused()), Bytes::new()];
@@ -184,5 +201,43 @@ async fn a_socket_left_by_a_crash_is_replaced_and_the_folder_is_its_guard() {
     let folder = running.folder.clone();
     assert!(path.exists());
     drop(listen(&folder).unwrap());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_done_stands_in_the_audit_log() {
+    let running = Running::start();
+    let folder = running.folder.clone();
+    let before = running.add("hq").await.unwrap();
+    let tokens: TokensAnswer = ask(&folder, super::path::TOKENS).await.unwrap().value;
+    let states: Vec<_> = tokens
+        .tokens
+        .iter()
+        .map(|token| (token.state.as_str(), token.used_by.as_deref()))
+        .collect();
+    assert_eq!(states, [("used", Some("hq"))]);
+    let spent = format!("{}/{}/withdraw", super::path::TOKENS, tokens.tokens[0].id);
+    let refused = send::<TokensAnswer>(&folder, &spent, &()).await.err().unwrap().to_string();
+    assert!(refused.contains("was used already"), "{refused}");
+    let change = |name: &str, change: AgentChange| {
+        let (folder, path) = (folder.clone(), format!("{}/{name}", super::path::AGENTS));
+        async move { send::<AgentChanged>(&folder, &path, &change).await.map(|it| it.value) }
+    };
+    let renamed = change("hq", AgentChange::Rename("head".into())).await.unwrap();
+    assert_eq!((renamed.agent_id, renamed.is_revoked), (before.agent.to_string(), false));
+    assert!(change("hq", AgentChange::Revoke).await.is_err(), "nobody is called so any more");
+    assert!(change("head", AgentChange::Revoke).await.unwrap().is_revoked);
+    let agents: AgentsAnswer = ask(&folder, super::path::AGENTS).await.unwrap().value;
+    assert_eq!(agents.agents, []);
+    let audit: AuditAnswer = ask(&folder, super::path::AUDIT).await.unwrap().value;
+    assert_eq!((audit.acts, audit.breaks.as_slice()), (4, [].as_slice()));
+    assert_eq!(audit.newest.last().map(|act| &act.link), Some(&audit.head));
+    let what: Vec<_> = audit.newest.iter().map(|act| act.what.as_str()).collect();
+    assert!(what[0].starts_with("made token") && what[0].contains(" for hq, until "), "{what:?}");
+    assert_eq!(what[1], format!("enrolled hq ({})", before.agent));
+    assert_eq!(what[2..], ["renamed hq to head", "revoked head"]);
+    let (made, enrolled) = (&audit.newest[0], &audit.newest[1]);
+    assert!(made.who.starts_with("uid ") && made.from == "operators.sock", "{made:?}");
+    assert!(enrolled.who.starts_with("token ") && enrolled.from == "192.0.2.1:5", "{enrolled:?}");
     running.stop().await;
 }

@@ -1,19 +1,76 @@
-//! `agents`: is each here, what waits with it, until when its certificate is valid.
+//! `agents`: is each here, what waits with it, until when its certificate is valid; and what is done to one.
 
+use std::collections::BTreeMap;
+
+use anyhow::bail;
 use jiff::Timestamp;
 
 use super::figures::{UNKNOWN, bytes, duration, roughly};
 use super::terminal::{Terminal, Tone, cell, figure, lines, say, words};
 use super::{Ending, Setting, client};
 use crate::api::path;
-use crate::query::{AgentAnswer, AgentsAnswer};
+use crate::enrolment::{AgentChange, Label};
+use crate::query::{AgentAnswer, AgentChanged, AgentsAnswer};
 
-/// A certificate with less than this left is shown as a warning.
-const CERTIFICATE_SOON_S: i64 = 30 * 86_400;
 /// A clock that is off by more is shown as a warning.
 const CLOCK_OFF_US: u64 = 2_000_000;
 
-pub(super) async fn run(setting: &Setting) -> anyhow::Result<Ending> {
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum AgentsCommand {
+    /// Every agent; the same without a command
+    List,
+    /// One agent, with all that is known of it
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Put an agent out: its key is refused from now on, also on a stream that stands
+    Revoke {
+        /// Its name
+        name: String,
+    },
+    /// Call an agent otherwise; its identity and its history stay
+    Rename {
+        /// Its name
+        name: String,
+        /// What it is called from now on
+        to: String,
+    },
+    /// Set labels, or take them away with KEY=
+    Label {
+        /// Its name
+        name: String,
+        /// Such as site=durban
+        #[arg(required = true, value_name = "KEY=VALUE", value_parser = label)]
+        labels: Vec<Label>,
+    },
+}
+
+fn label(text: &str) -> Result<Label, String> {
+    let (key, value) =
+        text.split_once('=').ok_or("write it as KEY=VALUE, or KEY= to take it away")?;
+    let value = (!value.is_empty()).then(|| value.to_owned());
+    Ok(Label { key: key.to_owned(), value })
+}
+
+pub(super) async fn run(
+    setting: &Setting,
+    command: Option<&AgentsCommand>,
+) -> anyhow::Result<Ending> {
+    match command {
+        None | Some(AgentsCommand::List) => list(setting).await,
+        Some(AgentsCommand::Show { name }) => show(setting, name).await,
+        Some(AgentsCommand::Revoke { name }) => change(setting, name, AgentChange::Revoke).await,
+        Some(AgentsCommand::Rename { name, to }) => {
+            change(setting, name, AgentChange::Rename(to.clone())).await
+        }
+        Some(AgentsCommand::Label { name, labels }) => {
+            change(setting, name, AgentChange::Label(labels.clone())).await
+        }
+    }
+}
+
+async fn list(setting: &Setting) -> anyhow::Result<Ending> {
     let answer = client::ask::<AgentsAnswer>(&setting.folder, path::AGENTS).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
@@ -24,41 +81,114 @@ pub(super) async fn run(setting: &Setting) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
+async fn show(setting: &Setting, name: &str) -> anyhow::Result<Ending> {
+    let answer = client::ask::<AgentsAnswer>(&setting.folder, path::AGENTS).await?.value;
+    let Some(agent) = answer.agents.iter().find(|agent| agent.name.eq_ignore_ascii_case(name))
+    else {
+        bail!("there is no agent called {name}: `mailsonde-collector agents` lists them");
+    };
+    let text = if setting.json {
+        format!("{}\n", serde_json::to_string(agent)?)
+    } else {
+        detailed(agent, answer.now, &setting.terminal)
+    };
+    say(&text)?;
+    Ok(Ending::Done)
+}
+
+async fn change(setting: &Setting, name: &str, change: AgentChange) -> anyhow::Result<Ending> {
+    let wanted = format!("{}/{}", path::AGENTS, client::segment(name));
+    let answer = client::send::<AgentChanged>(&setting.folder, &wanted, &change).await?;
+    let text = if setting.json {
+        format!("{}\n", answer.raw)
+    } else {
+        let AgentChanged { agent_id, name, labels, is_revoked } = &answer.value;
+        match is_revoked {
+            true => format!("revoked {name} ({agent_id}): its key is refused from now on\n"),
+            false => format!("{name} ({agent_id}) {}\n", labelled(labels)).replace(" \n", "\n"),
+        }
+    };
+    say(&text)?;
+    Ok(Ending::Done)
+}
+
+fn labelled(labels: &BTreeMap<String, String>) -> String {
+    let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    labels.join(" ")
+}
+
+/// One agent, a line for each thing that is known.
+fn detailed(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String {
+    let time = |at: Timestamp| {
+        at.to_zoned(terminal.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    };
+    let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
+    let clock = agent.clock_offset_us.map(duration);
+    let lines = [
+        ("agent", agent.name.clone()),
+        ("identity", agent.agent_id.clone()),
+        ("labels", labelled(&agent.labels)),
+        ("connected since", or_unknown(agent.connected_since.map(time))),
+        ("last heard of", or_unknown(agent.last_heard_at.map(time))),
+        ("from", or_unknown(agent.address.clone())),
+        ("software", agent.software.clone()),
+        ("certificate", certificate(agent, now, terminal)),
+        ("clock minus ours", or_unknown(clock)),
+        ("spooled", spooled(agent)),
+        ("checks", agent.checks.join(" ")),
+        ("refused", format!("{} malformed, {} conflicting", agent.malformed, agent.conflicting)),
+    ];
+    let mut text: String = lines
+        .iter()
+        .map(|(name, value)| format!("{name:17} {value}").trim_end().to_owned() + "\n")
+        .collect();
+    text.push_str(&warnings(agent));
+    text
+}
+
+/// What an operator should know of an agent beside its line.
+fn warnings(agent: &AgentAnswer) -> String {
+    let mut text = String::new();
+    if let Some([one, other]) = &agent.clones {
+        text.push_str(&format!(
+            "\n{0}: two machines use its key, at {one} and {other}: revoke it, and enrol both anew\n",
+            agent.name
+        ));
+    }
+    if agent.malformed + agent.conflicting > 0 {
+        text.push_str(&format!(
+            "\n{}: {} observations refused as malformed and {} as conflicting; they are kept in \
+             quarantine\n",
+            agent.name, agent.malformed, agent.conflicting
+        ));
+    }
+    text
+}
+
 fn shown(answer: &AgentsAnswer, terminal: &Terminal) -> String {
     if answer.agents.is_empty() {
-        return "no agent has been added yet: `mailsonde-collector agent add NAME --out DIR`\n"
-            .into();
+        return "no agent has been enrolled yet: `mailsonde-collector token create`\n".into();
     }
     let heads =
         ["agent", "labels", "here", "spooled", "clock", "checks", "software", "certificate"];
     let mut table = terminal.table(heads);
     for agent in &answer.agents {
-        let labels: Vec<_> =
-            agent.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let left_s = agent.certificate_not_after.as_second() - answer.now.as_second();
         let certificate = certificate(agent, answer.now, terminal);
-        let soon = if left_s < CERTIFICATE_SOON_S { Tone::Doubtful } else { Tone::Plain };
+        let is_over = agent.certificate_not_after.is_some_and(|until| until <= answer.now);
+        let tone = if is_over { Tone::Doubtful } else { Tone::Plain };
         table.add_row([
             words(&agent.name),
-            words(labels.join(" ")),
+            words(labelled(&agent.labels)),
             here(agent, answer.now),
             figure(spooled(agent)),
             clock(agent),
             words(agent.checks.join(" ")),
             words(&agent.software),
-            cell(soon, certificate),
+            cell(tone, certificate),
         ]);
     }
     let mut text = lines(&table);
-    for agent in &answer.agents {
-        if agent.malformed + agent.conflicting > 0 {
-            text.push_str(&format!(
-                "\n{}: {} observations refused as malformed and {} as conflicting; they are kept in \
-                 quarantine\n",
-                agent.name, agent.malformed, agent.conflicting
-            ));
-        }
-    }
+    text.extend(answer.agents.iter().map(warnings));
     text
 }
 
@@ -85,12 +215,15 @@ fn clock(agent: &AgentAnswer) -> comfy_table::Cell {
     cell(tone, format!("{sign}{}", duration(off_us)))
 }
 
+/// Agents renew their certificates by themselves: one that is over belongs to an agent that was away.
 fn certificate(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String {
-    let until = agent.certificate_not_after;
-    if until <= now {
-        return format!("expired {} ago: agent add --renew", roughly(until, now));
+    match agent.certificate_not_after {
+        None => UNKNOWN.to_owned(),
+        Some(until) if until <= now => format!("over for {}", roughly(until, now)),
+        Some(until) => {
+            until.to_zoned(terminal.zone.clone()).strftime("until %m-%d %H:%M").to_string()
+        }
     }
-    until.to_zoned(terminal.zone.clone()).strftime("until %Y-%m-%d").to_string()
 }
 
 #[cfg(test)]
@@ -113,7 +246,8 @@ mod tests {
             clock_offset_us: None,
             malformed: 0,
             conflicting: 0,
-            certificate_not_after: "2027-11-23T00:00:00Z".parse().unwrap(),
+            certificate_not_after: None,
+            clones: None,
         }
     }
 
@@ -124,6 +258,7 @@ mod tests {
             software: "mailsonde-agent 0.1.0".into(),
             checks: vec!["mail".into()],
             clock_offset_us: Some(-1_200),
+            certificate_not_after: Some("2026-11-24T09:00:00Z".parse().unwrap()),
             ..agent("hq")
         };
         let gone = AgentAnswer {
@@ -132,7 +267,8 @@ mod tests {
             spooled: 60_000,
             spooled_bytes: 31 << 20,
             conflicting: 3,
-            certificate_not_after: "2026-11-20T00:00:00Z".parse().unwrap(),
+            certificate_not_after: Some("2026-11-20T00:00:00Z".parse().unwrap()),
+            clones: Some(["192.0.2.1:5".into(), "192.0.2.9:7".into()]),
             ..here.clone()
         };
         let gone = AgentAnswer { name: "branch-north".into(), ..gone };
@@ -142,12 +278,14 @@ mod tests {
         };
         insta::assert_snapshot!(shown(&answer, &plain(140)), @r"
         agent         labels       here                spooled         clock    checks  software               certificate
-        branch-north  site=Durban  no, last 4 min ago  60000 (31 MiB)  −1.2 ms  mail    mailsonde-agent 0.1.0  expired 3 d ago: agent add --renew
-        hq            site=Durban  yes, for 3 h                     0  −1.2 ms  mail    mailsonde-agent 0.1.0  until 2027-11-23
-        new           site=Durban  not yet                          0  –                                       until 2027-11-23
+        branch-north  site=Durban  no, last 4 min ago  60000 (31 MiB)  −1.2 ms  mail    mailsonde-agent 0.1.0  over for 3 d
+        hq            site=Durban  yes, for 3 h                     0  −1.2 ms  mail    mailsonde-agent 0.1.0  until 11-24 09:00
+        new           site=Durban  not yet                          0  –                                       –
+
+        branch-north: two machines use its key, at 192.0.2.1:5 and 192.0.2.9:7: revoke it, and enrol both anew
 
         branch-north: 0 observations refused as malformed and 3 as conflicting; they are kept in quarantine
         ");
-        insta::assert_snapshot!(shown(&AgentsAnswer { agents: vec![], ..answer }, &plain(140)), @r"no agent has been added yet: `mailsonde-collector agent add NAME --out DIR`");
+        insta::assert_snapshot!(shown(&AgentsAnswer { agents: vec![], ..answer }, &plain(140)), @r"no agent has been enrolled yet: `mailsonde-collector token create`");
     }
 }

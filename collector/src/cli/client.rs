@@ -54,6 +54,17 @@ pub async fn send<T: DeserializeOwned>(
     exchange(folder, Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
+/// A word as one segment of a path (RFC 3986 section 3.3).
+pub fn segment(word: &str) -> String {
+    let escaped = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    word.bytes().map(escaped).collect()
+}
+
 async fn exchange<T: DeserializeOwned>(
     folder: &Folder,
     method: Method,

@@ -57,7 +57,7 @@ pub(super) fn run(setting: &Setting, arguments: &InitArguments) -> anyhow::Resul
          \n\
          next:\n  \
          start it               {command} serve\n  \
-         add a branch           {command} agent add NAME --out DIR\n  \
+         add a branch           {command} token create --label site=NAME\n  \
          ask how mail is doing  {command} status\n",
         arguments.name
     ))?;

@@ -8,12 +8,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Config, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES, Mistake, RAW_RETENTION_BOUNDS,
-    SEGMENT_BOUNDS,
+    AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES, Mistake,
+    RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
 };
-use crate::identity::HostName;
+use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 4] = ["listen", "name", "raw_retention", "segment_size"];
+const KEYS: [&str; 5] = ["agent_certificate", "listen", "name", "raw_retention", "segment_size"];
 
 /// Reads the whole text.
 pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
@@ -31,6 +31,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     let name = reader.value("name", |text| text.parse::<HostName>().map_err(|e| e.to_string()));
     let raw_retention = reader.value("raw_retention", raw_retention);
     let segment_bytes = reader.value("segment_size", segment_bytes);
+    let agent_certificate = reader.value("agent_certificate", agent_certificate);
     reader.require("listen");
     reader.require("name");
     match (listen, name, reader.mistakes.is_empty()) {
@@ -39,6 +40,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             name,
             raw_retention: raw_retention.unwrap_or(DEFAULT_RAW_RETENTION),
             segment_bytes: segment_bytes.unwrap_or(DEFAULT_SEGMENT_BYTES),
+            agent_certificate: agent_certificate.unwrap_or(AGENT_VALIDITY),
         }),
         _ => {
             reader.mistakes.sort();
@@ -103,6 +105,17 @@ fn raw_retention(text: &str) -> Result<Duration, String> {
     }
     let days = |bound: Duration| bound.as_secs() / 86_400;
     Err(format!("must be between \"{}d\" and \"{}d\"", days(least), days(most)))
+}
+
+fn agent_certificate(text: &str) -> Result<Duration, String> {
+    let form = "must be a number and a unit, such as \"24h\"";
+    let duration = humantime::parse_duration(text).ok().ok_or(form)?;
+    let (least, most) = AGENT_CERTIFICATE_BOUNDS;
+    if (least..=most).contains(&duration) {
+        return Ok(duration);
+    }
+    let [least, most] = [least, most].map(humantime::format_duration);
+    Err(format!("must be between \"{least}\" and \"{most}\""))
 }
 
 fn segment_bytes(text: &str) -> Result<u64, String> {

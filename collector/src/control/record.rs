@@ -1,11 +1,9 @@
-//! The records of the control journal, as words and as bytes.
-//!
-//! The encoding is protobuf: fields can be added, and what a newer collector wrote reads as `Unknown`.
+//! The records of the control journal, as words.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use mailsonde_proto::{AgentId, Check, WallTime, wire};
-use prost::{Message, Oneof};
+use mailsonde_proto::{AgentId, Check, WallTime};
 
 /// One record of the control journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,12 +12,15 @@ pub struct ControlRecord {
     pub received_at: WallTime,
     /// What it says.
     pub control: Control,
+    /// By whom and from where, for what stands in the audit log; `None` for what the collector and its
+    /// agents do by themselves.
+    pub author: Option<Author>,
 }
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Control {
-    /// An agent was enrolled, or its name, labels or certificate changed.
+    /// An agent was enrolled, or its name or labels changed.
     Enrolled(Enrolled),
     /// These are all the checks that an agent runs from now on.
     Defined {
@@ -32,8 +33,41 @@ pub enum Control {
     Tick,
     /// An operator did something.
     Operator(OperatorAction),
+    /// A token was made.
+    TokenMade(TokenMade),
+    /// A token was withdrawn before it was used.
+    TokenWithdrawn {
+        /// Which.
+        token: TokenId,
+    },
+    /// An agent is not ours any more; its key is refused for good.
+    Revoked {
+        /// Which.
+        agent: AgentId,
+    },
+    /// An agent whose certificate was over has proven its registered key.
+    Rejoined {
+        /// Which.
+        agent: AgentId,
+    },
+    /// Two machines use one agent's key.
+    CloneNoticed {
+        /// Which agent.
+        agent: AgentId,
+        /// Where they connect from.
+        addresses: [String; 2],
+    },
     /// Something that a newer collector wrote.
     Unknown,
+}
+
+/// Who did something, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// Such as `uid 0 (root)`, or `token 3f2a91c4`.
+    pub who: String,
+    /// Such as `operators.sock`, or an address.
+    pub from: String,
 }
 
 /// An agent as the registry knows it.
@@ -45,10 +79,63 @@ pub struct Enrolled {
     pub name: String,
     /// What checks and services select by.
     pub labels: BTreeMap<String, String>,
-    /// SHA-256 of its certificate's DER form.
-    pub certificate_digest: [u8; 32],
-    /// Until when its certificate is valid.
-    pub not_after: WallTime,
+    /// SHA-256 of its public key (SubjectPublicKeyInfo, DER): all by which it is known.
+    pub key_digest: [u8; 32],
+    /// The token that let it in.
+    pub token: Option<TokenId>,
+}
+
+/// A token as the collector knows it: never its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenMade {
+    /// SHA-256 of its secret.
+    pub digest: [u8; 32],
+    /// From then on it lets nobody in.
+    pub expires_at: WallTime,
+    /// What the agent is to be called; its host's name when there is none.
+    pub name: Option<String>,
+    /// What the agent is selected by.
+    pub labels: BTreeMap<String, String>,
+    /// It brings this agent in again, with another key.
+    pub agent: Option<AgentId>,
+}
+
+impl TokenMade {
+    /// What it is called: the first eight digits of its digest.
+    pub fn id(&self) -> TokenId {
+        TokenId::of(&self.digest)
+    }
+}
+
+/// What a token is called: enough to tell it from others, nothing to guess its secret by.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(pub [u8; 4]);
+
+impl TokenId {
+    /// Of the token with this digest.
+    pub fn of(digest: &[u8; 32]) -> Self {
+        let [a, b, c, d, ..] = *digest;
+        Self([a, b, c, d])
+    }
+
+    /// Reads one; `None` for what is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 4];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenId({self})")
+    }
 }
 
 /// Something that an operator did: acknowledged an incident, planned a window.
@@ -58,164 +145,4 @@ pub struct OperatorAction {
     pub action: String,
     /// What it is about, in an encoding of the action's own.
     pub body: Vec<u8>,
-}
-
-/// The bytes are no control record.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a control record: {0}")]
-pub struct NotAControlRecord(String);
-
-impl ControlRecord {
-    /// As bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let body = match &self.control {
-            Control::Enrolled(enrolled) => Some(Body::Enrolled(enrolled.into())),
-            Control::Defined { agent, checks } => Some(Body::Defined(DefinedOnDisk {
-                agent: agent.0.to_vec(),
-                checks: checks.iter().map(wire::Check::from).collect(),
-            })),
-            Control::Tick => Some(Body::Tick(TickOnDisk {})),
-            Control::Operator(OperatorAction { action, body }) => {
-                Some(Body::Operator(OperatorOnDisk { action: action.clone(), body: body.clone() }))
-            }
-            Control::Unknown => None,
-        };
-        OnDisk { received_at_ns: self.received_at.as_ns(), body }.encode_to_vec()
-    }
-
-    /// From bytes.
-    ///
-    /// # Errors
-    /// When they are no control record.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotAControlRecord> {
-        let wrong = |detail: &dyn std::fmt::Display| NotAControlRecord(detail.to_string());
-        let record = OnDisk::decode(bytes).map_err(|error| wrong(&error))?;
-        let control = match record.body {
-            Some(Body::Enrolled(enrolled)) => Control::Enrolled(enrolled.try_into()?),
-            Some(Body::Defined(defined)) => Control::Defined {
-                agent: agent(&defined.agent)?,
-                checks: defined
-                    .checks
-                    .into_iter()
-                    .map(Check::try_from)
-                    .collect::<Result<_, _>>()
-                    .map_err(|error| wrong(&error))?,
-            },
-            Some(Body::Tick(TickOnDisk {})) => Control::Tick,
-            Some(Body::Operator(OperatorOnDisk { action, body })) => {
-                Control::Operator(OperatorAction { action, body })
-            }
-            None => Control::Unknown,
-        };
-        Ok(Self { received_at: WallTime::from_ns(record.received_at_ns), control })
-    }
-}
-
-fn agent(bytes: &[u8]) -> Result<AgentId, NotAControlRecord> {
-    bytes.try_into().map(AgentId).ok().ok_or(NotAControlRecord("an agent has 16 bytes".into()))
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct OnDisk {
-    #[prost(sfixed64, tag = "1")]
-    received_at_ns: i64,
-    #[prost(oneof = "Body", tags = "2, 3, 4, 5")]
-    body: Option<Body>,
-}
-
-#[derive(Clone, PartialEq, Oneof)]
-enum Body {
-    #[prost(message, tag = "2")]
-    Enrolled(EnrolledOnDisk),
-    #[prost(message, tag = "3")]
-    Defined(DefinedOnDisk),
-    #[prost(message, tag = "4")]
-    Tick(TickOnDisk),
-    #[prost(message, tag = "5")]
-    Operator(OperatorOnDisk),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct EnrolledOnDisk {
-    #[prost(bytes = "vec", tag = "1")]
-    agent: Vec<u8>,
-    #[prost(string, tag = "2")]
-    name: String,
-    #[prost(btree_map = "string, string", tag = "3")]
-    labels: BTreeMap<String, String>,
-    #[prost(bytes = "vec", tag = "4")]
-    certificate_digest: Vec<u8>,
-    #[prost(sfixed64, tag = "5")]
-    not_after_ns: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct DefinedOnDisk {
-    #[prost(bytes = "vec", tag = "1")]
-    agent: Vec<u8>,
-    #[prost(message, repeated, tag = "2")]
-    checks: Vec<wire::Check>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TickOnDisk {}
-
-#[derive(Clone, PartialEq, Message)]
-struct OperatorOnDisk {
-    #[prost(string, tag = "1")]
-    action: String,
-    #[prost(bytes = "vec", tag = "2")]
-    body: Vec<u8>,
-}
-
-impl From<&Enrolled> for EnrolledOnDisk {
-    fn from(enrolled: &Enrolled) -> Self {
-        Self {
-            agent: enrolled.agent.0.to_vec(),
-            name: enrolled.name.clone(),
-            labels: enrolled.labels.clone(),
-            certificate_digest: enrolled.certificate_digest.to_vec(),
-            not_after_ns: enrolled.not_after.as_ns(),
-        }
-    }
-}
-
-impl TryFrom<EnrolledOnDisk> for Enrolled {
-    type Error = NotAControlRecord;
-
-    fn try_from(read: EnrolledOnDisk) -> Result<Self, NotAControlRecord> {
-        Ok(Self {
-            agent: agent(&read.agent)?,
-            name: read.name,
-            labels: read.labels,
-            // What is not there, or cut, matches no certificate.
-            certificate_digest: read.certificate_digest.try_into().unwrap_or_default(),
-            not_after: WallTime::from_ns(read.not_after_ns),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_newer_collector_wrote_is_unknown() {
-        // Field 9, a message that we do not know, beside a time that we do.
-        let bytes = [0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0x4a, 2, 8, 1];
-        let record = ControlRecord::from_bytes(&bytes).unwrap();
-        let expected =
-            ControlRecord { received_at: WallTime::from_ns(1), control: Control::Unknown };
-        assert_eq!(record, expected);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
-            if let Ok(record) = ControlRecord::from_bytes(&bytes) {
-                let again = ControlRecord::from_bytes(&record.to_bytes());
-                proptest::prop_assert_eq!(again, Ok(record));
-            }
-        }
-    }
 }

@@ -7,24 +7,27 @@ use std::time::Duration;
 
 use mailsonde_proto::{AgentId, WallTime};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber,
-    SubjectPublicKeyInfo,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::FromDer;
 
 use super::{HostName, IdentityError};
 use crate::folder::{Folder, FolderError, PRIVATE, PUBLIC, write_file};
 
 /// How long the authority itself is valid: longer than the installation lives.
 const AUTHORITY_VALIDITY: Duration = days(20 * 365);
-/// How long an agent's certificate is valid.
-pub const AGENT_VALIDITY: Duration = days(365);
+/// How long an agent's certificate is valid when the configuration does not say: what was stolen is soon worth
+/// nothing.
+pub const AGENT_VALIDITY: Duration = days(1);
 /// How long the server's certificate is valid.
 pub const SERVER_VALIDITY: Duration = days(365);
-/// Certificates are valid from so long ago: a branch whose clock is behind still connects.
+/// The server's certificate is valid from so long ago: a branch whose clock is behind still connects.
 const BACKDATED: Duration = days(1);
 
 const fn days(days: u64) -> Duration {
@@ -45,9 +48,14 @@ impl PrivateKey {
         Ok(Self { pair: KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)? })
     }
 
-    /// Its public half.
-    pub fn public(&self) -> PublicKey {
-        PublicKey(self.pair.public_key_pem())
+    /// A certification request, signed with it: how an agent asks for a certificate.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn request(&self) -> Result<Vec<u8>, IdentityError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        Ok(params.serialize_request(&self.pair)?.der().to_vec())
     }
 
     /// As PEM, to be written to a file of its owner's and nowhere else.
@@ -62,17 +70,40 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// A public key in PEM (RFC 7468 section 13), as it travels.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct PublicKey(String);
+/// A public key that its owner has proven to hold.
+#[derive(Clone, Debug)]
+pub struct PublicKey {
+    spki: SubjectPublicKeyInfo,
+    digest: [u8; 32],
+}
 
 impl PublicKey {
-    fn parse(&self) -> Result<SubjectPublicKeyInfo, IdentityError> {
-        let key = SubjectPublicKeyInfo::from_pem(&self.0).ok().ok_or(IdentityError::PublicKey)?;
+    /// The key of a certification request (PKCS#10, RFC 2986), which must be signed with it. Nothing else of
+    /// the request counts.
+    ///
+    /// # Errors
+    /// When it is no such request, signed with another key, or the key is not of the curve P-256.
+    pub fn of_request(der: &[u8]) -> Result<Self, IdentityError> {
+        // Its own signature is verified by this (section 4.2).
+        let request = CertificateSigningRequestParams::from_der(&der.into());
+        request.ok().ok_or(IdentityError::Request)?;
+        let parsed = X509CertificationRequest::from_der(der).ok().ok_or(IdentityError::Request)?;
+        Self::of_spki(parsed.1.certification_request_info.subject_pki.raw)
+    }
+
+    fn of_spki(der: &[u8]) -> Result<Self, IdentityError> {
+        let spki = SubjectPublicKeyInfo::from_der(der).ok().ok_or(IdentityError::PublicKey)?;
         // 65 bytes: an uncompressed point (SEC 1 section 2.3.3).
-        let p256 = key.algorithm() == &PKCS_ECDSA_P256_SHA256 && key.der_bytes().len() == 65;
-        if p256 { Ok(key) } else { Err(IdentityError::PublicKey) }
+        let p256 = spki.algorithm() == &PKCS_ECDSA_P256_SHA256 && spki.der_bytes().len() == 65;
+        if !p256 {
+            return Err(IdentityError::PublicKey);
+        }
+        Ok(Self { spki, digest: sha256(der) })
+    }
+
+    /// SHA-256 of its SubjectPublicKeyInfo in DER: what the registry knows an agent by.
+    pub const fn digest(&self) -> [u8; 32] {
+        self.digest
     }
 }
 
@@ -81,8 +112,8 @@ impl PublicKey {
 pub struct Issued {
     /// Itself, PEM.
     pub pem: String,
-    /// SHA-256 of its DER form: what browsers and `openssl x509 -fingerprint` show.
-    pub digest: [u8; 32],
+    /// Itself, DER.
+    pub der: CertificateDer<'static>,
     /// Until when it is valid.
     pub not_after: WallTime,
 }
@@ -114,7 +145,8 @@ impl Authority {
         }
         let key = PrivateKey::generate()?;
         let subject = format!("Mailsonde authority of {name}");
-        let mut params = params(&subject, now, AUTHORITY_VALIDITY)?;
+        let valid = (now.minus(BACKDATED), now.plus(AUTHORITY_VALIDITY));
+        let mut params = params(&subject, valid)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key.pair)?;
@@ -151,27 +183,34 @@ impl Authority {
         &self.pem
     }
 
+    /// SHA-256 of its certificate's DER form: what browsers and `openssl x509 -fingerprint` show, and by which
+    /// a token lets an agent know it.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        sha256(&self.certificate)
+    }
+
     /// Its certificate.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// Signs an agent's public key: for TLS clients only, for [`AGENT_VALIDITY`], with the agent's
-    /// identity as its only name.
+    /// Signs an agent's public key: for TLS clients only, with the agent's identity as its only name. It is valid
+    /// from `validity` before now until `validity` after it: a branch whose clock is behind still connects, and
+    /// an agent can tell from it alone when half of its life is over.
     ///
     /// # Errors
-    /// When the key is not of the curve P-256.
+    /// When it cannot be signed.
     pub fn issue_agent(
         &self,
         agent: AgentId,
         key: &PublicKey,
-        now: WallTime,
+        (now, validity): (WallTime, Duration),
     ) -> Result<Issued, IdentityError> {
-        let key = key.parse()?;
-        let mut params = params(&format!("mailsonde agent {agent}"), now, AGENT_VALIDITY)?;
+        let valid = (now.minus(validity), now.plus(validity));
+        let mut params = params(&format!("mailsonde agent {agent}"), valid)?;
         params.subject_alt_names = vec![SanType::URI(agent.uri().try_into()?)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.issue(params, &key, now.plus(AGENT_VALIDITY))
+        self.issue(params, &key.spki, valid.1)
     }
 
     /// Signs a key for the collector itself: for TLS servers only, for [`SERVER_VALIDITY`].
@@ -195,10 +234,11 @@ impl Authority {
                 }
             }
         }
-        let mut params = params(&format!("mailsonde collector {name}"), now, SERVER_VALIDITY)?;
+        let valid = (now.minus(BACKDATED), now.plus(SERVER_VALIDITY));
+        let mut params = params(&format!("mailsonde collector {name}"), valid)?;
         params.subject_alt_names = names.iter().map(san).collect::<Result<_, _>>()?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.issue(params, &key.pair, now.plus(SERVER_VALIDITY))
+        self.issue(params, &key.pair, valid.1)
     }
 
     fn issue(
@@ -211,10 +251,13 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(key, &self.issuer)?;
-        let whole = ring::digest::digest(&ring::digest::SHA256, certificate.der());
-        let digest = whole.as_ref().try_into().unwrap_or_default();
-        Ok(Issued { pem: certificate.pem(), digest, not_after })
+        Ok(Issued { pem: certificate.pem(), der: certificate.der().clone(), not_after })
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let whole = ring::digest::digest(&ring::digest::SHA256, bytes);
+    whole.as_ref().try_into().unwrap_or_default()
 }
 
 fn read(path: &Path) -> Result<String, FolderError> {
@@ -231,14 +274,17 @@ fn san(name: &HostName) -> Result<SanType, rcgen::Error> {
 /// What every certificate of ours has: a subject, a random serial number, a beginning and an end.
 fn params(
     subject: &str,
-    now: WallTime,
-    validity: Duration,
+    (not_before, not_after): (WallTime, WallTime),
 ) -> Result<CertificateParams, IdentityError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, subject);
     params.serial_number = Some(serial()?);
-    set_validity(&mut params, now, validity);
+    // In the whole seconds that certificates have.
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let since_epoch = |at: WallTime| Duration::from_secs(at.since(WallTime::default()).as_secs());
+    params.not_before = epoch + since_epoch(not_before);
+    params.not_after = epoch + since_epoch(not_after);
     Ok(params)
 }
 
@@ -250,12 +296,4 @@ fn serial() -> Result<SerialNumber, IdentityError> {
         *first = (*first & 0x7f) | 0x40;
     }
     Ok(SerialNumber::from_slice(&bytes))
-}
-
-/// Sets the validity, in the whole seconds that certificates have.
-fn set_validity(params: &mut CertificateParams, now: WallTime, validity: Duration) {
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let since_epoch = |at: WallTime| Duration::from_secs(at.since(WallTime::default()).as_secs());
-    params.not_before = epoch + since_epoch(now.minus(BACKDATED));
-    params.not_after = epoch + since_epoch(now.plus(validity));
 }

@@ -159,7 +159,8 @@ fn stored(
 ) -> Option<CertifiedKey> {
     let key = certified(&fs::read_to_string(folder.server()).ok()?).ok()?;
     let good = holds(authority, key.end_entity_cert().ok()?, name, now);
-    good.then_some(key)
+    // the authority stands behind it
+    (good && key.cert.len() > 1).then_some(key)
 }
 
 fn renewed(
@@ -170,7 +171,8 @@ fn renewed(
 ) -> Result<CertifiedKey, IdentityError> {
     let key = PrivateKey::generate()?;
     let issued = authority.issue_server(name, &key, now)?;
-    let pem = format!("{}{}", issued.pem, key.to_pem());
+    // The authority is shown too: an agent with a token knows no more of it than its fingerprint.
+    let pem = format!("{}{}{}", issued.pem, authority.pem(), key.to_pem());
     let certified = certified(&pem)?;
     write_file(&folder.server(), pem.as_bytes(), PRIVATE)?;
     tracing::info!(%name, not_after = %issued.not_after, "made a new server certificate");
@@ -196,9 +198,10 @@ fn holds(
 }
 
 fn certified(pem: &str) -> Result<CertifiedKey, IdentityError> {
-    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(tls_error)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let chain = chain.map_err(tls_error)?;
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(tls_error)?;
-    CertifiedKey::from_der(vec![certificate], key, &provider()).map_err(tls_error)
+    CertifiedKey::from_der(chain, key, &provider()).map_err(tls_error)
 }
 
 /// Why a handshake with an agent failed, for the operator: one sentence, lower case, no full stop.
@@ -224,16 +227,17 @@ pub fn in_words(error: &io::Error) -> String {
 }
 
 fn refused_certificate(why: &CertificateError) -> String {
-    let add = "make a new one with `mailsonde-collector agent add --renew`";
     match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("the agent's certificate has expired: {add}")
+            "the agent's certificate has expired: a running agent gets a new one by itself".into()
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the agent's certificate is not valid yet: check the clocks of both machines".into()
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            format!("the agent's certificate is of another authority than ours: {add}")
+            "the agent's certificate is of another authority than ours: enrol it with a token of this \
+             collector's"
+                .into()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the peer's certificate is not one for an agent".into()

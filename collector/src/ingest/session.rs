@@ -18,6 +18,8 @@ use tracing::Instrument;
 
 use super::Ingest;
 use crate::control::Enrolled;
+use crate::identity::Shown;
+use crate::registry::Ended;
 use crate::store::ledger::{LedgerError, Source, Stored, WINDOW, Wanted};
 
 /// The first message must come within this.
@@ -34,6 +36,7 @@ type Answers = mpsc::Sender<Result<CollectorMessage, Status>>;
 pub(super) struct Session {
     ingest: Ingest,
     agent: AgentId,
+    shown: Shown,
     registered: Enrolled,
     answers: Answers,
     /// In order of their sequences.
@@ -51,24 +54,30 @@ struct UnderWay {
 impl Session {
     pub(super) fn new(
         ingest: Ingest,
-        agent: AgentId,
+        shown: Shown,
         registered: Enrolled,
         answers: Answers,
     ) -> Self {
-        Self { ingest, agent, registered, answers, under_way: VecDeque::new() }
+        let agent = shown.agent;
+        Self { ingest, agent, shown, registered, answers, under_way: VecDeque::new() }
     }
 
     /// Serves the stream to its end.
     pub(super) async fn run(mut self, inbound: Streaming<AgentMessage>, from: Option<SocketAddr>) {
         let name = self.registered.name.clone();
         let span = tracing::info_span!("ingest", agent = %name);
-        let presence = self.ingest.registry.arrived(self.agent, self.ingest.clock.wall(), from);
+        let now = self.ingest.clock.wall();
+        let presence = self.ingest.registry.arrived(&self.shown, now, from);
+        let certificate_left = self.shown.not_after.since(now);
         let answers = self.answers.clone();
         let shutdown = self.ingest.shutdown.clone();
         async {
             let ended = tokio::select! {
                 ended = self.serve(inbound) => ended,
-                () = presence.replaced() => Err(Status::aborted("a newer stream of this agent took over")),
+                why = presence.ended() => Err(status_of(why)),
+                () = tokio::time::sleep(certificate_left) => {
+                    Err(Status::unauthenticated("the agent's certificate is over: renew it"))
+                }
                 () = shutdown.cancelled() => Err(Status::unavailable("the collector is stopping")),
             };
             match ended {
@@ -135,8 +144,8 @@ impl Session {
         let claimed = &hello.vantage_point.name;
         if self.ingest.registry.is_name_of_another(self.agent, claimed) {
             return Err(Status::permission_denied(format!(
-                "this certificate belongs to \"{}\", but agent.toml says \"{claimed}\", which is \
-                 another agent's name: use the files that `agent add {claimed}` wrote",
+                "this agent is enrolled as \"{}\", but its agent.toml says \"{claimed}\", which is another \
+                 agent's name: change it there",
                 self.registered.name
             )));
         }
@@ -298,6 +307,13 @@ impl Session {
     async fn say(&self, said: FromCollector) -> Result<(), Status> {
         let gone = |_| Status::cancelled("the agent has gone");
         self.answers.send(Ok(said.into())).await.map_err(gone)
+    }
+}
+
+fn status_of(why: Ended) -> Status {
+    match why {
+        Ended::Replaced => Status::aborted("a newer stream of this agent took over"),
+        Ended::Revoked => Status::permission_denied("this agent was revoked"),
     }
 }
 

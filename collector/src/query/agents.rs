@@ -47,8 +47,10 @@ pub struct AgentAnswer {
     pub malformed: u64,
     /// Observations refused because others are stored under the same key.
     pub conflicting: u64,
-    /// Until when its certificate is valid.
-    pub certificate_not_after: Timestamp,
+    /// Until when the certificate is valid that it showed last, since this collector was started.
+    pub certificate_not_after: Option<Timestamp>,
+    /// The addresses of two machines that use its key.
+    pub clones: Option<[String; 2]>,
 }
 
 /// Every check that an agent runs.
@@ -95,7 +97,8 @@ pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
             clock_offset_us: presence.clock_offset_us,
             malformed,
             conflicting,
-            certificate_not_after: enrolled.not_after.timestamp(),
+            certificate_not_after: presence.certificate_not_after.map(WallTime::timestamp),
+            clones: presence.clones.map(|clones| clones.addresses),
         }
     });
     AgentsAnswer { now: now.timestamp(), agents: agents.collect() }

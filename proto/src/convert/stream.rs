@@ -61,6 +61,8 @@ pub struct Hello {
     pub vantage_point: VantagePoint,
     /// Everything it is scheduled to run.
     pub checks: Vec<Check>,
+    /// Random, new at every start of the agent; 0 when it does not say.
+    pub instance: u64,
 }
 
 /// Observations in order, without a gap, each as the bytes it was encoded to.

@@ -138,6 +138,7 @@ fn hello(name: &str) -> Hello {
         settings_digest: SettingsDigest::default(),
     };
     Hello {
+        instance: 0,
         protocol: PROTOCOL,
         software: "bench".into(),
         epoch: Epoch::random(),

@@ -9,9 +9,9 @@ use std::time::Duration;
 use mailsonde_collector::api::path;
 use mailsonde_collector::cli::client;
 use mailsonde_collector::config::Config;
-use mailsonde_collector::control::{ControlJournal, Enrolled};
+use mailsonde_collector::control::{Control, ControlJournal, Enrolled};
 use mailsonde_collector::folder::Folder;
-use mailsonde_collector::identity::{Authority, HostName, PrivateKey};
+use mailsonde_collector::identity::{AGENT_VALIDITY, Authority, HostName, PrivateKey, PublicKey};
 use mailsonde_collector::query::StatusAnswer;
 use mailsonde_proto::{AgentId, Clock};
 use rustls::pki_types::pem::PemObject;
@@ -143,16 +143,17 @@ fn enrol(folder: &Folder, authority: &Authority, at: usize) -> Identity {
     let now = Clock::system().wall();
     let (agent, key, name) =
         (AgentId::random(), PrivateKey::generate().unwrap(), format!("branch-{at}"));
-    let issued = authority.issue_agent(agent, &key.public(), now).unwrap();
+    let public = PublicKey::of_request(&key.request().unwrap()).unwrap();
+    let issued = authority.issue_agent(agent, &public, (now, AGENT_VALIDITY)).unwrap();
     let (control, _) = ControlJournal::open(&folder.control()).unwrap();
     let enrolled = Enrolled {
         agent,
         name: name.clone(),
         labels: Default::default(),
-        certificate_digest: issued.digest,
-        not_after: issued.not_after,
+        key_digest: public.digest(),
+        token: None,
     };
-    control.enrol(now, enrolled).unwrap();
+    control.append(now, Control::Enrolled(enrolled)).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(authority.certificate().clone()).unwrap();
     let certificate = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mailsonde_collector::query::{ChangeAnswer, ChangesAnswer};
 use mailsonde_proto::Clock;
+use mailsonde_tests::enrolment::enrol;
 use mailsonde_tests::lab::Host;
 
 use crate::agent::{DEMO, bounded, in_company, lab, output_of};
@@ -35,25 +36,21 @@ impl Site {
         let mut site = Self { folder, _running: Vec::new() };
         let out = site.path("agent");
         site.collector(&["init", "--listen", "127.0.0.1:7443", "--name", "localhost"]);
-        site.collector(&["agent", "add", "b1", "--out", out.to_str().expect("a path")]);
-        let config = out.join("agent.toml");
-        let mut text = fs::read_to_string(&config).expect("the agent's configuration");
-        text.push_str(check);
-        fs::write(&config, text).expect("the agent's configuration");
         let collector = site.start_one(&[
             Path::new("collector"),
             Path::new("--data"),
             &site.path("collector"),
             Path::new("serve"),
         ]);
-        let agent = site.start_one(&[
-            Path::new("agent"),
-            Path::new("run"),
-            Path::new("--config"),
-            &config,
-            Path::new("--data"),
-            &site.path("outbox"),
-        ]);
+        site.wait_for_collector();
+        let program = || lab().command(Host::Branch(1), DEMO);
+        enrol(program, (&site.path("collector"), &out), &["--name", "b1"]).expect("it is let in");
+        let config = out.join("agent.toml");
+        let mut text = fs::read_to_string(&config).expect("the agent's configuration");
+        text.push_str(check);
+        fs::write(&config, text).expect("the agent's configuration");
+        let agent =
+            site.start_one(&[Path::new("agent"), Path::new("run"), Path::new("--config"), &config]);
         site._running = vec![agent, collector];
         site
     }
@@ -67,6 +64,13 @@ impl Site {
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
         let log = fs::File::options().create(true).append(true).open(self.path("log"));
         Started(command.stderr(log.expect("a log")).spawn().expect("it starts"))
+    }
+
+    fn wait_for_collector(&self) {
+        let socket = self.path("collector").join("operators.sock");
+        self.wait_for("the collector answers", || {
+            std::os::unix::net::UnixStream::connect(&socket).ok()
+        });
     }
 
     fn collector(&self, arguments: &[&str]) -> String {

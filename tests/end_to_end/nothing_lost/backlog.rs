@@ -8,7 +8,7 @@ use mailsonde_proto::{Cause, Clock, Observation, Phase, SettingsDigest, Verdict}
 use tokio_util::sync::CancellationToken;
 
 use super::recount::Both;
-use super::site::{Site, now};
+use crate::site::{Site, now};
 
 const BACKLOG: u64 = 60_000;
 /// Observations that are handed to the outbox at once.

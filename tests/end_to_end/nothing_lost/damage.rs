@@ -11,7 +11,7 @@ use mailsonde_collector::store::ledger::GapReason;
 
 use super::Dice;
 use super::recount::Both;
-use super::site::{Site, now, wait_until};
+use crate::site::{Site, now, wait_until};
 
 /// It accepts again within this.
 const AGAIN: Duration = Duration::from_secs(10);

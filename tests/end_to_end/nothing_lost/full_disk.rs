@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::recount::Both;
-use super::site::{Site, now, wait_until};
+use crate::site::{Site, now, wait_until};
 
 /// It accepts again within this.
 const AGAIN: Duration = Duration::from_secs(10);

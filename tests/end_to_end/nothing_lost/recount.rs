@@ -15,7 +15,7 @@ use mailsonde_proto::convert::{SequenceRange, observation_from_bytes};
 use mailsonde_proto::journal::Next;
 use mailsonde_proto::{Clock, Observation, Verdict, VoidReason};
 
-use super::site::{Site, now};
+use crate::site::{Site, now};
 
 /// What the ledger holds.
 #[derive(Debug, Default)]

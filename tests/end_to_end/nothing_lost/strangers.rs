@@ -4,17 +4,13 @@ use std::fs;
 use std::time::Duration;
 
 use super::recount::Both;
-use super::site::{AGENT, Site, wait_until};
+use crate::site::{AGENT, Site, wait_until};
 
 #[test]
 fn a_certificate_of_another_authority_is_refused() {
     let (mut site, other) = (Site::new(), Site::new());
     for name in ["agent.pem", "agent.key"] {
-        fs::copy(
-            other.agent_config().with_file_name(name),
-            site.agent_config().with_file_name(name),
-        )
-        .unwrap();
+        fs::copy(other.identity_folder().join(name), site.identity_folder().join(name)).unwrap();
     }
     expect_refused(&mut site, "the collector does not accept this agent's certificate");
 }
@@ -22,12 +18,14 @@ fn a_certificate_of_another_authority_is_refused() {
 #[test]
 fn the_name_of_another_agent_is_refused() {
     let mut site = Site::new();
-    let out = site.agent_config().with_file_name("of-the-other");
-    site.ask_collector(&["agent", "add", "other", "--out", out.to_str().unwrap()]);
+    site.start_collector();
+    site.wait_for_operators();
+    site.enrol("other").unwrap();
+    site.stop_collector();
     site.rename_agent("other");
     expect_refused(
         &mut site,
-        &format!("this certificate belongs to \"{AGENT}\", but agent.toml says \"other\""),
+        &format!("this agent is enrolled as \"{AGENT}\", but its agent.toml says \"other\""),
     );
 }
 

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use mailsonde_collector::api::path;
 use mailsonde_collector::cli::client::{self, Answer};
 use mailsonde_collector::folder::Folder;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::children::{Log, Role, run};
 use super::tally::{Seen, Tallies};
+use crate::enrolment::enrol;
 use crate::sandbox::{Delay, Flaky, Listen, Sandbox, SandboxOptions, User};
 
 /// The vantage points.
@@ -50,16 +51,16 @@ impl Scene {
             let sandbox = Sandbox::start(behaviour(name, &ca), stop.clone()).await?;
             let out = folder.path().join(name);
             wait_for(&Folder::at(&data).operators_socket()?, &mut roles).await?;
-            let label = format!("site={name}");
-            let add = ["agent", "add", name, "--label", &label, "--out"].map(OsStr::new);
-            collector(&data, &[&add[..], &[out.as_os_str()]].concat()).await?;
-            let config = out.join("agent.toml");
-            configure(&config, name, &ca, sandbox.addresses())?;
-            let agent = ["run", "--config"].map(OsStr::new);
-            let kept = out.join("data");
-            let arguments =
-                [&agent[..], &[config.as_os_str(), OsStr::new("--data"), kept.as_os_str()]];
-            roles.push(Role::start(name, &["agent"], &arguments.concat(), log)?);
+            let program = std::env::current_exe()?;
+            let (collector, agent, label) = (data.clone(), out.clone(), format!("site={name}"));
+            let enrolled = tokio::task::spawn_blocking(move || {
+                let options = ["--name", name, "--label", &label];
+                enrol(|| std::process::Command::new(&program), (&collector, &agent), &options)
+            });
+            enrolled.await?.map_err(|words| anyhow!("{name} was not enrolled: {words}"))?;
+            configure(&out.join("agent.toml"), name, &ca, sandbox.addresses())?;
+            let arguments = [OsStr::new("run"), OsStr::new("--data"), out.as_os_str()];
+            roles.push(Role::start(name, &["agent"], &arguments, log)?);
             sandboxes.push(sandbox);
         }
         Ok(Self { folder, sandboxes, roles, seen_through: BTreeMap::new() })
@@ -180,7 +181,7 @@ fn address_of(site: &str) -> String {
     format!("probe@{site}.test")
 }
 
-/// Adds the mailbox and the check to what `agent add` wrote, as an administrator would.
+/// Adds the mailbox and the check to what `enroll` wrote, as an administrator would.
 fn configure(config: &Path, site: &str, ca: &Path, servers: Listen) -> anyhow::Result<()> {
     let mut text = std::fs::read_to_string(config)?;
     let password = config.with_file_name("password");

@@ -21,6 +21,13 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// Reads `mail.example.org:587` or `[2001:db8::1]:587`; `None` for what is neither.
+    pub fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
+        endpoint_of(text, default_port)
+    }
+}
+
 /// `mail.example.org:587` or `[2001:db8::1]:587`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -39,8 +39,9 @@ impl Session<'_> {
     }
 
     async fn welcome(&mut self, welcome: &Welcome) -> Result<(), UplinkError> {
-        if welcome.agent != self.agent {
-            return Err(UplinkError::OtherAgent { said: welcome.agent, own: self.agent });
+        let own = self.identity.agent;
+        if welcome.agent != own {
+            return Err(UplinkError::OtherAgent { said: welcome.agent, own });
         }
         if self.window.is_none() {
             let collector = &welcome.software;

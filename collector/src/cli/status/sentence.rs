@@ -13,8 +13,7 @@ const NAMED: usize = 3;
 pub(super) fn of(answer: &StatusAnswer, zone: &TimeZone) -> String {
     let all = answer.vantage_points.len();
     if all == 0 {
-        return "no agent has been added yet: `mailsonde-collector agent add NAME --out DIR`"
-            .into();
+        return "no agent has been enrolled yet: `mailsonde-collector token create`".into();
     }
     let told = Told { answer, zone };
     let works = format!("works from {} of {all}", answer.working);

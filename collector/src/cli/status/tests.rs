@@ -53,7 +53,7 @@ fn the_first_line() {
         nobody knows whether mail works; nothing heard yet from hq
         nobody knows whether mail works; nothing judged from hq since 13:40 (34 min), although its agent is connected
         mail FAILS from branch-0 since 14:02 (12 min), branch-1 since 14:02 (12 min), branch-2 since 14:02 (12 min), 2 more: branch-0: auth: the server refused the sign-in (permanent, 535 5.7.8); works from 0 of 5
-        no agent has been added yet: `mailsonde-collector agent add NAME --out DIR`
+        no agent has been enrolled yet: `mailsonde-collector token create`
         ");
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::check::Check;
 use crate::convert::Malformed;
+use crate::convert::enrolment::labels;
 use crate::convert::limits::{self, MAX_TEXT_BYTES};
 use crate::convert::observation::digest;
 use crate::time::WallTime;
@@ -74,11 +75,6 @@ impl TryFrom<wire::Hello> for Hello {
             return Err(Malformed::Form { what: "a hello", form });
         }
         let vantage = sent.vantage_point.ok_or(Malformed::Missing("the vantage point"))?;
-        limits::count("labels", vantage.labels.len(), limits::MAX_LABELS)?;
-        for (key, value) in &vantage.labels {
-            limits::name("a label", key.clone())?;
-            limits::text("a label's value", value.clone(), limits::MAX_NAME_BYTES)?;
-        }
         Ok(Self {
             protocol: sent.protocol,
             software: limits::text("the software", sent.software, limits::MAX_NAME_BYTES)?,
@@ -87,9 +83,10 @@ impl TryFrom<wire::Hello> for Hello {
             oldest_sequence: sent.oldest_sequence.max(1),
             vantage_point: VantagePoint {
                 name: limits::name("the vantage point's name", vantage.name)?,
-                labels: vantage.labels,
+                labels: labels(vantage.labels)?,
             },
             checks: sent.checks.into_iter().map(Check::try_from).collect::<Result<_, _>>()?,
+            instance: sent.instance,
         })
     }
 }

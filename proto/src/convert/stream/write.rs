@@ -77,6 +77,7 @@ impl From<Hello> for wire::Hello {
                 labels: hello.vantage_point.labels,
             }),
             checks: hello.checks.iter().map(wire::Check::from).collect(),
+            instance: hello.instance,
         }
     }
 }

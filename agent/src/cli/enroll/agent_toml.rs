@@ -1,7 +1,11 @@
 //! The `agent.toml` of a new branch: complete but for its mailbox and its check, which stand there as
 //! comments to be filled in.
 
-use crate::enrolment::Admission;
+use std::path::Path;
+
+use mailsonde_proto::convert::Certified;
+
+use crate::config::DEFAULT_DATA;
 
 const EXAMPLE: &str = r#"
 # 1. The mailbox: test mail is sent from it to itself, and looked for in it. Take off the # and fill in.
@@ -26,9 +30,12 @@ const EXAMPLE: &str = r#"
 #timeout = "45s"
 "#;
 
-/// The text of the file; paths in it are relative to its own folder.
-pub(super) fn of(admission: &Admission) -> String {
-    let Admission { name, labels, collector, .. } = admission;
+/// The text of the file for an agent that was let in by `collector`, a host and a port.
+pub(super) fn of(collector: &str, certified: &Certified, data: &Path) -> String {
+    let Certified { name, labels, .. } = certified;
+    let is_own = data == Path::new(DEFAULT_DATA);
+    let folder = quoted(&data.display().to_string());
+    let data = if is_own { format!("#data = {folder}") } else { format!("data = {folder}") };
     let labels: Vec<_> =
         labels.iter().map(|(key, value)| format!("{} = {}", bare(key), quoted(value))).collect();
     let labels = match labels.as_slice() {
@@ -37,17 +44,14 @@ pub(super) fn of(admission: &Admission) -> String {
     };
     format!(
         "# Mailsonde's agent {name}. Fill in 1 and 2 below, then\n\
-         #   mailsonde-agent check-config agent.toml\n\
-         #   mailsonde-agent run --config agent.toml\n\
+         #   mailsonde-agent check-config FILE\n\
+         #   mailsonde-agent run --config FILE\n\
          \n\
-         # Where results wait while the collector cannot be reached, at most 256 MiB.\n\
-         #data = \"/var/lib/mailsonde-agent\"\n\
+         # Where results wait while the collector cannot be reached, at most 256 MiB; and the agent's identity.\n\
+         {data}\n\
          \n\
          [collector]\n\
          address = {}\n\
-         ca = \"ca.pem\"\n\
-         certificate = \"agent.pem\"\n\
-         key = \"agent.key\"\n\
          \n\
          [vantage_point]\n\
          name = {}\n\
@@ -73,21 +77,21 @@ fn bare(key: &str) -> String {
 mod tests {
     use super::*;
 
-    fn admission(labels: &[(&str, &str)]) -> Admission {
-        Admission {
-            agent_id: "00".repeat(16),
+    fn text(labels: &[(&str, &str)], data: &str) -> String {
+        let certified = Certified {
+            agent: Default::default(),
             name: "branch-coast".into(),
             labels: labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
-            collector: "collector.example.org:7443".into(),
-            authority: String::new(),
-            certificate: String::new(),
-            not_after: jiff::Timestamp::UNIX_EPOCH,
-        }
+            certificate: Vec::new(),
+            authorities: Vec::new(),
+        };
+        of("collector.example.org:7443", &certified, Path::new(data))
     }
 
     #[test]
     fn it_is_toml_with_and_without_the_example() {
-        let text = of(&admission(&[("site", "Durban \"north\"\\"), ("a.b", "x = '1'")]));
+        let labels = [("site", "Durban \"north\"\\"), ("a.b", "x = '1'")];
+        let text = text(&labels, DEFAULT_DATA);
         let uncommented: String = text
             .lines()
             .filter(|line| !line.starts_with("# ") && !line.starts_with("#   "))
@@ -106,21 +110,18 @@ mod tests {
 
     #[test]
     fn head_of_the_file() {
-        let text = of(&admission(&[]));
-        let head: Vec<_> = text.lines().take(17).collect();
+        let text = text(&[], "/srv/agent");
+        let head: Vec<_> = text.lines().take(14).collect();
         insta::assert_snapshot!(head.join("\n"), @r#"
         # Mailsonde's agent branch-coast. Fill in 1 and 2 below, then
-        #   mailsonde-agent check-config agent.toml
-        #   mailsonde-agent run --config agent.toml
+        #   mailsonde-agent check-config FILE
+        #   mailsonde-agent run --config FILE
 
-        # Where results wait while the collector cannot be reached, at most 256 MiB.
-        #data = "/var/lib/mailsonde-agent"
+        # Where results wait while the collector cannot be reached, at most 256 MiB; and the agent's identity.
+        data = "/srv/agent"
 
         [collector]
         address = "collector.example.org:7443"
-        ca = "ca.pem"
-        certificate = "agent.pem"
-        key = "agent.key"
 
         [vantage_point]
         name = "branch-coast"

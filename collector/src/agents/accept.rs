@@ -17,6 +17,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
+use tonic::{Request, Status};
+
+use crate::identity::{IdentityError, Shown, agent_of};
 
 /// Handshakes under way at once; further peers wait in the kernel's queue.
 const HANDSHAKES: usize = 256;
@@ -27,11 +30,36 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Who is at the other end.
 #[derive(Clone, Debug)]
-pub(super) struct Peer {
+pub(crate) struct Peer {
     /// Where from.
-    pub(super) address: Option<SocketAddr>,
+    pub(crate) address: Option<SocketAddr>,
     /// What it proved to hold, its own first; `None` when it showed nothing.
-    pub(super) certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
+    certificates: Option<Arc<Vec<CertificateDer<'static>>>>,
+}
+
+impl Peer {
+    /// Whoever sent this request.
+    ///
+    /// # Errors
+    /// Never for connections that were accepted here.
+    #[allow(clippy::result_large_err, reason = "tonic's services return this type")]
+    pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
+        let peer = request.extensions().get::<Self>().cloned();
+        peer.ok_or_else(|| Status::internal("the connection has no peer"))
+    }
+
+    /// What its certificate says.
+    ///
+    /// # Errors
+    /// When it showed none, or none of an agent.
+    pub(crate) fn shown(&self) -> Result<Shown, IdentityError> {
+        agent_of(self.certificates.as_deref().map(Vec::as_slice))
+    }
+
+    /// Where from, for people.
+    pub(crate) fn place(&self) -> String {
+        self.address.map_or_else(|| "an unknown place".to_owned(), |address| address.to_string())
+    }
 }
 
 /// An accepted connection, as tonic wants it.

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,11 +16,12 @@ use mailsonde_collector::folder::Folder;
 use mailsonde_collector::query::ObservationsAnswer;
 use mailsonde_proto::Clock;
 use mailsonde_proto::time::Instant;
+use mailsonde_tests::enrolment::enrol;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The one binary that is every process of the tests.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_demo");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_demo");
 /// A process ends within this when it is asked to, and starts within this.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at a condition.
@@ -54,10 +56,24 @@ impl Site {
         let mut site = Self { collector: None, agent: None, address, base: String::new(), folder };
         let listen = address.to_string();
         site.ask_collector(&["init", "--listen", &listen, "--name", "localhost"]);
-        let out = site.folder.path().join(AGENT);
-        site.ask_collector(&["agent", "add", AGENT, "--out", out.to_str().unwrap()]);
+        site.start_collector();
+        site.wait_for_operators();
+        let folders = (&*site.collector_folder(), &*site.outbox_folder());
+        enrol(|| Command::new(PROGRAM), folders, &["--name", AGENT]).unwrap();
+        site.stop_collector();
+        // beside the outbox, whose disk some tests fill
+        fs::create_dir(site.folder.path().join(AGENT)).unwrap();
+        fs::copy(site.outbox_folder().join("agent.toml"), site.agent_config()).unwrap();
+        fs::remove_file(site.outbox_folder().join("agent.toml")).unwrap();
         site.base = fs::read_to_string(site.agent_config()).unwrap();
         site
+    }
+
+    /// Lets another agent in, with a folder of its own. The collector must run.
+    pub(crate) fn enrol(&self, name: &str) -> Result<PathBuf, String> {
+        let data = self.folder.path().join(format!("of-{name}"));
+        let folders = (&*self.collector_folder(), &*data);
+        enrol(|| Command::new(PROGRAM), folders, &["--name", name]).map(|()| data)
     }
 
     /// Runs a command of the collector to its end.
@@ -114,6 +130,20 @@ impl Site {
         self.agent = Some(Process::start("agent", &arguments, self.folder.path()));
     }
 
+    /// Starts the same agent a second time, with another data folder.
+    pub(crate) fn start_another(&self, data: &Path) -> Process {
+        let config = self.agent_config();
+        let arguments = [
+            "agent".as_ref(),
+            "run".as_ref(),
+            "--config".as_ref(),
+            config.as_os_str(),
+            "--data".as_ref(),
+            data.as_os_str(),
+        ];
+        Process::start("another", &arguments, self.folder.path())
+    }
+
     /// Asks the agent to end, and waits until it has.
     pub(crate) fn stop_agent(&mut self) {
         self.agent.take().unwrap().stop();
@@ -134,6 +164,15 @@ impl Site {
         now() - begun
     }
 
+    /// Waits until the collector answers operators, and so agents too.
+    pub(crate) fn wait_for_operators(&mut self) {
+        let socket = self.collector_folder().join("operators.sock");
+        wait_until("the collector answers", PATIENCE, || {
+            self.collector.as_mut().unwrap().expect_alive();
+            UnixStream::connect(&socket).is_ok()
+        });
+    }
+
     /// The sequence of the observation that the collector stored last; 0 where there is none, or nobody
     /// answers.
     pub(crate) fn newest_sequence(&self) -> u64 {
@@ -150,6 +189,16 @@ impl Site {
 
     pub(crate) fn agent_config(&self) -> PathBuf {
         self.folder.path().join(AGENT).join("agent.toml")
+    }
+
+    /// Everything stands in it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the agent's key and certificate stand.
+    pub(crate) fn identity_folder(&self) -> PathBuf {
+        self.outbox_folder().join("identity")
     }
 
     pub(crate) fn collector_folder(&self) -> PathBuf {

@@ -1,0 +1,114 @@
+//! What operators ask about agents and do to them: tokens, names, labels, revocation, the audit log.
+
+use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+
+use super::caller::Caller;
+use super::{Operators, Refusal, Shared, path};
+use crate::control::{ControlError, TokenId};
+use crate::enrolment::{AgentChange, EnrolmentError, TokenWish};
+use crate::query::{AgentChanged, QueryError, TokensAnswer};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route(&format!("{}/{{name}}", path::AGENTS), post(change_agent))
+        .route(path::TOKENS, get(tokens).post(make_token))
+        .route(&format!("{}/{{id}}/withdraw", path::TOKENS), post(withdraw_token))
+        .route(path::AUDIT, get(audit))
+}
+
+impl From<EnrolmentError> for Refusal {
+    fn from(error: EnrolmentError) -> Self {
+        let status = match &error {
+            EnrolmentError::Control(control) => match control {
+                ControlError::NameTaken { .. }
+                | ControlError::KeyTaken { .. }
+                | ControlError::TokenUsed => StatusCode::CONFLICT,
+                ControlError::NoSuchAgent { .. } | ControlError::NoSuchToken => {
+                    StatusCode::NOT_FOUND
+                }
+                ControlError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                ControlError::TokenExpired(_) | ControlError::RevokedKey => StatusCode::BAD_REQUEST,
+            },
+            EnrolmentError::Identity(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+async fn make_token(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Json(wish): Json<TokenWish>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            operators.enrolment.make_token(wish, caller.author(), operators.clock.wall())
+        })
+        .await
+}
+
+async fn tokens(State(shared): State<Shared>) -> Response {
+    shared.work(|operators| Ok::<_, QueryError>(told(operators))).await
+}
+
+fn told(operators: &Operators) -> TokensAnswer {
+    operators.query.tokens()
+}
+
+async fn withdraw_token(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            let token = TokenId::parse(&id).ok_or(ControlError::NoSuchToken)?;
+            let now = operators.clock.wall();
+            operators.enrolment.withdraw_token(token, caller.author(), now)?;
+            Ok::<_, EnrolmentError>(told(operators))
+        })
+        .await
+}
+
+async fn change_agent(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(name): Path<String>,
+    Json(change): Json<AgentChange>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            let is_revoked = matches!(change, AgentChange::Revoke);
+            let now = operators.clock.wall();
+            let changed = operators.enrolment.change(&name, change, caller.author(), now)?;
+            if is_revoked {
+                operators.registry.put_out(changed.agent);
+            }
+            Ok::<_, EnrolmentError>(AgentChanged {
+                agent_id: changed.agent.to_string(),
+                name: changed.name,
+                labels: changed.labels,
+                is_revoked,
+            })
+        })
+        .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditWanted {
+    limit: Option<usize>,
+}
+
+async fn audit(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<AuditWanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.audit(wanted.limit)).await
+}

@@ -1,0 +1,334 @@
+//! The records of the control journal as bytes.
+//!
+//! The encoding is protobuf: fields can be added, and what a newer collector wrote reads as `Unknown`. A record
+//! with an author ends with a link of the audit log's chain: SHA-256 over the link before and all bytes of the
+//! record before its own link.
+
+use std::collections::BTreeMap;
+
+use mailsonde_proto::{AgentId, Check, WallTime, wire};
+use prost::{Message, Oneof};
+use ring::digest::{Context, SHA256};
+
+use super::record::{Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade};
+
+/// One link of the audit log's chain.
+pub type Link = [u8; 32];
+
+/// Field 15 with 32 bytes: how a link stands behind its record.
+const LINK_HEAD: [u8; 2] = [0x7a, 32];
+
+/// The bytes are no control record.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a control record: {0}")]
+pub struct NotAControlRecord(String);
+
+impl ControlRecord {
+    /// As bytes. With an author they end with the link that follows `before`, which is returned too.
+    pub fn to_bytes(&self, before: &Link) -> (Vec<u8>, Option<Link>) {
+        let on_disk = OnDisk {
+            received_at_ns: self.received_at.as_ns(),
+            author: self
+                .author
+                .as_ref()
+                .map(|Author { who, from }| AuthorOnDisk { who: who.clone(), from: from.clone() }),
+            body: body_of(&self.control),
+            link: Vec::new(),
+        };
+        let mut bytes = on_disk.encode_to_vec();
+        let link = self.author.is_some().then(|| link_of(before, &bytes));
+        if let Some(link) = &link {
+            bytes.extend(LINK_HEAD);
+            bytes.extend(link);
+        }
+        (bytes, link)
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    /// When they are no control record.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotAControlRecord> {
+        let record = OnDisk::decode(bytes).map_err(|error| wrong(&error))?;
+        let author = record.author.map(|AuthorOnDisk { who, from }| Author { who, from });
+        let control = record.body.map_or(Ok(Control::Unknown), control_of)?;
+        Ok(Self { received_at: WallTime::from_ns(record.received_at_ns), control, author })
+    }
+}
+
+/// The link that a record's bytes end with, and whether it follows `before`; `None` for a record without.
+pub fn link_in(bytes: &[u8], before: &Link) -> Option<(Link, bool)> {
+    let at = bytes.len().checked_sub(LINK_HEAD.len() + 32)?;
+    let (record, end) = bytes.split_at_checked(at)?;
+    let link: Link = end.strip_prefix(&LINK_HEAD)?.try_into().ok()?;
+    // without an author the same bytes are the end of something else
+    OnDisk::decode(bytes).ok()?.author?;
+    Some((link, link_of(before, record) == link))
+}
+
+fn link_of(before: &Link, record: &[u8]) -> Link {
+    let mut context = Context::new(&SHA256);
+    context.update(before);
+    context.update(record);
+    context.finish().as_ref().try_into().unwrap_or_default()
+}
+
+fn wrong(detail: &dyn std::fmt::Display) -> NotAControlRecord {
+    NotAControlRecord(detail.to_string())
+}
+
+fn body_of(control: &Control) -> Option<Body> {
+    let agent_of = |agent: &AgentId| AgentOnDisk { agent: agent.0.to_vec() };
+    Some(match control {
+        Control::Enrolled(enrolled) => Body::Enrolled(enrolled.into()),
+        Control::Defined { agent, checks } => Body::Defined(DefinedOnDisk {
+            agent: agent.0.to_vec(),
+            checks: checks.iter().map(wire::Check::from).collect(),
+        }),
+        Control::Tick => Body::Tick(TickOnDisk {}),
+        Control::Operator(OperatorAction { action, body }) => {
+            Body::Operator(OperatorOnDisk { action: action.clone(), body: body.clone() })
+        }
+        Control::TokenMade(made) => Body::TokenMade(TokenMadeOnDisk {
+            digest: made.digest.to_vec(),
+            expires_at_ns: made.expires_at.as_ns(),
+            name: made.name.clone(),
+            labels: made.labels.clone(),
+            agent: made.agent.map(|agent| agent.0.to_vec()),
+        }),
+        Control::TokenWithdrawn { token } => {
+            Body::TokenWithdrawn(TokenOnDisk { token: token.0.to_vec() })
+        }
+        Control::Revoked { agent } => Body::Revoked(agent_of(agent)),
+        Control::Rejoined { agent } => Body::Rejoined(agent_of(agent)),
+        Control::CloneNoticed { agent, addresses } => Body::CloneNoticed(CloneOnDisk {
+            agent: agent.0.to_vec(),
+            addresses: addresses.to_vec(),
+        }),
+        Control::Unknown => return None,
+    })
+}
+
+fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
+    Ok(match body {
+        Body::Enrolled(enrolled) => Control::Enrolled(enrolled.try_into()?),
+        Body::Defined(defined) => Control::Defined {
+            agent: agent(&defined.agent)?,
+            checks: defined
+                .checks
+                .into_iter()
+                .map(Check::try_from)
+                .collect::<Result<_, _>>()
+                .map_err(|error| wrong(&error))?,
+        },
+        Body::Tick(TickOnDisk {}) => Control::Tick,
+        Body::Operator(OperatorOnDisk { action, body }) => {
+            Control::Operator(OperatorAction { action, body })
+        }
+        Body::TokenMade(made) => Control::TokenMade(TokenMade {
+            digest: made.digest.try_into().ok().ok_or(wrong(&"a digest has 32 bytes"))?,
+            expires_at: WallTime::from_ns(made.expires_at_ns),
+            name: made.name,
+            labels: made.labels,
+            agent: made.agent.as_deref().map(agent).transpose()?,
+        }),
+        Body::TokenWithdrawn(read) => Control::TokenWithdrawn { token: token(&read.token)? },
+        Body::Revoked(read) => Control::Revoked { agent: agent(&read.agent)? },
+        Body::Rejoined(read) => Control::Rejoined { agent: agent(&read.agent)? },
+        Body::CloneNoticed(read) => Control::CloneNoticed {
+            agent: agent(&read.agent)?,
+            addresses: read.addresses.try_into().ok().ok_or(wrong(&"a clone has two addresses"))?,
+        },
+    })
+}
+
+fn agent(bytes: &[u8]) -> Result<AgentId, NotAControlRecord> {
+    bytes.try_into().map(AgentId).ok().ok_or(wrong(&"an agent has 16 bytes"))
+}
+
+fn token(bytes: &[u8]) -> Result<TokenId, NotAControlRecord> {
+    bytes.try_into().map(TokenId).ok().ok_or(wrong(&"a token's name has 4 bytes"))
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct OnDisk {
+    #[prost(sfixed64, tag = "1")]
+    received_at_ns: i64,
+    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    body: Option<Body>,
+    #[prost(message, optional, tag = "14")]
+    author: Option<AuthorOnDisk>,
+    /// Appended by hand, so that all before it is what it covers.
+    #[prost(bytes = "vec", tag = "15")]
+    link: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+enum Body {
+    #[prost(message, tag = "2")]
+    Enrolled(EnrolledOnDisk),
+    #[prost(message, tag = "3")]
+    Defined(DefinedOnDisk),
+    #[prost(message, tag = "4")]
+    Tick(TickOnDisk),
+    #[prost(message, tag = "5")]
+    Operator(OperatorOnDisk),
+    #[prost(message, tag = "6")]
+    TokenMade(TokenMadeOnDisk),
+    #[prost(message, tag = "7")]
+    TokenWithdrawn(TokenOnDisk),
+    #[prost(message, tag = "8")]
+    Revoked(AgentOnDisk),
+    #[prost(message, tag = "9")]
+    Rejoined(AgentOnDisk),
+    #[prost(message, tag = "10")]
+    CloneNoticed(CloneOnDisk),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AuthorOnDisk {
+    #[prost(string, tag = "1")]
+    who: String,
+    #[prost(string, tag = "2")]
+    from: String,
+}
+
+/// Fields 4 and 5 were digest and end of a certificate that lived a year.
+#[derive(Clone, PartialEq, Message)]
+struct EnrolledOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    agent: Vec<u8>,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(btree_map = "string, string", tag = "3")]
+    labels: BTreeMap<String, String>,
+    #[prost(bytes = "vec", tag = "6")]
+    key_digest: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "7")]
+    token: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct DefinedOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    agent: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    checks: Vec<wire::Check>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TickOnDisk {}
+
+#[derive(Clone, PartialEq, Message)]
+struct OperatorOnDisk {
+    #[prost(string, tag = "1")]
+    action: String,
+    #[prost(bytes = "vec", tag = "2")]
+    body: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TokenMadeOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    digest: Vec<u8>,
+    #[prost(sfixed64, tag = "2")]
+    expires_at_ns: i64,
+    #[prost(string, optional, tag = "3")]
+    name: Option<String>,
+    #[prost(btree_map = "string, string", tag = "4")]
+    labels: BTreeMap<String, String>,
+    #[prost(bytes = "vec", optional, tag = "5")]
+    agent: Option<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TokenOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    token: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AgentOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    agent: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CloneOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    agent: Vec<u8>,
+    #[prost(string, repeated, tag = "2")]
+    addresses: Vec<String>,
+}
+
+impl From<&Enrolled> for EnrolledOnDisk {
+    fn from(enrolled: &Enrolled) -> Self {
+        Self {
+            agent: enrolled.agent.0.to_vec(),
+            name: enrolled.name.clone(),
+            labels: enrolled.labels.clone(),
+            key_digest: enrolled.key_digest.to_vec(),
+            token: enrolled.token.map(|token| token.0.to_vec()),
+        }
+    }
+}
+
+impl TryFrom<EnrolledOnDisk> for Enrolled {
+    type Error = NotAControlRecord;
+
+    fn try_from(read: EnrolledOnDisk) -> Result<Self, NotAControlRecord> {
+        Ok(Self {
+            agent: agent(&read.agent)?,
+            name: read.name,
+            labels: read.labels,
+            // What is not there, or cut, is no key's.
+            key_digest: read.key_digest.try_into().unwrap_or_default(),
+            token: read.token.as_deref().map(token).transpose()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Link = [0; 32];
+
+    #[test]
+    fn what_a_newer_collector_wrote_is_unknown() {
+        // Field 13, a message that we do not know, beside a time that we do.
+        let bytes = [0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0x6a, 2, 8, 1];
+        let record = ControlRecord::from_bytes(&bytes).unwrap();
+        let received_at = WallTime::from_ns(1);
+        let expected = ControlRecord { received_at, control: Control::Unknown, author: None };
+        assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn a_link_follows_the_one_before_and_no_byte_can_change() {
+        let author = Some(Author { who: "uid 0 (root)".into(), from: "operators.sock".into() });
+        let control = Control::Revoked { agent: AgentId([1; 16]) };
+        let record = ControlRecord { received_at: WallTime::from_s(1), control, author };
+        let (bytes, link) = record.to_bytes(&[7; 32]);
+        assert_eq!(ControlRecord::from_bytes(&bytes), Ok(record.clone()));
+        assert_eq!(link_in(&bytes, &[7; 32]), Some((link.unwrap(), true)));
+        assert_eq!(link_in(&bytes, &NONE), Some((link.unwrap(), false)));
+        for at in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[at] ^= 1;
+            assert!(!matches!(link_in(&other, &[7; 32]), Some((_, true))), "byte {at}");
+        }
+        let (bytes, none) = ControlRecord { author: None, ..record }.to_bytes(&NONE);
+        assert_eq!((none, link_in(&bytes, &NONE)), (None, None));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            if let Ok(record) = ControlRecord::from_bytes(&bytes) {
+                let again = ControlRecord::from_bytes(&record.to_bytes(&NONE).0);
+                proptest::prop_assert_eq!(again, Ok(record));
+            }
+        }
+    }
+}
