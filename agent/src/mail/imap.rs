@@ -66,6 +66,8 @@ const PHASES: PhaseNames = PhaseNames {
     auth: name::AUTH,
 };
 
+/// Bytes of those headers of one message at most: a stranger's may be of any length, and a literal has its bound.
+const MOST_HEADERS: NonZeroU32 = NonZeroU32::new(16 * 1024).unwrap();
 /// Headers that are asked for: those that make a message ours, a bounce of ours, or an answer to ours.
 const HEADERS: [&str; 13] = [
     super::message::TOKEN_HEADER,
@@ -233,7 +235,7 @@ impl Session {
             MessageDataItemName::Rfc822Size,
             MessageDataItemName::BodyExt {
                 section: Some(Section::HeaderFields(None, headers)),
-                partial: None,
+                partial: Some((0, MOST_HEADERS)),
                 peek: true,
             },
         ];

@@ -255,16 +255,14 @@ impl Folders {
             }
             let head = stored.text.split_once("\r\n\r\n").unwrap().0;
             let (section, data) = match command.contains("HEADER.FIELDS") {
-                true => ("BODY[HEADER.FIELDS (X)]", format!("{head}\r\n\r\n")),
-                false => {
-                    let partial = command.rsplit_once('<').unwrap().1.trim_end_matches([')', '>']);
-                    let (from, most) = partial.split_once('.').unwrap();
-                    let (from, most): (usize, usize) =
-                        (from.parse().unwrap(), most.parse().unwrap());
-                    let text = stored.text.get(from..).unwrap_or_default();
-                    ("BODY[]<0>", text.get(..most.min(text.len())).unwrap().to_owned())
-                }
+                true => ("BODY[HEADER.FIELDS (X)]<0>", format!("{head}\r\n\r\n")),
+                false => ("BODY[]<0>", stored.text.clone()),
             };
+            let partial = command.rsplit_once('<').unwrap().1.trim_end_matches([')', '>']);
+            let (from, most) = partial.split_once('.').unwrap();
+            let (from, most): (usize, usize) = (from.parse().unwrap(), most.parse().unwrap());
+            let data = data.get(from..).unwrap_or_default();
+            let data = data.get(..most.min(data.len())).unwrap();
             answer += &format!(
                 "* {} FETCH (UID {} INTERNALDATE \"24-Nov-2025 16:00:00 +0000\" RFC822.SIZE {} \
                  {section} {{{}}}\r\n{data})\r\n",

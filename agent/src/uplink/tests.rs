@@ -207,9 +207,12 @@ async fn a_collector_that_has_more_than_we_begins_a_new_epoch_and_nothing_is_los
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conflict_is_rejected_and_begins_a_new_epoch() {
     let manners = Manners { reject: Some((2..=2, RejectReason::Conflict)), ..Manners::default() };
-    let double = Double::start(manners).await;
+    let mut double = Double::start(manners).await;
+    // all five stand in the first epoch before the conflict is told
+    double.cut().await;
     let agent = Agent::start(double.config().clone());
     agent.observe(5).await;
+    double.come_back().await;
     agent.until("all five are settled", |p| p.settled == 5).await;
     double
         .until("the new epoch's hello", |seen| {

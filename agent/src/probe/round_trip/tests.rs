@@ -1,5 +1,6 @@
 //! Whole round trips through servers in memory: every outcome is told apart.
 
+mod exchangers;
 mod expectations;
 mod free_text;
 
@@ -313,6 +314,15 @@ async fn fifty_at_once_share_one_mailbox() {
     }
     assert!(stage.probe.mailbox.commands() <= 50 * 100, "{}", stage.probe.mailbox.commands());
     assert!(stage.is_clean().await);
+}
+
+#[tokio::test]
+async fn a_strangers_endless_subject_is_in_nobodys_way() {
+    let stage = Stage::new(deliver, true, Expect::Inbox).await;
+    let subject = "x".repeat(100_000);
+    stage.folders.store(0, &format!("From: a@b\r\nSubject: {subject}\r\n\r\nhello\r\n"));
+    let outcome = stage.run(1, 5_000).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.transcript);
 }
 
 #[tokio::test]
