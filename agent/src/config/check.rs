@@ -70,6 +70,9 @@ impl CheckConfig {
         let report = Report::default();
         let mut section =
             Section::new(&self.table, &report, &self.folder, &label(&self.check.name));
+        if self.origin == Origin::Collector {
+            section = section.of_collector();
+        }
         let head = head(&mut section, None);
         let probe = kinds
             .get(&head.kind)

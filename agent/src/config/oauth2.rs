@@ -34,6 +34,9 @@ pub fn read(
     login: Option<&str>,
     preset: Option<&Preset>,
 ) -> Option<Arc<TokenSource>> {
+    if section.refuses_secret("oauth2") {
+        return None;
+    }
     let mut table = section.table("oauth2")?;
     let source = of_table(&mut table, login, preset.and_then(|p| p.provider.tokens.as_ref()));
     table.finish();

@@ -39,6 +39,9 @@ pub fn read_as(section: &mut Section<'_>, key: &str) -> Password {
             return known(section, (&env, key), from_environment(&name));
         }
     }
+    if section.refuses_secret(key) {
+        return Password::Wrong;
+    }
     if !section.has(key) {
         // Asked for all the same, so that an unknown `pasword` gets its hint.
         section.secret(key);

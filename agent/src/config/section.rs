@@ -39,6 +39,8 @@ pub struct Section<'a> {
     path: String,
     asked: BTreeSet<String>,
     resolved: Rc<RefCell<BTreeMap<String, String>>>,
+    /// Somebody else than the administrator of this host wrote it.
+    is_foreign: bool,
     mistakes_before: usize,
     missing: BTreeMap<String, Mistake>,
 }
@@ -56,6 +58,7 @@ impl<'a> Section<'a> {
             path: String::new(),
             asked: BTreeSet::new(),
             resolved: Rc::default(),
+            is_foreign: false,
             mistakes_before: report.mistakes_so_far(),
             missing: BTreeMap::new(),
         }

@@ -101,3 +101,26 @@ async fn a_new_policy_binds_what_is_there_already() {
     checks.replace(&load(folder.path(), &text), &kinds, clock).unwrap();
     assert_eq!(told(&before).await, "pass");
 }
+
+#[test]
+fn a_check_of_the_collector_reads_no_secrets_of_this_host() {
+    let (kinds, clock, folder) = (Kinds::standard(), Clock::system(), folder());
+    for secret in [
+        "password = { file = \"password\" }",
+        "password = { env = \"PATH\" }",
+        "password = \"inline\"",
+        "oauth2 = { grant = \"refresh_token\", token_url = \"https://a.test/\", client_id = \"a\", \
+         refresh_token = { file = \"password\" } }",
+    ] {
+        let text = format!(
+            "[[check]]\nname = \"look\"\nkind = \"imap\"\nhost = \"a.test\"\nlogin = \"a\"\n{secret}\n"
+        );
+        let mut config = load(folder.path(), &text);
+        let surroundings = config.surroundings(config.policy.nets(clock).local, clock);
+        assert!(config.checks[0].probe(&kinds, &surroundings).is_ok(), "{secret}");
+        config.checks[0].origin = Origin::Collector;
+        let told = config.checks[0].probe(&kinds, &surroundings).err().unwrap().to_string();
+        assert!(told.contains("a check of the collector has no secrets"), "{secret}: {told}");
+        assert!(!told.contains("hunter2") && !told.contains("inline"), "{told}");
+    }
+}

@@ -40,6 +40,25 @@ impl fmt::Display for Endpoint {
 }
 
 impl<'a> Section<'a> {
+    /// The same as written by the collector, which has no say over the secrets of this host.
+    #[must_use]
+    pub fn of_collector(self) -> Self {
+        Self { is_foreign: true, ..self }
+    }
+
+    /// Reports a secret that the collector has no say over, if it is one; `key` is where it stands.
+    pub fn refuses_secret(&mut self, key: &str) -> bool {
+        let is_refused = self.entry(key).is_some() && self.is_foreign;
+        if is_refused {
+            let words = format!(
+                "{}{key}: a check of the collector has no secrets and reads none here: name a mailbox instead",
+                self.path
+            );
+            self.mistake(key, words);
+        }
+        is_refused
+    }
+
     /// A table in this one; `None` when the key is absent or wrong. Finish it like any section.
     pub fn table(&mut self, key: &str) -> Option<Section<'a>> {
         let entry = self.entry(key)?;
@@ -97,7 +116,8 @@ impl<'a> Section<'a> {
 
     /// One of these tables, which writes down for itself what it resolves.
     pub fn of(&self, table: &'a Table) -> Section<'a> {
-        Section::new(table, self.report, self.folder, &self.label)
+        let section = Section::new(table, self.report, self.folder, &self.label);
+        Section { is_foreign: self.is_foreign, ..section }
     }
 
     /// Keys of the writer's own choice, each with a text; empty when the key is absent or wrong.
@@ -237,6 +257,7 @@ impl<'a> Section<'a> {
     fn child(&self, table: &'a Table, path: String) -> Section<'a> {
         let mut child = Section::new(table, self.report, self.folder, &self.label);
         child.path = path;
+        child.is_foreign = self.is_foreign;
         child.resolved = Rc::clone(&self.resolved);
         child
     }
