@@ -166,7 +166,8 @@ impl<'u> Session<'u> {
             let renewal = self.uplink.renew_at(&self.identity).since(self.uplink.clock.wall());
             tokio::select! {
                 () = stop.cancelled(), if stop_by.is_none() => {
-                    stop_by = Some(now + self.pace().goodbye);
+                    // from now on, not from when the waiting began
+                    stop_by = Some(self.uplink.clock.monotonic() + self.pace().goodbye);
                 }
                 message = heard.message() => {
                     let message = message.map_err(|status| UplinkError::of_status(&status))?;
