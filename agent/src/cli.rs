@@ -212,7 +212,8 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     };
     let by_default = if matches!(arguments.command, Command::Run { .. }) { "info" } else { "warn" };
     if let Err(message) = start_log(arguments.log.as_deref().unwrap_or(by_default)) {
-        return refuse(&message).into();
+        let refused = is_plugin(&args).then(|| plugin(nagios::unknown(&message)));
+        return refused.unwrap_or_else(|| refuse(&message)).into();
     }
     // Only fails when somebody has installed one before: a test, with the same provider.
     rustls::crypto::ring::default_provider().install_default().ok();

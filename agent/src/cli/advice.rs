@@ -4,12 +4,12 @@ use mailsonde_proto::phase::name as phase;
 use mailsonde_proto::{Fault, FaultClass};
 
 /// What to do next, as a sentence without a full stop.
-pub(crate) fn advice(fault: &Fault) -> &'static str {
+pub(crate) fn advice(fault: &Fault, has_transcript: bool) -> &'static str {
     // Phases of the mailbox's own connection are named like those of the submission.
     let of_mailbox = ["imap.", "pop3."].iter().find_map(|own| fault.phase.strip_prefix(own));
     let place = of_mailbox.unwrap_or(&fault.phase);
     match (place, fault.class) {
-        (_, FaultClass::Temporary) => {
+        (_, FaultClass::Temporary) if place != phase::RESOLVE => {
             "the server asks to come back later: try again in a few minutes, then look at its log"
         }
         (phase::RESOLVE, FaultClass::Timeout) => {
@@ -58,7 +58,9 @@ pub(crate) fn advice(fault: &Fault) -> &'static str {
         ("list", FaultClass::Mismatch) => {
             "look who should empty this folder, and what should have come into it"
         }
-        _ => "the transcript below shows where it broke off",
+        ("posture", _) => "read the findings: each says what is wrong, and what to do",
+        _ if has_transcript => "the transcript below shows where it broke off",
+        _ => "read what is said above; with --json every fact of the run is shown",
     }
 }
 
@@ -81,8 +83,10 @@ mod tests {
             ("arrival", FaultClass::Timeout, "queue"),
             ("bounce", FaultClass::Permanent, "transcript"),
         ] {
-            let advice = advice(&Fault::new(phase, class, ""));
+            let advice = advice(&Fault::new(phase, class, ""), true);
             assert!(advice.contains(word), "{phase}: {advice}");
         }
+        let silent = Fault::new("bounce", FaultClass::Permanent, "");
+        assert!(!advice(&silent, false).contains("transcript"));
     }
 }

@@ -10,9 +10,9 @@ use futures_util::{StreamExt, stream};
 use mailsonde_proto::{Clock, Verdict};
 
 use super::one_shot::{self, Identity, Refusal, Subject};
-use super::report::{Seen, json, prometheus};
+use super::report::{Seen, json, nagios, prometheus};
 use super::terminal::{self, Terminal, Tone};
-use super::{Ending, Format, ProbeArguments, check_config, figures, refuse};
+use super::{Ending, Format, ProbeArguments, check_config, figures, plugin, refuse};
 use crate::config::AgentConfig;
 use crate::config::mistake::{Mistake, Place};
 use crate::mail::mailbox::Mailbox;
@@ -33,7 +33,8 @@ pub(crate) fn all(
     terminal: &Terminal,
 ) -> Ending {
     if arguments.format() == Format::Nagios {
-        return refuse("a plugin tells of one check: leave out --all, and name one with --check");
+        let words = "a plugin tells of one check: leave out --all, and name one with --check";
+        return plugin(nagios::unknown(words));
     }
     let all = match from_file(file, arguments, kinds) {
         Ok(all) => all,

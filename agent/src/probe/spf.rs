@@ -14,14 +14,15 @@ use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, FaultClass};
 use tokio::time::timeout_at;
 
+use super::dns::settings::domain;
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::resolver;
 use crate::dns::{Ask, AskError};
 use crate::mail::failure::Failure;
 use crate::net::Net;
 use crate::net::dns::DnsSettings;
-use crate::posture::Told;
 use crate::posture::spf::{Evaluation, Sender, SpfResult, check_host};
+use crate::posture::{Told, name_of, shown};
 use crate::stopwatch::{Stopwatch, us};
 
 /// The whole evaluation, look-ups included.
@@ -89,8 +90,9 @@ impl Kind for SpfKind {
             }
             read
         });
-        let (sender, helo) = (section.text("sender"), section.text("helo"));
-        if sender.is_none() && helo.is_none() {
+        let sender = section.text("sender").and_then(|text| sender_of(section, &text));
+        let helo = section.text("helo").and_then(|text| domain_of(section, "helo", &text));
+        if section.is_clean() && sender.is_none() && helo.is_none() {
             let message = "sender is missing, or helo: whose domain is judged".to_owned();
             section.mistake("sender", message);
         }
@@ -106,6 +108,31 @@ impl Kind for SpfKind {
         let Surroundings { net, clock, .. } = surroundings;
         Some(Arc::new(SpfProbe { sender, expect, dns, net: net.clone(), clock: *clock }))
     }
+}
+
+/// A sender as receivers see it: its domain in A-labels (RFC 7208 section 4.3).
+fn sender_of(section: &mut Section<'_>, text: &str) -> Option<String> {
+    match text.rsplit_once('@') {
+        Some((local, domain)) => {
+            let domain = domain_of(section, "sender", domain)?;
+            Some(format!("{local}@{domain}"))
+        }
+        None => domain_of(section, "sender", text),
+    }
+}
+
+fn domain_of(section: &mut Section<'_>, key: &str, text: &str) -> Option<String> {
+    // A name in A-labels stays as it was written: macros may show it.
+    let domain = if text.is_ascii() {
+        name_of(text).map(|_name| text.to_owned())
+    } else {
+        domain(text).map(|name| shown(&name))
+    };
+    if domain.is_none() {
+        let message = format!("{key}: \"{text}\" is no domain: write one such as example.org");
+        section.mistake(key, message);
+    }
+    domain
 }
 
 struct SpfProbe {
@@ -207,9 +234,12 @@ fn outcome(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
+    use crate::config::mistake::Report;
+    use crate::config::value::Table;
     use crate::dns::zone::Zone;
 
     #[tokio::test]
@@ -259,6 +289,26 @@ mod tests {
                 (ip == "192.0.2.2" && explained.is_some()).then_some("192.0.2.2 may not")
             );
             assert!(told.value("spf.tree").is_some() && told.value("spf.lookups").is_some());
+        }
+    }
+
+    #[test]
+    fn a_sender_is_asked_for_by_its_a_labels_and_nonsense_is_refused() {
+        let read = |text: &str| {
+            let (table, _) = Table::of_settings(std::iter::once("a=b"));
+            let report = Report::default();
+            let mut section = Section::new(&table, &report, Path::new(""), "");
+            sender_of(&mut section, text)
+        };
+        for (text, expected) in [
+            ("a@b\u{fc}cher.example", Some("a@xn--bcher-kva.example")),
+            ("A@Example.ORG", Some("A@Example.ORG")),
+            ("_spf.example.org", Some("_spf.example.org")),
+            ("@", None),
+            ("a@b..c", None),
+            ("..", None),
+        ] {
+            assert_eq!(read(text).as_deref(), expected, "{text}");
         }
     }
 }

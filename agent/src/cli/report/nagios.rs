@@ -89,6 +89,13 @@ fn judged(seen: &Seen, warn: &[Threshold], crit: &[Threshold]) -> (Status, Strin
     }
     let mut status = Status::Ok;
     let mut words = Vec::new();
+    for limit in warn.iter().chain(crit).filter(|limit| !limit.is_known_to(outcome)) {
+        // A limit that can never be exceeded would look like a server that is always fast enough.
+        let names: Vec<_> = outcome.phases.iter().map(|phase| phase.name.as_str()).collect();
+        let name = on_one_line(&limit.phase);
+        words.push(format!("no phase is called {name}: this run has {}", names.join(", ")));
+        status = status.max(Status::Unknown);
+    }
     for (limits, level) in [(crit, Status::Critical), (warn, Status::Warning)] {
         for limit in limits.iter().filter(|limit| limit.is_exceeded_by(outcome)) {
             let taken = duration(limit.taken_us(outcome).unwrap_or_default());
@@ -144,6 +151,18 @@ mod tests {
 
     fn limits(texts: &[&str]) -> Vec<Threshold> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_misspelt_phase_is_not_taken_for_a_fast_one() {
+        let seen = samples::pass();
+        let limit = |text: &str| vec![text.parse::<Threshold>().unwrap()];
+        let (line, status) = nagios(&seen, &limit("arival=5s"), &[]);
+        assert_eq!(status, Status::Unknown);
+        assert!(line.contains("no phase is called arival: this run has "), "{line}");
+        // one that this run did not come to, or had no need of
+        assert_eq!(nagios(&seen, &[], &limit("greylist=5m")).1, Status::Ok);
+        assert_eq!(nagios(&seen, &[], &limit("imap.greeting=5m")).1, Status::Ok);
     }
 
     #[test]

@@ -3,10 +3,27 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use mailsonde_proto::phase::name;
 use mailsonde_proto::time::as_signed_us;
 
 use crate::config::units;
 use crate::probe::Outcome;
+
+/// Phases that a run has only where there is need of them, or when it comes so far.
+const SOMETIMES: [&str; 12] = [
+    name::RESOLVE,
+    name::CONNECT,
+    name::TLS,
+    name::GREETING,
+    name::TOKEN,
+    name::AUTH,
+    name::ENVELOPE,
+    name::DATA,
+    name::TRANSIT,
+    name::ARRIVAL,
+    "greylist",
+    "auto_reply",
+];
 
 /// What a limit without a phase is about.
 pub(crate) const TOTAL: &str = "total";
@@ -34,6 +51,12 @@ impl Threshold {
         }
         let phases = outcome.phases.iter().filter(|phase| phase.name == self.phase);
         phases.map(|phase| phase.duration_us).max()
+    }
+
+    /// Whether its phase is one of this run, or one that runs have where there is need of it.
+    pub(crate) fn is_known_to(&self, outcome: &Outcome) -> bool {
+        let own = ["imap.", "pop3."].iter().find_map(|own| self.phase.strip_prefix(own));
+        self.taken_us(outcome).is_some() || SOMETIMES.contains(&own.unwrap_or(&self.phase))
     }
 
     /// Whether it took longer.

@@ -34,7 +34,10 @@ fn verdict(seen: &Seen, terminal: &Terminal) -> String {
             let what = if there_and_back { "there and back in" } else { "fine, in" };
             format!("{}  {check}: {what} {took}\n", terminal.paint(Tone::Good, "PASS"))
         }
-        Verdict::Fail(fault) => failure(&check, fault, terminal),
+        Verdict::Fail(fault) => {
+            let has_transcript = !seen.outcome.transcript.trim().is_empty();
+            failure((&check, has_transcript), fault, terminal)
+        }
         Verdict::Void { reason, detail } => format!(
             "{}  {check}: could not be judged ({}): {}\n",
             terminal.paint(Tone::Doubtful, "VOID"),
@@ -44,7 +47,7 @@ fn verdict(seen: &Seen, terminal: &Terminal) -> String {
     }
 }
 
-fn failure(check: &str, fault: &Fault, terminal: &Terminal) -> String {
+fn failure((check, has_transcript): (&str, bool), fault: &Fault, terminal: &Terminal) -> String {
     let codes: Vec<_> = [
         fault.basic_code.map(|code| code.to_string()),
         fault.enhanced_code.map(|code| code.to_string()),
@@ -65,7 +68,7 @@ fn failure(check: &str, fault: &Fault, terminal: &Terminal) -> String {
     if !fault.reply.is_empty() {
         line("the server said:", &on_one_line(&fault.reply));
     }
-    line("what to do:", advice(fault));
+    line("what to do:", advice(fault, has_transcript));
     text
 }
 
