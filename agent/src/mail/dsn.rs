@@ -160,7 +160,10 @@ impl Recipient {
         let (basic, enhanced) = codes(&self.diagnostic);
         self.basic = self.basic.or(basic);
         let hint = self.reason;
+        let is_trouble = matches!(self.action, Action::Failed | Action::Delayed);
         self.reason = match Reason::of(self.status, enhanced, &self.diagnostic) {
+            // What arrived, or what nobody says anything of, has no reason.
+            _ if !is_trouble => Reason::Unknown,
             // What a form knows of its own words counts where codes and words do not tell.
             Reason::Unknown => hint,
             found => found,

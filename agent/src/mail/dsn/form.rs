@@ -7,7 +7,7 @@ use mail_parser::{HeaderName, MessageParser};
 
 use super::parts::Parts;
 use super::plain::recipients;
-use super::returned::before_mark;
+use super::returned::own_text;
 use super::{Action, Notification, Reason, Recipient, address, codes};
 use crate::mail::headers::block::Block;
 
@@ -49,10 +49,9 @@ const FORMS: [Form; 8] = [
 
 /// Reads a bounce in any of the known forms, or in an unknown one.
 pub(super) fn read(block: &Block<'_>, parts: &Parts<'_>) -> Option<Notification> {
-    let whole = parts.text();
-    let text = before_mark(&whole);
+    let text = own_text(&parts.text());
     let subject = decoded_subject(block).to_lowercase();
-    let bounce = Bounce { block, text, lower: text.to_lowercase(), subject };
+    let bounce = Bounce { block, text: &text, lower: text.to_lowercase(), subject };
     let form = FORMS.iter().find(|form| (form.is)(&bounce));
     let is_bounce = form.is_some()
         || is_bounce_subject(&bounce.subject)
@@ -83,36 +82,59 @@ pub(super) fn read(block: &Block<'_>, parts: &Parts<'_>) -> Option<Notification>
 
 /// Whether a subject in lower case is one that bounces have.
 pub(super) fn is_bounce_subject(subject: &str) -> bool {
-    const WORDS: [&str; 26] = [
-        "undeliver",
-        "delivery status notification",
-        "returned mail",
-        "failure notice",
-        "delivery failure",
-        "delivery failed",
-        "delivery error",
-        "delivery problem",
-        "mail failure",
-        "returned to sender",
-        "mail system error",
-        "could not be delivered",
-        "not delivered",
-        "nondeliver",
-        "non-deliver",
-        "delivery delayed",
-        "delayed mail",
-        "warning: message",
-        "warning: could not send message",
-        "message frozen",
-        "unzustellbar",
-        "non remis",
-        "не доставлен",
-        "недоставлен",
-        "配信できません",
-        "送信できません",
-    ];
-    WORDS.iter().any(|word| subject.contains(word))
+    BOUNCE_SUBJECTS.iter().any(|word| subject.contains(word)) || is_warning_subject(subject)
 }
+
+/// Whether a subject in lower case begins as those of bounces do. People write of bounces, too.
+pub(super) fn begins_as_bounce(subject: &str) -> bool {
+    const BEFORE: [&str; 8] = [
+        "mail ",
+        "message ",
+        "your message ",
+        "email ",
+        "письмо ",
+        "сообщение ",
+        "メールを",
+        "メール ",
+    ];
+    let subject = subject.trim();
+    let rest = BEFORE.iter().find_map(|before| subject.strip_prefix(before)).unwrap_or(subject);
+    let begins = |word: &&str| subject.starts_with(*word) || rest.starts_with(*word);
+    BOUNCE_SUBJECTS.iter().any(begins) || is_warning_subject(subject)
+}
+
+/// exim: `Warning: message 1vNZ-1 delayed 24 hours`; not `Warning: message store maintenance`.
+fn is_warning_subject(subject: &str) -> bool {
+    subject.starts_with("warning: message") && subject.contains("delayed")
+}
+
+const BOUNCE_SUBJECTS: [&str; 25] = [
+    "undeliver",
+    "delivery status notification",
+    "returned mail",
+    "failure notice",
+    "delivery failure",
+    "delivery failed",
+    "delivery error",
+    "delivery problem",
+    "mail failure",
+    "returned to sender",
+    "mail system error",
+    "could not be delivered",
+    "not delivered",
+    "nondeliver",
+    "non-deliver",
+    "delivery delayed",
+    "delayed mail",
+    "warning: could not send message",
+    "message frozen",
+    "unzustellbar",
+    "non remis",
+    "не доставлен",
+    "недоставлен",
+    "配信できません",
+    "送信できません",
+];
 
 /// The subject as people read it.
 pub(super) fn decoded_subject(block: &Block<'_>) -> String {
@@ -227,14 +249,18 @@ fn is_exchange(bounce: &Bounce<'_>) -> bool {
         || bounce.says("diagnostic information for administrators:")
         || bounce.says("informations de diagnostic pour les administrateurs")
         || bounce.says("diagnoseinformationen für administratoren")
+        || bounce.says("folgende(r) empfaenger kann/koennen nicht erreicht werden:")
+        || bounce.says("folgende(r) empfänger kann/können nicht erreicht werden:")
 }
 
 fn exchange(bounce: &Bounce<'_>) -> Vec<Recipient> {
-    const MARKS: [&str; 4] = [
+    const MARKS: [&str; 6] = [
         "did not reach the following recipient(s):",
         "Diagnostic information for administrators:",
         "Informations de diagnostic pour les administrateurs",
         "Diagnoseinformationen für Administratoren",
+        "Folgende(r) Empfaenger kann/koennen nicht erreicht werden:",
+        "Folgende(r) Empfänger kann/können nicht erreicht werden:",
     ];
     let after = MARKS.iter().find_map(|mark| bounce.text.split_once(mark)).map(|(_, after)| after);
     let mut found = recipients(after.unwrap_or(bounce.text));

@@ -106,13 +106,24 @@ fn start(line: &str) -> Option<(String, &str)> {
     let is_start = match rest {
         "" => true,
         _ if is_labelled => is_indented,
-        _ if rest.starts_with("on ") => rest.bytes().any(|byte| byte.is_ascii_digit()),
+        _ if is_date(rest) => true,
         _ if rest.starts_with('(') => is_indented,
         // exim: `alias@a <real@b>: error`, Exchange: `a@b<mailto:a@b>`.
         _ => is_indented && rest.starts_with('<'),
     };
-    let rest = if rest.starts_with("on ") { "" } else { rest };
+    let rest = if is_date(rest) { "" } else { rest };
     is_start.then_some((address, rest))
+}
+
+/// Exchange: `on Mon, 24 Nov 2025 16:00:01`, `am 24.11.2025 16:00`, `le lun. 24/11/2025`.
+fn is_date(text: &str) -> bool {
+    let Some((word, rest)) = text.split_once(' ') else { return false };
+    let begins = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    match word {
+        "on" => rest.bytes().any(|byte| byte.is_ascii_digit()),
+        "am" | "le" => rest.split(' ').take(2).any(begins),
+        _ => false,
+    }
 }
 
 fn after_colon(text: &str) -> &str {
@@ -145,6 +156,8 @@ mod tests {
             ),
             ("  a@b.test: forced\n", &["a@b.test | forced"]),
             ("  a@b.test on Mon, 24 Nov 2025\n   not found\n", &["a@b.test | not found"]),
+            ("  a@b.test am 24.11.2025 16:00\n   <x #5.1.1>\n", &["a@b.test | <x #5.1.1>"]),
+            ("a@b.test am Apparat, Zimmer 24\n", &[]),
             ("a@b.test\n#550 5.1.1 X; not found ##\n", &["a@b.test | #550 5.1.1 X; not found ##"]),
             (
                 "   Recipient: <a@b.test>\n   >>> RCPT TO:<a@b.test>\n   <<< 550 no\n",

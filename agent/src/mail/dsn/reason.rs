@@ -5,6 +5,8 @@ use mailsonde_proto::EnhancedCode;
 
 mod words;
 
+mod names;
+
 /// Why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reason {

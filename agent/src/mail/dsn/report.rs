@@ -133,7 +133,7 @@ fn refine(notification: &mut Notification, text: &str) {
     if !recipient.diagnostic.is_empty() {
         return;
     }
-    let said = super::plain::recipients(text);
+    let said = super::plain::recipients(&super::returned::own_text(text));
     let mut same = said.into_iter().filter(|said| said.address == recipient.address);
     if let Some(said) = same.next() {
         recipient.diagnostic = said.diagnostic;

@@ -112,8 +112,19 @@ fn after_mark(text: &str) -> &str {
     ""
 }
 
+/// What a notification says itself: the text before that line, without what it quotes of other mail.
+pub(super) fn own_text(text: &str) -> String {
+    const COMMANDS: [&str; 7] = ["RCPT", "MAIL", "DATA", "HELO", "EHLO", "QUIT", "."];
+    let is_own = |line: &&str| {
+        // A transcript has `>>> RCPT TO:<a@b>`.
+        let command = line.trim_start().strip_prefix(">>> ").unwrap_or_default().to_uppercase();
+        !line.trim_start().starts_with('>') || COMMANDS.iter().any(|one| command.starts_with(one))
+    };
+    before_mark(text).split_inclusive('\n').filter(is_own).collect()
+}
+
 /// The text before that line.
-pub(super) fn before_mark(text: &str) -> &str {
+fn before_mark(text: &str) -> &str {
     let after = after_mark(text);
     if after.is_empty() {
         return text;

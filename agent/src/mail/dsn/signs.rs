@@ -4,18 +4,27 @@
 //! bounces have where a machine wrote it. Ordinary mail that quotes a bounce is not taken for one, nor is an
 //! automatic answer. What passes may still turn out to be none.
 
-use super::form::{decoded_subject, is_bounce_subject};
+use super::form::{begins_as_bounce, decoded_subject, is_bounce_subject};
 use crate::mail::headers::block::Block;
 
-/// Who writes bounces and little else, by a part of From.
-const SENDERS: [&str; 7] = [
-    "mailer-daemon",
-    "postmaster",
-    "mail delivery s",
-    "system administrator",
-    "mail administrator",
-    "mailer.daemon",
-    "microsoftexchange",
+/// Who writes bounces and nothing else, by the beginning of the name or the address.
+const DAEMONS: [&str; 4] =
+    ["mailer-daemon", "mailer.daemon", "mail delivery s", "microsoftexchange"];
+/// Who writes bounces, and is a person as well.
+const ROLES: [&str; 4] =
+    ["postmaster", "administrator", "system administrator", "mail administrator"];
+/// How the subjects of automatic replies begin.
+const ANSWERS: [&str; 10] = [
+    "automatic reply",
+    "auto reply",
+    "auto-reply",
+    "autoreply",
+    "out of office",
+    "automatische antwort",
+    "abwesenheit",
+    "réponse automatique",
+    "автоответ",
+    "自動応答",
 ];
 /// Senders that nobody answers: what some carriers send their bounces as.
 const NOBODY: [&str; 5] = ["noreply", "no-reply", "no_reply", "donotreply", "do-not-reply"];
@@ -32,18 +41,57 @@ pub(super) fn may_be_one(block: &Block<'_>) -> bool {
     let from = lower("From");
     let auto_submitted = lower("Auto-Submitted");
     let has_subject = || is_bounce_subject(&decoded_subject(block).to_lowercase());
-    // An answer of a person's mailbox comes with a null sender, too (RFC 3834 section 3.1.2).
-    let is_answer = block.first("In-Reply-To").is_some()
-        && (auto_submitted.starts_with("auto-replied")
-            || lower("Precedence") == "auto_reply"
-            || ["X-Autoreply", "X-Autorespond"].iter().any(|name| block.first(name).is_some()));
-    if is_answer {
-        return from.contains("mailer-daemon") && has_subject();
+    let is_daemon = is_from(&from, &DAEMONS);
+    let is_role = is_from(&from, &ROLES);
+    let has = |name: &str| block.first(name).is_some();
+    if is_answer(block, &auto_submitted) {
+        // Postfix and exim call their bounces auto-replied as well. An answer of a person's mailbox comes
+        // with a null sender, too (RFC 3834 section 3.1.2).
+        return match has("In-Reply-To") {
+            true => is_daemon && has_subject(),
+            false => is_daemon || (is_role && begins_so(block)),
+        };
     }
-    let is_machine = lower("Return-Path") == "<>"
+    let is_null = lower("Return-Path") == "<>";
+    if is_role && !is_daemon {
+        let is_machine = is_null || auto_submitted.starts_with("auto-generated");
+        let is_reply = has("In-Reply-To") || has("References");
+        return is_machine || (!is_reply && begins_so(block));
+    }
+    let is_machine = is_null
         || auto_submitted.starts_with("auto-")
         || NOBODY.iter().any(|nobody| from.contains(nobody));
-    SENDERS.iter().any(|sender| from.contains(sender)) || (is_machine && has_subject())
+    is_daemon || (is_machine && has_subject())
+}
+
+fn begins_so(block: &Block<'_>) -> bool {
+    begins_as_bounce(&decoded_subject(block).to_lowercase())
+}
+
+/// Whether one of these begins the name or the address of From; in lower case.
+fn is_from(from: &str, senders: &[&str]) -> bool {
+    let (name, address) = from.rsplit_once('<').unwrap_or((from, from));
+    // `MAILER-DAEMON@mx.test (Mail Delivery System)`
+    let comment = from.split_once('(').map_or("", |(_, comment)| comment);
+    let comment = if name == address { comment } else { "" };
+    let texts = [name.trim_start_matches(['"', ' ']), address, comment];
+    senders.iter().any(|sender| texts.iter().any(|text| text.starts_with(sender)))
+}
+
+/// Whether it is an automatic answer, by its headers or its subject.
+fn is_answer(block: &Block<'_>, auto_submitted: &str) -> bool {
+    let has = |name: &str| block.first(name).is_some();
+    let precedence = block.first("Precedence").unwrap_or_default();
+    let is_replied =
+        auto_submitted.starts_with("auto-replied") && !auto_submitted.contains("(failure");
+    is_replied
+        || precedence.trim().eq_ignore_ascii_case("auto_reply")
+        || has("X-Autoreply")
+        || has("X-Autorespond")
+        || {
+            let subject = decoded_subject(block).to_lowercase();
+            ANSWERS.iter().any(|answer| subject.trim().starts_with(answer))
+        }
 }
 
 #[cfg(test)]
@@ -98,6 +146,42 @@ mod tests {
                 true,
             ),
             ("From: a@b.test\r\nSubject: Re: failure notice", false),
+            (
+                "From: c@a.test\r\nReturn-Path: <>\r\nAuto-Submitted: auto-replied\r\nSubject: Automatic \
+                 reply: Undeliverable: your mail",
+                false,
+            ),
+            (
+                "From: c@a.test\r\nReturn-Path: <>\r\nAuto-Submitted: auto-replied\r\nSubject: \
+                 Undeliverable: I am away",
+                false,
+            ),
+            ("Return-Path: <>\r\nSubject: Automatic reply: Undeliverable: hello", false),
+            // Persons.
+            (
+                "From: Postmaster <postmaster@a.test>\r\nIn-Reply-To: <1@b>\r\nSubject: Re: failure notice",
+                false,
+            ),
+            (
+                "From: Postmaster <postmaster@a.test>\r\nSubject: Why was your mail undeliverable",
+                false,
+            ),
+            (
+                "From: System Administrator <root@a.test>\r\nSubject: How to read a delivery failure",
+                false,
+            ),
+            (
+                "From: Mail Administrator <x@a.test>\r\nSubject: Warning: message store maintenance",
+                false,
+            ),
+            (
+                "From: \"IT (mailer-daemon questions)\" <help@a.test>\r\nSubject: Re: mail delivery failed",
+                false,
+            ),
+            ("From: postmaster@a.test\r\nReturn-Path: <>", true),
+            ("From: postmaster@a.test\r\nAuto-Submitted: auto-generated", true),
+            ("From: postmaster@a.test\r\nSubject: hello", false),
+            ("From: System Administrator\r\nSubject: Unzustellbar: Hallo", true),
             ("", false),
         ] {
             let headers = format!("{headers}\r\n\r\n");

@@ -86,6 +86,7 @@ fn other_mail_is_no_bounce() {
         "From: a@b.test\r\nSubject: failure notice\r\n\r\nHi. This is the qmail-send program\r\n",
         "Return-Path: <>\r\nAuto-Submitted: auto-replied\r\nIn-Reply-To: <a@b>\r\nSubject: Undeliverable? No, \
          on holiday\r\n\r\nback on Monday",
+        "From: postmaster@b.test\r\nReturn-Path: <>\r\nSubject: Hi\r\n\r\n> Hi. This is the qmail-send program\r\n",
         "From: postmaster@b.test\r\nSubject: Welcome\r\n\r\nhello a@b.test",
         "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\r\n\r\n--b\r\n\
          Content-Type: message/disposition-notification\r\n\r\nDisposition: x\r\n--b--\r\n",

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::Reason;
+use super::{Reason, names};
 
 /// How much of a text is looked at, in characters.
 const LONGEST: usize = 2_000;
@@ -11,9 +11,55 @@ const LONGEST: usize = 2_000;
 /// The reason that a text tells.
 pub(super) fn reason(text: &str) -> Option<Reason> {
     let text: String = text.chars().take(LONGEST).collect();
-    let text = text.to_lowercase().replace(['\u{2019}', '`'], "'");
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    first_row(text.as_bytes()).map(|(reason, _)| *reason).or_else(|| whole_words(&text))
+    let text = names::without(&text).to_lowercase().replace(['\u{2019}', '`'], "'");
+    let text = NOT_MEANT.iter().fold(text, |text, words| text.replace(words, "\u{2026}"));
+    let row = first_row(text.as_bytes()).map(|(reason, _)| *reason);
+    row.or_else(|| beside(&text)).or_else(|| whole_words(&text))
+}
+
+/// Words that hold known ones and do not mean them.
+const NOT_MEANT: [&str; 9] = [
+    "privacy policy",
+    "not spam",
+    "not a spam",
+    "not as spam",
+    "not be spam",
+    "not like spam",
+    "isn't spam",
+    "no spam",
+    "не спам",
+];
+
+/// Words that tell only beside what they are said of: a recipient or a mailbox, not an attachment.
+fn beside(text: &str) -> Option<Reason> {
+    const NEAR: usize = 30;
+    const RECIPIENTS: [&str; 9] = [
+        "アドレス",
+        "宛先",
+        "あて先",
+        "送信先",
+        "受信者",
+        "ユーザ",
+        "メールボックス",
+        "アカウント",
+        "受取人",
+    ];
+    const TELLING: [(Reason, &str, &[&str]); 3] = [
+        (Reason::MailboxFull, "переполнен", &["ящик"]),
+        (Reason::UnknownUser, "見つかりません", &RECIPIENTS),
+        (Reason::UnknownUser, "存在しません", &RECIPIENTS),
+    ];
+    let is_beside = |at: usize, words: &[&str]| {
+        let before = text.get(..at).unwrap_or_default();
+        let sentence = before.rsplit(['。', '.', '!', '\u{3001}']).next().unwrap_or_default();
+        let skipped = sentence.chars().count().saturating_sub(NEAR);
+        let near: String = sentence.chars().skip(skipped).collect();
+        words.iter().any(|word| near.contains(word)) && !near.contains("ファイル")
+    };
+    let found = TELLING.iter().find(|(_, telling, words)| {
+        text.match_indices(telling).take(20).any(|(at, _)| is_beside(at, words))
+    });
+    found.map(|(reason, ..)| *reason)
 }
 
 /// The first row of the table of which a word stands in the text. One pass for all words: a bounce may have
@@ -79,7 +125,7 @@ const TABLE: [(Reason, &str); 19] = [
          mailbox exceeded|mailbox would exceed|storage limit|not enough storage|\
          mailbox quota|too much mail data|exceeded the local limit|\
          exceeded storage allocation|メールボックスがいっぱい|メールボックスが一杯|メールボックスが満杯|メールボックスの容量|受信容量|\
-         ящик переполнен|ящик получателя переполнен|переполнен|превышена квота",
+         ящик переполнен|ящик получателя переполнен|превышена квота",
     ),
     (
         Reason::TooLarge,
@@ -139,8 +185,8 @@ const TABLE: [(Reason, &str); 19] = [
          no account by that name|unknown or illegal alias|unknown mailbox|\
          name is not recognized|user doesn't have a|addressee unknown|unknown local-part|\
          unknown account|no such address|recipient address rejected: access denied|\
-         bad destination mailbox address|is not a known user|not our customer|宛先不明|見つかりません|\
-         存在しません|пользователь не найден|нет такого пользователя|такого пользователя нет|\
+         bad destination mailbox address|is not a known user|not our customer|宛先不明|\
+         пользователь не найден|нет такого пользователя|такого пользователя нет|\
          адресат не найден|адрес не существует|пользователь не существует|ящик не существует",
     ),
     (
@@ -228,6 +274,24 @@ mod tests {
             ("Unrouteable address", ""),
             ("delivery temporarily suspended", ""),
             ("a spammer's holiday", ""),
+            // Names are no words about the message.
+            ("host mx.spam-filter.test[192.0.2.1] said: 550 mailbox unavailable", ""),
+            ("host mx1.dns.test[192.0.2.1] said: 550 no", ""),
+            ("550 <spam@b.test>: sorry", ""),
+            ("550 no, see our privacy policy at https://a.test/policy", ""),
+            ("host blacklist.test[192.0.2.1] said: 451 4.3.0 try later", ""),
+            ("host certificate.test[192.0.2.1] said: 550 Nope", ""),
+            ("host mail-attachment.test[192.0.2.1] said: 550 Nope", ""),
+            ("<bob@unreachable.test>: host mx[192.0.2.1] said: 550 Nope", ""),
+            ("554 This is not spam, but mailbox unavailable", ""),
+            ("554 we do not accept spam", "spam"),
+            ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found", "unknown_user"),
+            // Some words tell only beside a mailbox.
+            ("添付ファイルが見つかりません", ""),
+            ("ページが存在しません", ""),
+            ("宛先のユーザーは存在しません。", "unknown_user"),
+            ("сервер переполнен", ""),
+            ("Почтовый ящик <a@b.test> переполнен", "mailbox_full"),
         ] {
             let found = reason(text).map_or("", Reason::as_str);
             assert_eq!(found, expected, "{text}");

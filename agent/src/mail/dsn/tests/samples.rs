@@ -157,4 +157,22 @@ pub(super) const SAMPLES: &[Sample] = &[
         message: "From: MAILER-DAEMON@odd.test\nX-Failed-Recipients: x@far.test\nSubject: Mail delivery failed\n\nRequested action not taken: mailbox unavailable\n",
         recipients: &["x@far.test failed - - unknown"],
     },
+    Sample {
+        name: "a success with words",
+        form: "rfc3464",
+        message: "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; a\n\nFinal-Recipient: rfc822; a@b\nAction: delivered\nStatus: 2.0.0\nDiagnostic-Code: smtp; 250 2.0.0 accepted, spam score 0.1, tls ok\n\n--b--\n",
+        recipients: &["a@b delivered 2.0.0 - unknown"],
+    },
+    Sample {
+        name: "a host whose name is a word",
+        form: "postfix",
+        message: "From: MAILER-DAEMON@mx.good.test (Mail Delivery System)\nSubject: Undelivered Mail Returned to Sender\nAuto-Submitted: auto-replied\n\nThis is the mail system at host mx.good.test.\n\n<x@far.test>: host mx.spam-filter.test[192.0.2.1] said: 550 Requested action\n    not taken: mailbox unavailable (in reply to RCPT TO command)\n",
+        recipients: &["x@far.test failed - 550 unknown"],
+    },
+    Sample {
+        name: "Exchange in German",
+        form: "exchange",
+        message: "From: System Administrator\nSubject: Unzustellbar: Hallo\n\nFolgende(r) Empfaenger kann/koennen nicht erreicht werden:\n\n      x@far.test am 24.11.2025 16:00\n            Das E-Mail-Konto ist in der Organisation nicht vorhanden.\n            <x #5.1.1>\n",
+        recipients: &["x@far.test failed 5.1.1 - unknown_user"],
+    },
 ];
