@@ -145,6 +145,20 @@ mod tests {
                  Subject: Delivery Status Notification (Failure)",
                 true,
             ),
+            ("", false),
+        ] {
+            check(headers, expected);
+        }
+    }
+
+    fn check(headers: &str, expected: bool) {
+        let headers = format!("{headers}\r\n\r\n");
+        assert_eq!(may_be_one(&Block::of(headers.as_bytes())), expected, "{headers}");
+    }
+
+    #[test]
+    fn persons_and_their_machines_answer() {
+        for (headers, expected) in [
             ("From: a@b.test\r\nSubject: Re: failure notice", false),
             (
                 "From: c@a.test\r\nReturn-Path: <>\r\nAuto-Submitted: auto-replied\r\nSubject: Automatic \
@@ -182,10 +196,8 @@ mod tests {
             ("From: postmaster@a.test\r\nAuto-Submitted: auto-generated", true),
             ("From: postmaster@a.test\r\nSubject: hello", false),
             ("From: System Administrator\r\nSubject: Unzustellbar: Hallo", true),
-            ("", false),
         ] {
-            let headers = format!("{headers}\r\n\r\n");
-            assert_eq!(may_be_one(&Block::of(headers.as_bytes())), expected, "{headers}");
+            check(headers, expected);
         }
     }
 }
