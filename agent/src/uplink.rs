@@ -82,7 +82,7 @@ pub struct Announced {
 
 /// A warning of one reason is repeated this often while the reason stays.
 const REMIND: Duration = Duration::from_secs(600);
-/// A renewal that failed is tried again after this.
+/// From one renewal to the next try, whatever became of it: at least this, or a quarter of a short life.
 const RENEW_AGAIN: Duration = Duration::from_secs(300);
 /// A session that lived so long was no failure.
 const LASTING: Duration = Duration::from_secs(10);
@@ -103,7 +103,7 @@ pub struct Uplink {
     jitter: u8,
     /// The collector calls our certificate an old one.
     is_replaced: bool,
-    /// A renewal failed: not again before.
+    /// A renewal was tried: not again before.
     try_again_at: Option<WallTime>,
 }
 
@@ -230,9 +230,11 @@ impl Uplink {
             return Err(UplinkError::NotYetValid(identity.not_before));
         }
         let is_over = now >= identity.not_after;
-        if !self.is_replaced && now < identity.renew_at(self.jitter) {
+        if !is_over && !self.is_replaced && now < self.renew_at(&identity) {
             return Ok(credentials);
         }
+        // With a clock that is far ahead even a new certificate looks old: once in a while is enough.
+        self.try_again_at = Some(now.plus(RENEW_AGAIN.min(identity.whole() / 8)));
         let shown = if is_over { &credentials.tls_by_key } else { &credentials.tls };
         let renewed =
             enrolment::renew(&self.net, collector, Arc::clone(shown), identity.agent).await;
@@ -246,7 +248,6 @@ impl Uplink {
             Err(error) if is_over => Err(UplinkError::Expired(identity.not_after, Box::new(error))),
             Err(error) => {
                 warn!(%error, "uplink: no new certificate yet; the old one is still valid");
-                self.try_again_at = Some(now.plus(RENEW_AGAIN));
                 Ok(credentials)
             }
         }

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mailsonde_proto::{AgentId, WallTime};
 use rustls::client::WebPkiServerVerifier;
@@ -123,10 +124,15 @@ impl Identity {
         })
     }
 
+    /// From its first moment to its last: twice as long as it lives.
+    pub fn whole(&self) -> Duration {
+        self.not_after.since(self.not_before)
+    }
+
     /// When to renew. The collector dates certificates back by as long as they live, so half of that is over when
     /// a quarter of the whole validity is left; `jitter` of 255 parts of a fortieth come on top.
     pub fn renew_at(&self, jitter: u8) -> WallTime {
-        let whole = self.not_after.since(self.not_before);
+        let whole = self.whole();
         let later = whole.mul_f64(f64::from(jitter) / f64::from(u8::MAX) / 40.0);
         self.not_after.minus(whole / 4).plus(later)
     }
