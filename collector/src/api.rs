@@ -13,13 +13,19 @@
 //! POST /api/v1/tokens   TokenWish                                  -> NewToken
 //! POST /api/v1/tokens/ID/withdraw                                  -> TokensAnswer
 //! GET  /api/v1/audit?limit=                                        -> AuditAnswer
+//! GET  /api/v1/config/plan                                         -> Plan
+//! POST /api/v1/config/apply   ApplyWish                            -> Plan
+//! POST /api/v1/runs   RunWish                                      -> RunLine, a line each
 //! ```
 //!
 //! An error is `{"error": "..."}` with a sentence that says what to do. Absent on purpose: anything that
 //! an answer means, which `query` decides.
 
 mod caller;
+
+mod config;
 mod fleet;
+mod runs;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -39,11 +45,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::enrolment::Enrolment;
+use crate::fleet::Fleet;
 use crate::folder::{Folder, FolderError};
 use crate::query::{ChangesWanted, Query, QueryError, Wanted};
 use crate::registry::Registry;
 
 use caller::Caller;
+
+pub use config::ApplyWish;
 
 /// Bytes of a question at most.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -68,6 +77,12 @@ pub mod path {
     pub const TOKENS: &str = "/api/v1/tokens";
     /// Who did what, from where, when.
     pub const AUDIT: &str = "/api/v1/audit";
+    /// What the files of checks would change.
+    pub const PLAN: &str = "/api/v1/config/plan";
+    /// Putting them in force.
+    pub const APPLY: &str = "/api/v1/config/apply";
+    /// Runs that are asked for.
+    pub const RUNS: &str = "/api/v1/runs";
     /// Checks.
     pub const CHECKS: &str = "/api/v1/checks";
 }
@@ -85,6 +100,8 @@ pub struct Operators {
     pub query: Query,
     /// Lets agents in, and changes them.
     pub enrolment: Enrolment,
+    /// Has agents do things.
+    pub fleet: Fleet,
     /// Puts agents out.
     pub registry: Arc<Registry>,
     /// What time it is.
@@ -129,6 +146,8 @@ impl Operators {
             .route(path::CHANGES, get(changes))
             .route(path::AGENTS, get(agents))
             .merge(fleet::routes())
+            .merge(config::routes())
+            .merge(runs::routes())
             .route(path::CHECKS, get(checks))
             .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is no such page") })
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -166,7 +185,7 @@ impl Shared {
     {
         let (slot, operators) = (self.slots.acquire().await, self.operators.upgrade());
         let (Ok(_slot), Some(operators)) = (slot, operators) else {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "the collector is stopping");
+            return stopping();
         };
         match tokio::task::spawn_blocking(move || work(&operators)).await {
             Ok(Ok(answer)) => Json(answer).into_response(),
@@ -187,6 +206,10 @@ struct Refusal(StatusCode, String);
 
 fn refusal(status: StatusCode, words: &str) -> Response {
     (status, Json(ErrorAnswer { error: words.to_owned() })).into_response()
+}
+
+fn stopping() -> Response {
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "the collector is stopping")
 }
 
 impl From<QueryError> for Refusal {

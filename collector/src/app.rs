@@ -6,13 +6,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Damage;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::api::{self, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
+use crate::fleet::{Fleet, FleetError, Work};
 use crate::folder::Folder;
 use crate::identity::{Authority, ServerTls};
 use crate::ingest::Ingest;
@@ -67,6 +69,7 @@ pub async fn serve(folder: Folder) -> anyhow::Result<()> {
 /// As [`serve`].
 pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow::Result<()> {
     let clock = Clock::system();
+    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
     let authority = Arc::new(Authority::open(&folder)?);
@@ -88,7 +91,10 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         collector: config.name.with_port(listener.local_addr()?.port()),
         validity: config.agent_certificate,
     };
+    let fleet = fleet(&folder, (&registry, &control, &ledger), clock);
+    let work = fleet.work.clone();
     let operators = Operators {
+        fleet: fleet.clone(),
         query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
         enrolment: enrolment.clone(),
         registry: registry.clone(),
@@ -96,15 +102,11 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     };
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
-    let mut threads = JoinSet::new();
-    let stop = shutdown.clone();
-    threads.spawn_blocking(move || pipeline.run(&stop));
-    threads.spawn_blocking(move || drop(writer.join().inspect_err(|_| panicked("ledger"))));
-    let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
-    threads.spawn_blocking(move || compact(&compacted, &read, &stop));
+    let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
     let mut tasks = JoinSet::new();
     tasks.spawn(tick(control, clock, shutdown.clone()));
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
+    tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(renew(tls, shutdown.clone()));
@@ -119,15 +121,47 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         }
     };
     shutdown.cancel();
+    work.end().await;
     while tasks.join_next().await.is_some() {}
     while threads.join_next().await.is_some() {}
     served
+}
+
+fn fleet(
+    folder: &Folder,
+    (registry, control, ledger): (&Arc<Registry>, &Arc<ControlJournal>, &Ledger),
+    clock: Clock,
+) -> Fleet {
+    Fleet {
+        registry: registry.clone(),
+        control: control.clone(),
+        ledger: ledger.clone(),
+        folder: folder.checks(),
+        clock,
+        work: Arc::new(Work::default()),
+    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound
         .with_context(|| format!("cannot listen on {address}: is another collector running there?"))
+}
+
+/// What waits for the disk.
+fn threads(
+    pipeline: Pipeline,
+    writer: JoinHandle<()>,
+    (ledger, progress): (&Ledger, &Arc<Progress>),
+    shutdown: &CancellationToken,
+) -> JoinSet<()> {
+    let mut threads = JoinSet::new();
+    let stop = shutdown.clone();
+    threads.spawn_blocking(move || pipeline.run(&stop));
+    threads.spawn_blocking(move || drop(writer.join().inspect_err(|_| panicked("ledger"))));
+    let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
+    threads.spawn_blocking(move || compact(&compacted, &read, &stop));
+    threads
 }
 
 /// Returns when a thread ends although nobody stops the collector: without it nothing would be stored, or
@@ -165,6 +199,26 @@ fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: 
     let unread = extent.next.saturating_sub(next);
     if recovered.is_empty() && unread > 0 && next <= extent.first {
         tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
+    }
+}
+
+/// Puts the files of checks in force at SIGHUP: says first what that changes.
+async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            Some(()) = hangup.recv() => {}
+        }
+        match fleet.apply_at_signal().await {
+            Ok(()) => {}
+            Err(FleetError::Mistakes(mistakes)) => {
+                for mistake in mistakes {
+                    tracing::error!(%mistake, "checks.d");
+                }
+                tracing::error!("checks.d has mistakes; what was in force stays");
+            }
+            Err(error) => tracing::error!(%error, "checks.d is not put in force"),
+        }
     }
 }
 

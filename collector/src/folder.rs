@@ -105,6 +105,11 @@ impl Folder {
         self.0.join("views")
     }
 
+    /// The files of checks that agents are to run.
+    pub fn checks(&self) -> PathBuf {
+        self.0.join(crate::central::FOLDER)
+    }
+
     /// The socket that operators' commands talk to.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub mod config;
 
 pub mod api;
 pub mod enrolment;
+pub mod fleet;
 pub mod query;
 
 pub mod agents;
@@ -19,6 +20,7 @@ pub mod registry;
 pub mod pipeline;
 pub mod rollups;
 
+pub mod central;
 pub mod control;
 pub mod judge;
 pub mod store;
@@ -27,4 +29,5 @@ pub mod identity;
 
 pub mod folder;
 pub mod period;
+pub mod selector;
 pub mod series;

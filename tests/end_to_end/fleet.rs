@@ -6,39 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use mailsonde_collector::api::path;
-use mailsonde_collector::cli::client;
-use mailsonde_collector::folder::Folder;
-use mailsonde_collector::query::{AgentAnswer, AgentsAnswer, AuditAnswer};
 use mailsonde_tests::enrolment::make_token;
-use serde::de::DeserializeOwned;
 
-use crate::site::{AGENT, PROGRAM, Site, wait_until};
+use crate::site::{AGENT, PROGRAM, Site, files_with, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Site {
-    fn ask<T: DeserializeOwned>(&self, path: &str) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let folder = Folder::at(self.collector_folder());
-        runtime.block_on(client::ask::<T>(&folder, path)).unwrap().value
-    }
-
-    fn listed(&self, name: &str) -> Option<AgentAnswer> {
-        let answer: AgentsAnswer = self.ask(path::AGENTS);
-        answer.agents.into_iter().find(|agent| agent.name == name)
-    }
-
-    fn is_here(&self, name: &str) -> bool {
-        self.listed(name).is_some_and(|agent| agent.connected_since.is_some())
-    }
-
-    fn acts(&self) -> Vec<String> {
-        let audit: AuditAnswer = self.ask(path::AUDIT);
-        assert!(audit.breaks.is_empty(), "{:?}", audit.breaks);
-        audit.newest.into_iter().map(|act| act.what).collect()
-    }
-
     fn token(&self, options: &[&str]) -> String {
         make_token(|| Command::new(PROGRAM), &self.collector_folder(), options).unwrap()
     }
@@ -69,21 +43,6 @@ fn enroll(token: &str, data: &Path) -> (bool, String) {
     let output = command.arg(data.file_name().unwrap()).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-}
-
-/// Every file below a folder that holds these bytes.
-fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files_with(&path, bytes));
-        } else if fs::read(&path).is_ok_and(|text| text.windows(bytes.len()).any(|it| it == bytes))
-        {
-            found.push(path);
-        }
-    }
-    found
 }
 
 #[test]

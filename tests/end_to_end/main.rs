@@ -30,6 +30,7 @@ mod bad_lines;
 
 mod nothing_lost;
 
+mod central_checks;
 mod fleet;
 
 mod dns_posture;

@@ -13,11 +13,12 @@ use mailsonde_agent::outbox::{Accounts, Limits, Outbox};
 use mailsonde_collector::api::path;
 use mailsonde_collector::cli::client;
 use mailsonde_collector::folder::Folder;
-use mailsonde_collector::query::ObservationsAnswer;
+use mailsonde_collector::query::{AgentAnswer, AgentsAnswer, AuditAnswer, ObservationsAnswer};
 use mailsonde_proto::Clock;
 use mailsonde_proto::time::Instant;
 use mailsonde_tests::enrolment::enrol;
 use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 /// The one binary that is every process of the tests.
@@ -118,30 +119,12 @@ impl Site {
     }
 
     pub(crate) fn start_agent(&mut self) {
-        let (config, data) = (self.agent_config(), self.outbox_folder());
-        let arguments = [
-            "agent".as_ref(),
-            "run".as_ref(),
-            "--config".as_ref(),
-            config.as_os_str(),
-            "--data".as_ref(),
-            data.as_os_str(),
-        ];
-        self.agent = Some(Process::start("agent", &arguments, self.folder.path()));
+        self.agent = Some(Process::agent("agent", &self.agent_config(), &self.outbox_folder()));
     }
 
     /// Starts the same agent a second time, with another data folder.
     pub(crate) fn start_another(&self, data: &Path) -> Process {
-        let config = self.agent_config();
-        let arguments = [
-            "agent".as_ref(),
-            "run".as_ref(),
-            "--config".as_ref(),
-            config.as_os_str(),
-            "--data".as_ref(),
-            data.as_os_str(),
-        ];
-        Process::start("another", &arguments, self.folder.path())
+        Process::agent("another", &self.agent_config(), data)
     }
 
     /// Asks the agent to end, and waits until it has.
@@ -171,6 +154,31 @@ impl Site {
             self.collector.as_mut().unwrap().expect_alive();
             UnixStream::connect(&socket).is_ok()
         });
+    }
+
+    /// Asks the collector.
+    pub(crate) fn ask<T: DeserializeOwned>(&self, path: &str) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = Folder::at(self.collector_folder());
+        runtime.block_on(client::ask::<T>(&folder, path)).unwrap().value
+    }
+
+    /// An agent, as the collector lists it.
+    pub(crate) fn listed(&self, name: &str) -> Option<AgentAnswer> {
+        let answer: AgentsAnswer = self.ask(path::AGENTS);
+        answer.agents.into_iter().find(|agent| agent.name == name)
+    }
+
+    /// Whether an agent's stream stands.
+    pub(crate) fn is_here(&self, name: &str) -> bool {
+        self.listed(name).is_some_and(|agent| agent.connected_since.is_some())
+    }
+
+    /// What stands in the audit log, whose chain must be whole.
+    pub(crate) fn acts(&self) -> Vec<String> {
+        let audit: AuditAnswer = self.ask(path::AUDIT);
+        assert!(audit.breaks.is_empty(), "{:?}", audit.breaks);
+        audit.newest.into_iter().map(|act| act.what).collect()
     }
 
     /// The sequence of the observation that the collector stored last; 0 where there is none, or nobody
@@ -284,6 +292,25 @@ impl Process {
         Self { name, child, log, begins_at }
     }
 
+    /// An agent with this configuration and this data folder, beside which its log is written.
+    pub(crate) fn agent(name: &'static str, config: &Path, data: &Path) -> Self {
+        let arguments = [
+            "agent".as_ref(),
+            "run".as_ref(),
+            "--config".as_ref(),
+            config.as_os_str(),
+            "--data".as_ref(),
+            data.as_os_str(),
+        ];
+        Self::start(name, &arguments, data.parent().unwrap())
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(id, signal).unwrap();
+    }
+
     /// Its resident memory in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
@@ -324,8 +351,7 @@ impl Process {
         };
         // Before that it may not listen to signals yet.
         wait_until("a process is ready", PATIENCE, || is_ready(&mut self));
-        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(id, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         let mut ended = None;
         wait_until("a process ends", PATIENCE, || {
             ended = self.child.try_wait().unwrap();
@@ -341,6 +367,21 @@ impl Drop for Process {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Every file below a folder that holds these bytes.
+pub(crate) fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, bytes));
+        } else if fs::read(&path).is_ok_and(|text| text.windows(bytes.len()).any(|it| it == bytes))
+        {
+            found.push(path);
+        }
+    }
+    found
 }
 
 /// Looks at a condition until it holds.

@@ -26,6 +26,7 @@ impl From<EnrolmentError> for Refusal {
         let status = match &error {
             EnrolmentError::Control(control) => match control {
                 ControlError::NameTaken { .. }
+                | ControlError::AppliedMeanwhile
                 | ControlError::KeyTaken { .. }
                 | ControlError::TokenUsed => StatusCode::CONFLICT,
                 ControlError::NoSuchAgent { .. } | ControlError::NoSuchToken => {
@@ -90,6 +91,8 @@ async fn change_agent(
             if is_revoked {
                 operators.registry.put_out(changed.agent);
             }
+            // other checks may be for it now, or for whoever comes in by its name
+            operators.registry.reselect();
             Ok::<_, EnrolmentError>(AgentChanged {
                 agent_id: changed.agent.to_string(),
                 name: changed.name,

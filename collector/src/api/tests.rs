@@ -13,6 +13,7 @@ use super::{Operators, listen};
 use crate::cli::client::{NotRunning, ask, send};
 use crate::control::ControlJournal;
 use crate::enrolment::{AgentChange, Enrolment, NewToken, TokenWish};
+use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{AGENT_VALIDITY, Authority, PrivateKey};
 use crate::pipeline::{Pipeline, extent};
@@ -53,12 +54,25 @@ impl Running {
             Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress);
         let enrolment = Enrolment {
             authority,
-            control,
+            control: control.clone(),
             collector: "localhost:7443".to_owned(),
             validity: AGENT_VALIDITY,
         };
-        let operators =
-            Operators { query, enrolment: enrolment.clone(), registry: registry.clone(), clock };
+        let fleet = Fleet {
+            registry: registry.clone(),
+            control: control.clone(),
+            ledger: opened.ledger.clone(),
+            folder: folder.checks(),
+            clock,
+            work: Arc::default(),
+        };
+        let operators = Operators {
+            query,
+            fleet,
+            enrolment: enrolment.clone(),
+            registry: registry.clone(),
+            clock,
+        };
         let listener = listen(&folder).unwrap();
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();

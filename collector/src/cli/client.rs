@@ -21,6 +21,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Bytes of an answer at most: 1,000 observations with their transcripts.
 const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
 
+const OTHER_FORM: &str = "the collector answered in another form: are both of the same version?";
+
 /// Nobody listens on the socket.
 #[derive(Debug, thiserror::Error)]
 #[error("the collector is not running: start it with `mailsonde-collector --data {0} serve`")]
@@ -54,6 +56,52 @@ pub async fn send<T: DeserializeOwned>(
     exchange(folder, Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
+/// Sends something to be done that is answered by a line at a time; each is handed on as it comes.
+///
+/// # Errors
+/// As [`ask`]; or what `each` says of a line.
+pub async fn send_for_lines<T: DeserializeOwned>(
+    folder: &Folder,
+    path: &str,
+    body: &impl Serialize,
+    mut each: impl FnMut(&str, T) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let stream = connect(folder).await?;
+    let request = request(Method::POST, path, serde_json::to_vec(body)?.into())?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let exchange = async move {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        let mut body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
+        let mut line = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| anyhow!("the answer broke off: {error}"))?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            line.extend_from_slice(&bytes);
+            while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+                let whole: Vec<u8> = line.drain(..=end).collect();
+                let raw = String::from_utf8_lossy(&whole);
+                let read = serde_json::from_str(&raw);
+                each(raw.trim_end(), read.context(OTHER_FORM)?)?;
+            }
+        }
+        if status != StatusCode::OK {
+            let raw = String::from_utf8_lossy(&line).into_owned();
+            bail!("{}", refusal(raw));
+        }
+        Ok(())
+    };
+    tokio::pin!(exchange, connection);
+    tokio::select! {
+        outcome = &mut exchange => outcome,
+        ended = &mut connection => {
+            ended.context("the collector ended the connection")?;
+            exchange.await
+        }
+    }
+}
+
 /// A word as one segment of a path (RFC 3986 section 3.3).
 pub fn segment(word: &str) -> String {
     let escaped = |byte: u8| match byte {
@@ -72,12 +120,7 @@ async fn exchange<T: DeserializeOwned>(
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
     let stream = connect(folder).await?;
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "collector")
-        .header("content-type", "application/json")
-        .body(Full::new(body))?;
+    let request = request(method, path, body)?;
     let (status, bytes) = tokio::time::timeout(TIME_LIMIT, speak(stream, request))
         .await
         .ok()
@@ -87,12 +130,20 @@ async fn exchange<T: DeserializeOwned>(
         })??;
     let raw = String::from_utf8_lossy(&bytes).into_owned();
     if status != StatusCode::OK {
-        let words = serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error);
-        bail!("{words}");
+        bail!("{}", refusal(raw));
     }
-    let value = serde_json::from_str(&raw)
-        .context("the collector answered in another form: are both of the same version?")?;
+    let value = serde_json::from_str(&raw).context(OTHER_FORM)?;
     Ok(Answer { raw, value })
+}
+
+fn request(method: Method, path: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
+    let request = Request::builder().method(method).uri(path).header("host", "collector");
+    Ok(request.header("content-type", "application/json").body(Full::new(body))?)
+}
+
+/// What the collector says when it refuses.
+fn refusal(raw: String) -> String {
+    serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error)
 }
 
 async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {

@@ -4,11 +4,15 @@
 //! with an author ends with a link of the audit log's chain: SHA-256 over the link before and all bytes of the
 //! record before its own link.
 
+mod applied;
+
 use std::collections::BTreeMap;
 
 use mailsonde_proto::{AgentId, Check, WallTime, wire};
 use prost::{Message, Oneof};
 use ring::digest::{Context, SHA256};
+
+use applied::AppliedOnDisk;
 
 use super::record::{Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade};
 
@@ -105,6 +109,7 @@ fn body_of(control: &Control) -> Option<Body> {
             agent: agent.0.to_vec(),
             addresses: addresses.to_vec(),
         }),
+        Control::Applied { checks } => Body::Applied(checks.as_slice().into()),
         Control::Unknown => return None,
     })
 }
@@ -139,6 +144,7 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
             agent: agent(&read.agent)?,
             addresses: read.addresses.try_into().ok().ok_or(wrong(&"a clone has two addresses"))?,
         },
+        Body::Applied(read) => Control::Applied { checks: read.into() },
     })
 }
 
@@ -154,7 +160,7 @@ fn token(bytes: &[u8]) -> Result<TokenId, NotAControlRecord> {
 struct OnDisk {
     #[prost(sfixed64, tag = "1")]
     received_at_ns: i64,
-    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20")]
     body: Option<Body>,
     #[prost(message, optional, tag = "14")]
     author: Option<AuthorOnDisk>,
@@ -183,6 +189,8 @@ enum Body {
     Rejoined(AgentOnDisk),
     #[prost(message, tag = "10")]
     CloneNoticed(CloneOnDisk),
+    #[prost(message, tag = "20")]
+    Applied(AppliedOnDisk),
 }
 
 #[derive(Clone, PartialEq, Message)]

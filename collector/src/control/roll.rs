@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use mailsonde_proto::{AgentId, WallTime};
 
 use super::ControlError;
-use super::record::{Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
+use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 
 /// A token, and who came in by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Roll {
     revoked: BTreeMap<AgentId, (Enrolled, WallTime)>,
     keys: HashMap<[u8; 32], AgentId>,
     tokens: BTreeMap<TokenId, Token>,
+    applied: Vec<AppliedCheck>,
 }
 
 impl Roll {
@@ -57,6 +58,7 @@ impl Roll {
                     self.revoked.insert(*agent, (enrolled, record.received_at));
                 }
             }
+            Control::Applied { checks } => self.applied.clone_from(checks),
             Control::Defined { .. }
             | Control::Tick
             | Control::Operator(_)
@@ -74,6 +76,11 @@ impl Roll {
             self.keys.remove(&before.key_digest);
         }
         self.keys.insert(enrolled.key_digest, enrolled.agent);
+    }
+
+    /// The collector's checks, as they were applied last.
+    pub fn applied(&self) -> &[AppliedCheck] {
+        &self.applied
     }
 
     /// The agent of this identity; `None` for one that is not ours (any more).
