@@ -44,4 +44,5 @@ mod lab_ends;
 
 mod agent;
 mod dialogue;
+mod process;
 mod site;
