@@ -17,13 +17,14 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::agents;
-use crate::api::{self, Operators};
+use crate::api::{self, Network, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
 use crate::folder::Folder;
-use crate::identity::{Authority, ServerTls};
+use crate::identity::{Authority, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
@@ -92,8 +93,10 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
         enrolment: enrolment.clone(),
         registry: registry.clone(),
+        access: Access::new(control.clone(), clock)?,
         clock,
     };
+    let network = network(&folder, &config, &tls, clock).await?;
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
     let mut threads = JoinSet::new();
@@ -105,7 +108,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let mut tasks = JoinSet::new();
     tasks.spawn(tick(control, clock, shutdown.clone()));
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
-    tasks.spawn(answer(operators, api::listen(&folder)?, shutdown.clone()));
+    tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
@@ -168,8 +171,37 @@ fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: 
     }
 }
 
-async fn answer(operators: Operators, listener: UnixListener, shutdown: CancellationToken) {
-    if let Err(error) = operators.serve(listener, shutdown).await {
+/// Listens for operators over the network, if they are to be answered there.
+async fn network(
+    folder: &Folder,
+    config: &Config,
+    tls: &ServerTls,
+    clock: Clock,
+) -> anyhow::Result<Option<Network>> {
+    let Some(operators) = &config.operators else { return Ok(None) };
+    let tls = match &operators.certificate {
+        Some((certificate, key)) => {
+            let [certificate, key] = [certificate, key].map(|path| folder.path().join(path));
+            OperatorsTls::of_files(&certificate, &key, clock)
+                .context("operators_certificate and operators_key cannot be used")?
+        }
+        None => tls.for_operators()?,
+    };
+    let bound = Network::listen(operators.listen, tls).await;
+    let network = bound.with_context(|| {
+        format!("cannot listen on {} (operators_listen): is it in use?", operators.listen)
+    })?;
+    tracing::info!(address = %network.address()?, "answering operators over the network");
+    Ok(Some(network))
+}
+
+async fn answer(
+    operators: Operators,
+    listener: UnixListener,
+    network: Option<Network>,
+    shutdown: CancellationToken,
+) {
+    if let Err(error) = operators.serve(listener, network, shutdown).await {
         tracing::error!(%error, "operators cannot be answered any more: restart the collector");
     }
 }

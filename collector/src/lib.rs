@@ -8,10 +8,12 @@ pub mod cli;
 pub mod app;
 pub mod config;
 
+pub mod access;
 pub mod api;
 pub mod enrolment;
 pub mod query;
 
+mod accept;
 pub mod agents;
 pub mod ingest;
 pub mod registry;

@@ -72,7 +72,7 @@ fn enroll(token: &str, data: &Path) -> (bool, String) {
 }
 
 /// Every file below a folder that holds these bytes.
-fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+pub(crate) fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -31,6 +31,7 @@ mod bad_lines;
 mod nothing_lost;
 
 mod fleet;
+mod operators;
 
 mod dns_posture;
 

@@ -1,4 +1,5 @@
-//! Asks a running collector over its socket: HTTP and JSON, bounded in size and in time.
+//! Asks a running collector, over the socket in its folder or over the network: HTTP and JSON, bounded in size and
+//! in time.
 
 use std::io;
 use std::time::Duration;
@@ -6,12 +7,15 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
+use super::remote::Remote;
 use crate::api::ErrorAnswer;
 use crate::config::ConfigError;
 use crate::folder::Folder;
@@ -26,6 +30,37 @@ const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
 #[error("the collector is not running: start it with `mailsonde-collector --data {0} serve`")]
 pub struct NotRunning(String);
 
+/// The collector answered that it will not.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct Refused {
+    /// Of HTTP.
+    pub status: StatusCode,
+    /// Its own, and what to do.
+    pub words: String,
+}
+
+/// Where a collector is asked.
+#[derive(Clone, Debug)]
+pub enum Collector {
+    /// On this machine: the one with this folder.
+    Here(Folder),
+    /// Over the network.
+    There(Remote),
+}
+
+impl From<&Folder> for Collector {
+    fn from(folder: &Folder) -> Self {
+        Self::Here(folder.clone())
+    }
+}
+
+impl From<&Self> for Collector {
+    fn from(collector: &Self) -> Self {
+        collector.clone()
+    }
+}
+
 /// An answer: as it came, and as it was understood.
 pub struct Answer<T> {
     /// JSON.
@@ -38,8 +73,11 @@ pub struct Answer<T> {
 ///
 /// # Errors
 /// [`NotRunning`] when nobody listens; the collector's own words when it refuses.
-pub async fn ask<T: DeserializeOwned>(folder: &Folder, path: &str) -> anyhow::Result<Answer<T>> {
-    exchange(folder, Method::GET, path, Bytes::new()).await
+pub async fn ask<T: DeserializeOwned>(
+    at: impl Into<Collector>,
+    path: &str,
+) -> anyhow::Result<Answer<T>> {
+    exchange(&at.into(), Method::GET, path, Bytes::new()).await
 }
 
 /// Sends something to be done.
@@ -47,52 +85,61 @@ pub async fn ask<T: DeserializeOwned>(folder: &Folder, path: &str) -> anyhow::Re
 /// # Errors
 /// As [`ask`].
 pub async fn send<T: DeserializeOwned>(
-    folder: &Folder,
+    at: impl Into<Collector>,
     path: &str,
     body: &impl Serialize,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(folder, Method::POST, path, serde_json::to_vec(body)?.into()).await
-}
-
-/// A word as one segment of a path (RFC 3986 section 3.3).
-pub fn segment(word: &str) -> String {
-    let escaped = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    word.bytes().map(escaped).collect()
+    exchange(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
 async fn exchange<T: DeserializeOwned>(
-    folder: &Folder,
+    at: &Collector,
     method: Method,
     path: &str,
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
-    let stream = connect(folder).await?;
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "collector")
-        .header("content-type", "application/json")
-        .body(Full::new(body))?;
-    let (status, bytes) = tokio::time::timeout(TIME_LIMIT, speak(stream, request))
-        .await
-        .ok()
-        .ok_or_else(|| {
+    let request =
+        Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
+    let exchange = async {
+        match at {
+            Collector::Here(folder) => {
+                let request = request.header(HOST, "collector").body(Full::new(body))?;
+                speak(connect(folder).await?, request).await
+            }
+            Collector::There(remote) => {
+                let mut request = request.header(HOST, remote.url().authority());
+                if let Some(token) = remote.authorization() {
+                    request = request.header(AUTHORIZATION, token);
+                }
+                speak(remote.connect().await?, request.body(Full::new(body))?).await
+            }
+        }
+    };
+    let (status, bytes) =
+        tokio::time::timeout(TIME_LIMIT, exchange).await.ok().ok_or_else(|| {
             let seconds = TIME_LIMIT.as_secs();
             anyhow!("the collector did not answer within {seconds} s: see its own log")
         })??;
     let raw = String::from_utf8_lossy(&bytes).into_owned();
     if status != StatusCode::OK {
         let words = serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error);
-        bail!("{words}");
+        return Err(Refused { status, words: in_words(at, status, words) }.into());
     }
     let value = serde_json::from_str(&raw)
         .context("the collector answered in another form: are both of the same version?")?;
     Ok(Answer { raw, value })
+}
+
+/// The collector's words, and what to do when it does not know us.
+fn in_words(at: &Collector, status: StatusCode, words: String) -> String {
+    match at {
+        Collector::There(remote)
+            if status == StatusCode::UNAUTHORIZED && remote.authorization().is_some() =>
+        {
+            format!("{words}: `mailsonde-collector login --url {}`", remote.url())
+        }
+        _ => words,
+    }
 }
 
 async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
@@ -116,7 +163,7 @@ async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
 }
 
 async fn speak(
-    stream: UnixStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<Full<Bytes>>,
 ) -> anyhow::Result<(StatusCode, Bytes)> {
     let (mut sender, connection) =

@@ -4,6 +4,8 @@
 //! with an author ends with a link of the audit log's chain: SHA-256 over the link before and all bytes of the
 //! record before its own link.
 
+mod access;
+
 use std::collections::BTreeMap;
 
 use mailsonde_proto::{AgentId, Check, WallTime, wire};
@@ -105,6 +107,7 @@ fn body_of(control: &Control) -> Option<Body> {
             agent: agent.0.to_vec(),
             addresses: addresses.to_vec(),
         }),
+        Control::Access(access) => access::body_of(access),
         Control::Unknown => return None,
     })
 }
@@ -139,6 +142,13 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
             agent: agent(&read.agent)?,
             addresses: read.addresses.try_into().ok().ok_or(wrong(&"a clone has two addresses"))?,
         },
+        Body::UserSet(read) => Control::Access(read.try_into()?),
+        Body::UserRemoved(read) => Control::Access(access::user_removed(read)),
+        Body::ApiTokenMade(read) => Control::Access(read.try_into()?),
+        Body::ApiTokenRevoked(read) => Control::Access(access::api_token_revoked(read)),
+        Body::SignedIn(read) => Control::Access(access::signed_in(&read)?),
+        Body::SignInRefused(read) => Control::Access(access::sign_in_refused(read)),
+        Body::SessionEnded(read) => Control::Access(access::session_ended(read)?),
     })
 }
 
@@ -154,7 +164,7 @@ fn token(bytes: &[u8]) -> Result<TokenId, NotAControlRecord> {
 struct OnDisk {
     #[prost(sfixed64, tag = "1")]
     received_at_ns: i64,
-    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 30, 31, 32, 33, 34, 35, 36")]
     body: Option<Body>,
     #[prost(message, optional, tag = "14")]
     author: Option<AuthorOnDisk>,
@@ -183,6 +193,20 @@ enum Body {
     Rejoined(AgentOnDisk),
     #[prost(message, tag = "10")]
     CloneNoticed(CloneOnDisk),
+    #[prost(message, tag = "30")]
+    UserSet(access::UserOnDisk),
+    #[prost(message, tag = "31")]
+    UserRemoved(access::NameOnDisk),
+    #[prost(message, tag = "32")]
+    ApiTokenMade(access::ApiTokenOnDisk),
+    #[prost(message, tag = "33")]
+    ApiTokenRevoked(access::NameOnDisk),
+    #[prost(message, tag = "34")]
+    SignedIn(access::SessionOnDisk),
+    #[prost(message, tag = "35")]
+    SignInRefused(access::RefusedOnDisk),
+    #[prost(message, tag = "36")]
+    SessionEnded(access::SessionOnDisk),
 }
 
 #[derive(Clone, PartialEq, Message)]

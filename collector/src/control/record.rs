@@ -5,6 +5,8 @@ use std::fmt;
 
 use mailsonde_proto::{AgentId, Check, WallTime};
 
+use super::access::AccessRecord;
+
 /// One record of the control journal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControlRecord {
@@ -57,6 +59,8 @@ pub enum Control {
         /// Where they connect from.
         addresses: [String; 2],
     },
+    /// Who may ask, and who signed in.
+    Access(AccessRecord),
     /// Something that a newer collector wrote.
     Unknown,
 }

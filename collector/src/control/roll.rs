@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use mailsonde_proto::{AgentId, WallTime};
 
 use super::ControlError;
+use super::people::People;
 use super::record::{Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 
 /// A token, and who came in by it.
@@ -29,6 +30,7 @@ pub struct Roll {
     revoked: BTreeMap<AgentId, (Enrolled, WallTime)>,
     keys: HashMap<[u8; 32], AgentId>,
     tokens: BTreeMap<TokenId, Token>,
+    people: People,
 }
 
 impl Roll {
@@ -57,6 +59,9 @@ impl Roll {
                     self.revoked.insert(*agent, (enrolled, record.received_at));
                 }
             }
+            Control::Access(access) => {
+                self.people.apply(access, record.received_at, record.author.as_ref());
+            }
             Control::Defined { .. }
             | Control::Tick
             | Control::Operator(_)
@@ -74,6 +79,11 @@ impl Roll {
             self.keys.remove(&before.key_digest);
         }
         self.keys.insert(enrolled.key_digest, enrolled.agent);
+    }
+
+    /// Who may ask.
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// The agent of this identity; `None` for one that is not ours (any more).
