@@ -8,6 +8,7 @@
 //! [`Clock`](mailsonde_proto::Clock). Absent on purpose: who is enrolled, which `control` knows.
 
 mod authority;
+mod operators;
 mod server;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
 pub use authority::{AGENT_VALIDITY, Authority, Issued, PrivateKey, PublicKey, SERVER_VALIDITY};
+pub use operators::OperatorsTls;
 pub use server::{RENEW_BEFORE, ServerTls, in_words};
 
 use crate::folder::FolderError;

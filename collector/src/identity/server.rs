@@ -22,7 +22,7 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, RootCertStore, ServerConfig};
 
-use super::{Authority, HostName, IdentityError, PrivateKey};
+use super::{Authority, HostName, IdentityError, OperatorsTls, PrivateKey};
 use crate::folder::{Folder, PRIVATE, write_file};
 
 /// A server certificate is renewed when it has less than this left.
@@ -55,7 +55,7 @@ impl ServerTls {
             Some(key) => key,
             None => renewed(folder, &authority, name, clock.wall())?,
         };
-        let current = Arc::new(Current(RwLock::new(Arc::new(key))));
+        let current = Arc::new(Current::new(key));
         let config = Arc::new(server_config(&authority, current.clone(), clock)?);
         Ok(Self { config, current, authority, folder: folder.clone(), name: name.clone(), clock })
     }
@@ -63,6 +63,14 @@ impl ServerTls {
     /// For accepting connections; it keeps up with renewals by itself.
     pub fn config(&self) -> Arc<ServerConfig> {
         self.config.clone()
+    }
+
+    /// The same certificate for operators, to whom no other one is to be shown.
+    ///
+    /// # Errors
+    /// When the TLS library refuses it.
+    pub fn for_operators(&self) -> Result<OperatorsTls, IdentityError> {
+        OperatorsTls::of_agents(self.current.clone(), self.clock)
     }
 
     /// Renews the certificate when it is due and says whether it was: ask once a day.
@@ -84,14 +92,18 @@ impl ServerTls {
 
 /// The certificate that is shown at the moment.
 #[derive(Debug)]
-struct Current(RwLock<Arc<CertifiedKey>>);
+pub(super) struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl Current {
-    fn get(&self) -> Arc<CertifiedKey> {
+    pub(super) fn new(key: CertifiedKey) -> Self {
+        Self(RwLock::new(Arc::new(key)))
+    }
+
+    pub(super) fn get(&self) -> Arc<CertifiedKey> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, key: CertifiedKey) {
+    pub(super) fn set(&self, key: CertifiedKey) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
 }
@@ -116,11 +128,11 @@ fn unix_time(at: WallTime) -> UnixTime {
     UnixTime::since_unix_epoch(at.since(WallTime::default()))
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn tls_error(error: impl std::fmt::Display) -> IdentityError {
+pub(super) fn tls_error(error: impl std::fmt::Display) -> IdentityError {
     IdentityError::Tls(error.to_string())
 }
 
@@ -197,7 +209,7 @@ fn holds(
     verified().is_some()
 }
 
-fn certified(pem: &str) -> Result<CertifiedKey, IdentityError> {
+pub(super) fn certified(pem: &str) -> Result<CertifiedKey, IdentityError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     let chain = chain.map_err(tls_error)?;
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(tls_error)?;
