@@ -9,6 +9,7 @@
 //! answer means, which `query` decides.
 
 mod access;
+mod authority;
 mod caller;
 
 mod config;
@@ -39,6 +40,7 @@ use crate::access::Access;
 use crate::enrolment::Enrolment;
 use crate::fleet::Fleet;
 use crate::folder::{Folder, FolderError};
+use crate::identity::ServerTls;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
 
@@ -47,6 +49,7 @@ pub use table::{Endpoint, endpoints};
 
 use caller::{Caller, Origin};
 
+pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
 
 /// Bytes of a question at most.
@@ -68,6 +71,12 @@ pub mod path {
     pub const OBSERVATIONS: &str = "/api/v1/observations";
     /// What changed in the records that probes keep.
     pub const CHANGES: &str = "/api/v1/changes";
+    /// The certificate authority.
+    pub const CA: &str = "/api/v1/ca";
+    /// Where the next one is made.
+    pub const CA_ROTATE: &str = "/api/v1/ca/rotate";
+    /// Where the first one is retired.
+    pub const CA_RETIRE: &str = "/api/v1/ca/retire";
     /// What the files of checks would change.
     pub const PLAN: &str = "/api/v1/config/plan";
     /// Putting them in force.
@@ -137,6 +146,8 @@ pub struct Operators {
     pub enrolment: Enrolment,
     /// Has agents do things.
     pub fleet: Fleet,
+    /// Goes by the authorities.
+    pub tls: Arc<ServerTls>,
     /// Puts agents out.
     pub registry: Arc<Registry>,
     /// Knows who may ask over the network.

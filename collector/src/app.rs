@@ -26,7 +26,7 @@ use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
 use crate::fleet::{Fleet, FleetError};
 use crate::folder::Folder;
-use crate::identity::{Authority, OperatorsTls, ServerTls};
+use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
@@ -73,8 +73,8 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
-    let authority = Arc::new(Authority::open(&folder)?);
-    let tls = ServerTls::open(&folder, authority.clone(), &config.name, clock)?;
+    let authorities = Arc::new(Authorities::open(&folder, &config.name)?);
+    let tls = Arc::new(ServerTls::open(&folder, authorities.clone(), &config.name, clock)?);
     let (control, damage) = ControlJournal::open(&folder.control())?;
     tell("control journal", &damage);
     let control = Arc::new(control);
@@ -85,7 +85,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let listener = listen(config.listen).await?;
     let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
     let enrolment = Enrolment {
-        authority,
+        authorities,
         control: control.clone(),
         collector: config.name.with_port(listener.local_addr()?.port()),
         validity: config.agent_certificate,
@@ -97,6 +97,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
         enrolment: enrolment.clone(),
         registry: registry.clone(),
+        tls: tls.clone(),
         access: Access::new(control.clone(), clock)?,
         clock,
     };
@@ -251,7 +252,7 @@ async fn answer(
 }
 
 /// Keeps the server's certificate valid however long the collector runs.
-async fn renew(tls: ServerTls, shutdown: CancellationToken) {
+async fn renew(tls: Arc<ServerTls>, shutdown: CancellationToken) {
     let mut due = tokio::time::interval(RENEW);
     loop {
         tokio::select! {

@@ -14,6 +14,7 @@ mod run;
 
 mod agents;
 mod audit;
+mod ca;
 mod token;
 
 mod api_token;
@@ -120,6 +121,11 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Every check that agents run
     Checks,
+    /// The certificate authority: show it, rotate it
+    Ca {
+        #[command(subcommand)]
+        command: Option<ca::CaCommand>,
+    },
     /// The files of checks that agents are to run: what is wrong, what they would change, put them in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -197,6 +203,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Agents { command } => asking(agents::run(setting, command.as_ref())),
         Command::Audit(command) => asking(audit::run(setting, &command)),
         Command::Checks => asking(checks::run(setting)),
+        Command::Ca { command } => asking(ca::run(setting, command.as_ref())),
         Command::Config(command) => asking(config::run(setting, &command)),
         Command::Run(arguments) => asking(run::run(setting, &arguments)),
         Command::Login(arguments) => asking(login::run(setting, &arguments)),

@@ -11,6 +11,7 @@ use super::caller::Caller;
 use super::{Operators, Refusal, Shared};
 use crate::control::{ControlError, TokenId};
 use crate::enrolment::{AgentChange, EnrolmentError, TokenWish};
+use crate::identity::IdentityError;
 use crate::query::{AgentChanged, QueryError, TokensAnswer};
 
 impl From<EnrolmentError> for Refusal {
@@ -28,6 +29,10 @@ impl From<EnrolmentError> for Refusal {
                 ControlError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 ControlError::TokenExpired(_) | ControlError::RevokedKey => StatusCode::BAD_REQUEST,
             },
+            EnrolmentError::OldAuthority { .. }
+            | EnrolmentError::Identity(
+                IdentityError::OneAuthority | IdentityError::TwoAuthorities,
+            ) => StatusCode::CONFLICT,
             EnrolmentError::Identity(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };

@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use super::caller::{Caller, shown};
-use super::{Shared, access, config, fleet, path, questions, refusal, runs};
+use super::{Shared, access, authority, config, fleet, path, questions, refusal, runs};
 use crate::control::Role;
 
 const ANYBODY: Option<Role> = None;
@@ -36,6 +36,9 @@ fn table() -> Vec<Line> {
         done(path::TOKENS, ADMIN, fleet::make_token),
         done(path::TOKEN_WITHDRAW, ADMIN, fleet::withdraw_token),
         asked(path::AUDIT, ADMIN, fleet::audit),
+        asked(path::CA, ADMIN, authority::show),
+        done(path::CA_ROTATE, ADMIN, authority::rotate),
+        done(path::CA_RETIRE, ADMIN, authority::retire),
         // what agents are to do
         asked(path::PLAN, OPERATOR, config::plan),
         done(path::APPLY, OPERATOR, config::apply),
@@ -176,6 +179,9 @@ mod tests {
         POST /api/v1/tokens admin
         POST /api/v1/tokens/{id}/withdraw admin
         GET /api/v1/audit admin
+        GET /api/v1/ca admin
+        POST /api/v1/ca/rotate admin
+        POST /api/v1/ca/retire admin
         GET /api/v1/config/plan operator
         POST /api/v1/config/apply operator
         POST /api/v1/runs operator
