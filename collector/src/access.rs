@@ -48,7 +48,7 @@ pub enum AccessError {
     /// Unknown user or wrong password: nobody is told which.
     #[error("the user name or the password is wrong")]
     NotSignedIn,
-    /// Too many failed before.
+    /// Too many failed before: how long to wait, in whole seconds.
     #[error("too many sign-ins failed: try again in {}", humantime::format_duration(*.0))]
     Throttled(Duration),
     /// Too many are under way.

@@ -90,6 +90,26 @@ async fn what_becomes_of_a_user_holds_for_their_sessions_at_once() {
     assert!(setup.access.remove_user("bob", root()).is_err());
 }
 
+/// A password may be changed between being verified and the session's beginning, which is then not among those
+/// that are ended.
+#[tokio::test]
+async fn a_session_that_was_missed_when_others_ended_is_over_too() {
+    let setup = Setup::new();
+    let elsewhere = Access::new(setup.control.clone(), Clock::starting_at(NOW)).unwrap();
+    for change in [true, false] {
+        let token = setup.sign_in("ann", PASSWORD).await.unwrap().token;
+        assert!(setup.role(&token).is_some());
+        if change {
+            let password = UserChange::Password(Password::new(PASSWORD.into()));
+            elsewhere.change_user("ann", password, root()).unwrap();
+        } else {
+            elsewhere.remove_user("ann", root()).unwrap();
+            setup.add("ann", Role::Admin);
+        }
+        assert_eq!(setup.role(&token), None);
+    }
+}
+
 #[tokio::test]
 async fn an_api_token_works_until_it_is_revoked_or_over() {
     let setup = Setup::new();

@@ -56,7 +56,7 @@ impl Throttle {
     /// An attempt begins: it counts as failed until it succeeds.
     ///
     /// # Errors
-    /// When it has to wait: how long.
+    /// When it has to wait: how long, in whole seconds.
     pub(super) fn begin(
         &mut self,
         user: &str,
@@ -67,7 +67,8 @@ impl Throttle {
         let wait = self.users.wait(&user, now).max(self.addresses.wait(&address, now));
         if !wait.is_zero() {
             self.written.unwritten = self.written.unwritten.saturating_add(1);
-            return Err(wait);
+            let whole_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            return Err(Duration::from_secs(whole_s));
         }
         let of_user = self.users.charge(user, now);
         Ok(Charged { of_user, of_address: self.addresses.charge(address, now) })

@@ -60,7 +60,7 @@ pub(super) async fn sign_in(
 
 fn refused(error: AccessError) -> Response {
     let retry_after_s = match &error {
-        AccessError::Throttled(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+        AccessError::Throttled(wait) => Some(wait.as_secs()),
         AccessError::Busy => Some(1),
         _ => None,
     };

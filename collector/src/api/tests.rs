@@ -9,7 +9,7 @@ use bytes::Bytes;
 use mailsonde_proto::convert::{Certified, EnrollRequest, Hello, observation_to_bytes};
 use mailsonde_proto::{AgentId, Clock, EnrolmentToken, Epoch, VantagePoint, Verdict};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Network, Operators, listen};
 use crate::access::Access;
@@ -38,6 +38,8 @@ struct Running {
     /// Where operators are answered over the network.
     address: std::net::SocketAddr,
     shutdown: CancellationToken,
+    /// A test that fails ends everything too, and so ends.
+    _ends: DropGuard,
     tasks: JoinSet<()>,
     temporary: tempfile::TempDir,
 }
@@ -96,6 +98,7 @@ impl Running {
             enrolment,
             access,
             address,
+            _ends: shutdown.clone().drop_guard(),
             shutdown,
             tasks,
             temporary,
