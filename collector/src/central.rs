@@ -53,19 +53,21 @@ impl CheckSet {
         self.checks().find(|check| check.name == name)
     }
 
-    /// Those for the agent of this name with these labels.
-    pub fn of<'s>(
-        &'s self,
-        name: &'s str,
-        labels: &'s BTreeMap<String, String>,
-    ) -> impl Iterator<Item = &'s AppliedCheck> {
-        let chosen = self.0.iter().filter(|chosen| chosen.on.selects(name, labels));
+    /// Those for this agent.
+    pub fn of<'s>(&'s self, agent: &'s Enrolled) -> impl Iterator<Item = &'s AppliedCheck> {
+        let chosen = self.0.iter().filter(|chosen| chosen.on.selects(&agent.name, &agent.labels));
         chosen.map(|chosen| &chosen.check)
+    }
+
+    /// Each with whom it is for.
+    fn by_name(&self) -> BTreeMap<&str, (&AppliedCheck, &Selector)> {
+        let all = self.0.iter();
+        all.map(|Chosen { check, on }| (check.name.as_str(), (check, on))).collect()
     }
 
     /// What this agent is told to run.
     pub fn assignment(&self, agent: &Enrolled) -> Assignment {
-        let checks = self.of(&agent.name, &agent.labels).map(|check| AssignedCheck {
+        let checks = self.of(agent).map(|check| AssignedCheck {
             name: check.name.clone(),
             settings: check.settings.clone(),
         });

@@ -118,12 +118,19 @@ pub struct Presence {
 pub struct AgentEntry {
     /// What it runs, as it said last.
     pub checks: Vec<Check>,
-    /// Of the collector's checks that it was told to run, since this collector started.
+    /// Of the checks in force that it was told to run, on the stream that stands.
     pub told: Option<Revision>,
     /// What became of them, as it said.
     pub assigned: Option<Assigned>,
     /// How it is at the moment.
     pub presence: Presence,
+}
+
+impl AgentEntry {
+    /// What became of the checks in force, where it has said so.
+    pub fn said(&self) -> Option<&Assigned> {
+        self.assigned.as_ref().filter(|said| self.told == Some(said.revision))
+    }
 }
 
 /// The registry; shared by ingest and API.

@@ -38,6 +38,7 @@ mod dns_posture;
 
 mod findings;
 
+mod canaries;
 mod policy;
 
 mod lab;
