@@ -34,6 +34,8 @@ mod fleet;
 
 mod dns_posture;
 
+mod dead_resolver;
+
 mod findings;
 
 mod policy;

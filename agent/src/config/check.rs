@@ -57,6 +57,14 @@ impl CheckConfig {
         self.check.kind == "round-trip" && sender == Some(mailbox)
     }
 
+    /// The same where the command line says how long a run may take.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.check.timeout = timeout;
+        self.table.set_timeout(timeout);
+        self
+    }
+
     /// Makes the check ready to run, under the policy of the surroundings' `net`.
     ///
     /// # Errors
@@ -87,6 +95,15 @@ impl CheckConfig {
     }
 }
 
+/// What a kind can be told, for the mistakes about keys that are not known.
+pub fn offer(section: &mut Section<'_>, kind: &dyn Kind) {
+    // In a file these are tables.
+    let of_shell = ["password_file", "password_env"];
+    let is_shell = section.is_command_line();
+    let names = kind.settings().iter().map(|setting| setting.name);
+    section.offer(names.filter(|name| is_shell || !of_shell.contains(name)));
+}
+
 /// The keys that every check has.
 pub struct Head {
     /// Empty when it is missing.
@@ -107,7 +124,11 @@ pub fn head(section: &mut Section<'_>, kind: Option<&str>) -> Head {
         }
     };
     let (least, most) = CADENCE_BOUNDS;
-    let cadence = section.duration_within("every", DEFAULT_CADENCE, least..=most);
+    // Whoever carries out one run at a shell has no next one.
+    let cadence = match section.is_command_line() {
+        true => DEFAULT_CADENCE,
+        false => section.duration_within("every", DEFAULT_CADENCE, least..=most),
+    };
     let (least, most) = TIMEOUT_BOUNDS;
     let default = cadence.clamp(Duration::from_secs(1), DEFAULT_TIMEOUT);
     let timeout = section.duration_within("timeout", default, least..=most);

@@ -294,6 +294,7 @@ fn checks(
             // Which keys are right nobody can say without the kind.
             continue;
         };
+        check::offer(&mut section, kind);
         let probe = kind.configure(&mut section, surroundings);
         let ready = probe.map(|probe| strict(&mut section, probe)).is_some();
         let told = !section.is_clean();

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::rule::shown;
 use super::tls::{ACCEPT, CRITICAL, PIN, Terms, WARN, judge};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings, pattern};
-use crate::config::server::{is_host, trust};
+use crate::config::server::trust;
 use crate::mail::dial::{Dial, Patience, PhaseNames};
 use crate::mail::endpoint::{Endpoint, Tls};
 use crate::mail::failure::Failure;
@@ -96,10 +96,7 @@ impl Kind for TcpKind {
         section: &mut Section<'_>,
         surroundings: &Surroundings,
     ) -> Option<Arc<dyn Probe>> {
-        let host = section.required_text("host");
-        if let Some(host) = host.as_deref().filter(|host| !is_host(host)) {
-            section.mistake("host", format!("host must be a name or an address, not \"{host}\""));
-        }
+        let host = section.required_host("host");
         section.require("port");
         let port = section.number("port", 1, 1..=u16::MAX);
         let banner = pattern::read(section, "expect_banner");
@@ -115,6 +112,11 @@ impl Kind for TcpKind {
             section.mistake("expect_answer", "expect_answer needs send".to_owned());
         }
         let has_tls = section.flag("tls", false);
+        if !has_tls {
+            for key in ["accept", "warn_before", "critical_before", "pin"] {
+                section.goes_with(key, "tls = true");
+            }
+        }
         let (tls, terms) =
             if has_tls { (Tls::Implicit, Some(Terms::read(section))) } else { (Tls::None, None) };
         let trust = trust(section, tls);

@@ -291,5 +291,5 @@ fn the_next_resolver_answers_when_the_first_does_not() {
     posture.told.assert_pass();
     assert_eq!(posture.told.fact("dns.resolver"), "198.18.0.1:53 198.18.0.54:53");
     let none = dns("good.test", "mx", &[("resolver", "198.18.0.99"), ("question_timeout", "1s")]);
-    none.told.assert_fault("dns.lookup", "timeout", "no DNS server answered");
+    none.told.assert_fault("resolve", "timeout", "no DNS server answers at all");
 }

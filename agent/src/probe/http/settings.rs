@@ -10,10 +10,11 @@ use url::Url;
 use super::super::{Section, Setting};
 use super::exchange::FOLDERS;
 use crate::config::password::{self, Password};
-use crate::config::server::{is_host, trust};
+use crate::config::server::trust;
 use crate::http;
 use crate::mail::endpoint::Tls;
 use crate::net::TlsTrust;
+use crate::posture::shown;
 use crate::secret::Secret;
 
 const DEFAULT_MOST_BODY: u64 = 1024 * 1024;
@@ -239,10 +240,7 @@ fn pages(section: &mut Section<'_>) -> Option<Pages> {
             host.ok().map(|host| Pages::Exchange { host, folders })
         }
         Some(preset) => {
-            let domain = section.required_text("domain")?;
-            if !is_host(&domain) {
-                section.mistake("domain", format!("\"{domain}\" is no domain"));
-            }
+            let domain = shown(&section.required_domain("domain")?);
             Some(match preset {
                 Preset::Autoconfig => Pages::Autoconfig { domain },
                 _ => Pages::Autodiscover { domain },
