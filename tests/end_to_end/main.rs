@@ -23,6 +23,8 @@ mod server_probes;
 mod sign_in;
 mod web_pages;
 
+mod secrets;
+
 mod explain;
 
 mod bad_input;
@@ -46,3 +48,4 @@ mod lab_ends;
 mod agent;
 mod dialogue;
 mod site;
+mod told;
