@@ -17,7 +17,6 @@ mod tls;
 
 mod governed;
 mod pattern;
-mod rule;
 mod stock;
 mod told;
 #[cfg(test)]

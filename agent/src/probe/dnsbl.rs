@@ -20,11 +20,12 @@ use mailsonde_proto::{Clock, Fact, FaultClass, Finding, Severity, Verdict, VoidR
 use tokio::time::timeout_at;
 
 use super::dns::exchangers::{Exchanger, exchangers, shown};
-use super::dns::group::{Looked, Rule};
+use super::dns::group::Looked;
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::dns::{Ask, AskError};
 use crate::mail::failure::Failure;
 use crate::net::Net;
+use crate::posture::Rule;
 use crate::stopwatch::{Stopwatch, us};
 use lists::{Broken, Family, List, Listing, Subject};
 use settings::DnsblCheck;

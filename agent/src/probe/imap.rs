@@ -9,7 +9,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity, WallTime};
 
-use super::rule::Rule;
 use super::stock::{self, Bounds, LIST, Stock};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::server::{self, Protocol, settings};
@@ -19,6 +18,7 @@ use crate::mail::failure::Failure;
 use crate::mail::imap::{Quota, Session};
 use crate::mail::mailbox::{Mailbox, STEP};
 use crate::net::Net;
+use crate::posture::Rule;
 use crate::stopwatch::Stopwatch;
 
 /// The phase in which the folder is opened.

@@ -12,7 +12,6 @@ use mailsonde_proto::{Clock, Fact, FaultClass};
 use regex::Regex;
 use tokio::time::timeout;
 
-use super::rule::shown;
 use super::tls::{ACCEPT, CRITICAL, PIN, Terms, WARN, judge};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings, pattern};
 use crate::config::server::trust;
@@ -21,6 +20,7 @@ use crate::mail::endpoint::{Endpoint, Tls};
 use crate::mail::failure::Failure;
 use crate::mail::wire::{LONGEST_LINE, Record, Wire, WireError};
 use crate::net::{InspectOptions, Inspection, Net};
+use crate::posture::one_line;
 use crate::stopwatch::Stopwatch;
 
 /// The phase of the server's first words.
@@ -210,13 +210,13 @@ impl Talk {
         match &self.banner {
             Some(expected) => {
                 let said = matching(wire, patience, expected, BANNER).await?;
-                facts.push(Fact::new("tcp.banner", shown(&said)));
+                facts.push(Fact::new("tcp.banner", one_line(&said)));
                 watch.lap(BANNER);
             }
             None => {
                 let within = self.wait.min(patience.next());
                 if let Ok(Ok(said)) = timeout(within, wire.chunk()).await {
-                    facts.push(Fact::new("tcp.banner", shown(&String::from_utf8_lossy(&said))));
+                    facts.push(Fact::new("tcp.banner", one_line(&String::from_utf8_lossy(&said))));
                     watch.lap(BANNER);
                 }
             }
@@ -227,7 +227,7 @@ impl Talk {
         patience.wait(ANSWER, "its answer", sent).await?;
         if let Some(expected) = &self.answer {
             let said = matching(wire, patience, expected, ANSWER).await?;
-            facts.push(Fact::new("tcp.answer", shown(&said)));
+            facts.push(Fact::new("tcp.answer", one_line(&said)));
             watch.lap(ANSWER);
         }
         Ok(())
@@ -260,7 +260,7 @@ async fn matching(
             break "and on and on";
         }
     };
-    let text = shown(&String::from_utf8_lossy(&said));
+    let text = one_line(&String::from_utf8_lossy(&said));
     let words = format!("the server said \"{text}\" {ended}: that does not match {expected}");
     Err(Failure::new(phase, FaultClass::Mismatch, words).with_reply(None, None, text))
 }
