@@ -6,6 +6,12 @@ use super::Section;
 use crate::config::spelling::{listed, nearest};
 
 impl Section<'_> {
+    /// The keys that were asked for; for tests.
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.iter().cloned().collect()
+    }
+
     /// What else may stand here, whether somebody asks for it or not: `tls`, or `oauth2.grant` for a table.
     pub fn offer<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) {
         let first = |key: &str| key.split('.').next().unwrap_or(key).to_owned();

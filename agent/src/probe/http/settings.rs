@@ -10,7 +10,7 @@ use url::Url;
 use super::super::{Section, Setting};
 use super::exchange::FOLDERS;
 use crate::config::password::{self, Password};
-use crate::config::server::trust;
+use crate::config::server::{self, trust};
 use crate::http;
 use crate::mail::endpoint::Tls;
 use crate::net::TlsTrust;
@@ -156,7 +156,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         "connect there, whatever address the name has",
     ),
     setting("login", "text", "none", "who signs in by HTTP Basic, over https only"),
-    setting("password", "as in a mailbox", "none", "its password"),
+    server::settings::PASSWORD,
+    server::settings::PASSWORD_FILE,
+    server::settings::PASSWORD_ENV,
 ];
 
 /// Reads the settings of a check; all mistakes are reported to the section.
@@ -185,7 +187,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Settings> {
     let trust = trust(section, Tls::Implicit);
     let connect_to = connect_to(section, pages.as_ref());
     let (login, password) = login(section, pages.as_ref());
-    let address = section.text("address");
+    let address = section.mail_address("address");
     let pages = pages.filter(|_| section.is_clean())?;
     Some(Settings {
         pages,
