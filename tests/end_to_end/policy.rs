@@ -51,9 +51,7 @@ fn assert_refused(told: &Told, rule: &str, words: &str) {
 
 fn round_trip(settings: &Settings, policy: &PolicyFile) -> Told {
     let path = policy.path().display().to_string();
-    let (exit, output, errors) = settings.printed(&["--json", "--policy", &path]);
-    serde_json::from_str(&output)
-        .unwrap_or_else(|error| panic!("{error}: {exit}: {output}{errors}"))
+    Told::of(settings.printed(&["--json", "--policy", &path]))
 }
 
 /// `mailsonde-agent probe KIND --policy FILE --json` in branch 1.
@@ -66,9 +64,7 @@ fn probe(kind: &str, policy: Option<&PolicyFile>, keys: &[(&str, &str)]) -> Told
     for (key, value) in keys {
         command.arg("--set").arg(format!("{key}={value}"));
     }
-    let (exit, output, errors) = output_of(&mut command);
-    serde_json::from_str(&output)
-        .unwrap_or_else(|error| panic!("{keys:?}: {error}: {exit}: {output}{errors}"))
+    Told::of(output_of(&mut command))
 }
 
 #[test]

@@ -201,11 +201,28 @@ async fn silence_is_known_before_the_run_is_over() {
     let silent = Double::start(|_, _| Vec::new()).await;
     let clock = Clock::system();
     let settings = DnsSettings { resolvers: vec![silent.address], ..DnsSettings::default() };
-    let within = Duration::from_millis(500);
+    let within = Duration::from_secs(2);
     let dns = Net::new().dns(&settings, clock, clock.monotonic() + within).unwrap();
     assert_eq!(dns.silence(), None);
     assert!(tokio::time::timeout(within, ask(&dns, "good.test.")).await.is_err());
     assert!(matches!(dns.silence(), Some(AskError::Silent { .. })), "{:?}", dns.silence());
+}
+
+#[tokio::test]
+async fn what_had_no_time_to_answer_is_not_silent() {
+    let silent = Double::start(|_, _| Vec::new()).await;
+    let clock = Clock::system();
+    for (within_ms, is_silent) in [(0, false), (400, false), (600, true)] {
+        let settings = DnsSettings {
+            resolvers: vec![silent.address],
+            patience: Duration::from_secs(1),
+            ..DnsSettings::default()
+        };
+        let within = Duration::from_millis(within_ms);
+        let dns = Net::new().dns(&settings, clock, clock.monotonic() + within).unwrap();
+        let error = ask(&dns, "good.test.").await.unwrap_err();
+        assert_eq!(matches!(error, AskError::Silent { .. }), is_silent, "{within:?}: {error:?}");
+    }
 }
 
 #[tokio::test]
