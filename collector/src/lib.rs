@@ -8,10 +8,13 @@ pub mod cli;
 pub mod app;
 pub mod config;
 
+pub mod access;
 pub mod api;
 pub mod enrolment;
+pub mod fleet;
 pub mod query;
 
+mod accept;
 pub mod agents;
 pub mod ingest;
 pub mod registry;
@@ -19,6 +22,7 @@ pub mod registry;
 pub mod pipeline;
 pub mod rollups;
 
+pub mod central;
 pub mod control;
 pub mod judge;
 pub mod store;
@@ -27,4 +31,5 @@ pub mod identity;
 
 pub mod folder;
 pub mod period;
+pub mod selector;
 pub mod series;

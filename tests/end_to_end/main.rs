@@ -32,7 +32,9 @@ mod bad_lines;
 
 mod nothing_lost;
 
+mod central_checks;
 mod fleet;
+mod operators;
 
 mod dns_posture;
 
@@ -47,5 +49,6 @@ mod lab_ends;
 
 mod agent;
 mod dialogue;
+mod process;
 mod site;
 mod told;

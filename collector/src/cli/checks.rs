@@ -7,7 +7,7 @@ use crate::api::path;
 use crate::query::ChecksAnswer;
 
 pub(super) async fn run(setting: &Setting) -> anyhow::Result<Ending> {
-    let answer = client::ask::<ChecksAnswer>(&setting.folder, path::CHECKS).await?;
+    let answer = client::ask::<ChecksAnswer>(&setting.collector, path::CHECKS).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {
@@ -19,7 +19,8 @@ pub(super) async fn run(setting: &Setting) -> anyhow::Result<Ending> {
 
 fn shown(answer: &ChecksAnswer, terminal: &Terminal) -> String {
     if answer.checks.is_empty() {
-        return "no agent has announced a check yet: checks stand in each agent's agent.toml\n"
+        return "no agent has announced a check yet: checks stand in each agent's agent.toml, or in \
+                checks.d here (`mailsonde-collector config`)\n"
             .into();
     }
     let mut table =

@@ -46,7 +46,8 @@ pub(super) async fn run(
     setting: &Setting,
     arguments: &ObservationsArguments,
 ) -> anyhow::Result<Ending> {
-    let answer = client::ask::<ObservationsAnswer>(&setting.folder, &question(arguments)).await?;
+    let answer =
+        client::ask::<ObservationsAnswer>(&setting.collector, &question(arguments)).await?;
     let now = Clock::system().wall().timestamp();
     let text = if setting.json {
         format!("{}\n", answer.raw)
@@ -126,7 +127,7 @@ fn shown(answer: &ObservationsAnswer, now: Timestamp, terminal: &Terminal) -> St
 }
 
 /// In words: why it failed, or what took longest.
-fn found(observation: &ObservationAnswer) -> String {
+pub(super) fn found(observation: &ObservationAnswer) -> String {
     let mut parts = Vec::new();
     if let Some((_, intent)) = &observation.amends {
         parts.push(format!("tells more about run {intent}"));

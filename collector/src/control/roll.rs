@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use mailsonde_proto::{AgentId, WallTime};
 
 use super::ControlError;
-use super::record::{Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
+use super::people::People;
+use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 
 /// A token, and who came in by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Roll {
     revoked: BTreeMap<AgentId, (Enrolled, WallTime)>,
     keys: HashMap<[u8; 32], AgentId>,
     tokens: BTreeMap<TokenId, Token>,
+    applied: Vec<AppliedCheck>,
+    people: People,
 }
 
 impl Roll {
@@ -57,6 +60,10 @@ impl Roll {
                     self.revoked.insert(*agent, (enrolled, record.received_at));
                 }
             }
+            Control::Applied { checks } => self.applied.clone_from(checks),
+            Control::Access(access) => {
+                self.people.apply(access, record.received_at, record.author.as_ref());
+            }
             Control::Defined { .. }
             | Control::Tick
             | Control::Operator(_)
@@ -74,6 +81,16 @@ impl Roll {
             self.keys.remove(&before.key_digest);
         }
         self.keys.insert(enrolled.key_digest, enrolled.agent);
+    }
+
+    /// The collector's checks, as they were applied last.
+    pub fn applied(&self) -> &[AppliedCheck] {
+        &self.applied
+    }
+
+    /// Who may ask.
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// The agent of this identity; `None` for one that is not ours (any more).
