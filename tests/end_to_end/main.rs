@@ -23,6 +23,8 @@ mod server_probes;
 mod sign_in;
 mod web_pages;
 
+mod secrets;
+
 mod explain;
 
 mod bad_input;
@@ -36,6 +38,8 @@ mod operators;
 
 mod dns_posture;
 
+mod dead_resolver;
+
 mod findings;
 
 mod canaries;
@@ -48,3 +52,4 @@ mod agent;
 mod dialogue;
 mod process;
 mod site;
+mod told;
