@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::enrolment::Enrolment;
 use crate::folder::{Folder, FolderError};
+use crate::oidc::Oidc;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
 
@@ -78,6 +79,10 @@ pub mod path {
     pub const AUDIT: &str = "/api/v1/audit";
     /// Where a user signs in.
     pub const LOGIN: &str = "/api/v1/login";
+    /// Where a sign-in by the OpenID provider begins.
+    pub const LOGIN_OIDC: &str = "/api/v1/login/oidc";
+    /// Where it is finished.
+    pub const LOGIN_OIDC_FINISH: &str = "/api/v1/login/oidc/finish";
     /// Where a session ends by its own wish.
     pub const LOGOUT: &str = "/api/v1/logout";
     /// Who asks.
@@ -127,6 +132,8 @@ pub struct Operators {
     pub registry: Arc<Registry>,
     /// Knows who may ask over the network.
     pub access: Access,
+    /// Vouches for them, if there is a provider.
+    pub oidc: Option<Oidc>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -157,14 +164,15 @@ impl Operators {
     /// # Errors
     /// When the socket's listener fails for good.
     pub async fn serve(
-        self,
+        mut self,
         listener: UnixListener,
         network: Option<Network>,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
+        let oidc = self.oidc.take().map(Arc::new);
         let operators = Arc::new(self);
         let slots = Arc::new(Semaphore::new(AT_ONCE));
-        let shared = Shared { operators: Arc::downgrade(&operators), slots };
+        let shared = Shared { operators: Arc::downgrade(&operators), oidc, slots };
         let router = router(shared);
         let over_network = async {
             if let Some(network) = network {
@@ -228,6 +236,8 @@ async fn in_time(request: Request, next: Next) -> Response {
 #[derive(Clone)]
 struct Shared {
     operators: Weak<Operators>,
+    /// Asks the provider without holding the rest.
+    oidc: Option<Arc<Oidc>>,
     slots: Arc<Semaphore>,
 }
 
@@ -261,6 +271,12 @@ impl Shared {
 
 /// A status and a sentence.
 struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        refusal(self.0, &self.1)
+    }
+}
 
 fn refusal(status: StatusCode, words: &str) -> Response {
     (status, Json(ErrorAnswer { error: words.to_owned() })).into_response()

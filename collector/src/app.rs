@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -26,6 +27,7 @@ use crate::enrolment::Enrolment;
 use crate::folder::Folder;
 use crate::identity::{Authority, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
+use crate::oidc::Oidc;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
@@ -94,17 +96,13 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         enrolment: enrolment.clone(),
         registry: registry.clone(),
         access: Access::new(control.clone(), clock)?,
+        oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
         clock,
     };
     let network = network(&folder, &config, &tls, clock).await?;
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
-    let mut threads = JoinSet::new();
-    let stop = shutdown.clone();
-    threads.spawn_blocking(move || pipeline.run(&stop));
-    threads.spawn_blocking(move || drop(writer.join().inspect_err(|_| panicked("ledger"))));
-    let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
-    threads.spawn_blocking(move || compact(&compacted, &read, &stop));
+    let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
     let mut tasks = JoinSet::new();
     tasks.spawn(tick(control, clock, shutdown.clone()));
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
@@ -125,6 +123,22 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     while tasks.join_next().await.is_some() {}
     while threads.join_next().await.is_some() {}
     served
+}
+
+/// What works beside the runtime's threads.
+fn threads(
+    pipeline: Pipeline,
+    writer: JoinHandle<()>,
+    (ledger, progress): (&Ledger, &Arc<Progress>),
+    shutdown: &CancellationToken,
+) -> JoinSet<()> {
+    let mut threads = JoinSet::new();
+    let stop = shutdown.clone();
+    threads.spawn_blocking(move || pipeline.run(&stop));
+    threads.spawn_blocking(move || drop(writer.join().inspect_err(|_| panicked("ledger"))));
+    let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
+    threads.spawn_blocking(move || compact(&compacted, &read, &stop));
+    threads
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -22,6 +22,7 @@ mod checks;
 mod observations;
 mod status;
 
+mod browser;
 pub mod client;
 mod figures;
 mod pinned;

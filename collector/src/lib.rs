@@ -11,6 +11,7 @@ pub mod config;
 pub mod access;
 pub mod api;
 pub mod enrolment;
+pub mod oidc;
 pub mod query;
 
 mod accept;
@@ -28,5 +29,6 @@ pub mod store;
 pub mod identity;
 
 pub mod folder;
+mod http;
 pub mod period;
 pub mod series;

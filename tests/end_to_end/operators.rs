@@ -1,11 +1,14 @@
 //! Operators over the network: users and API tokens, what each may do, and what nobody finds afterwards. Real
 //! processes; every command is run as people run it.
 
+mod provider;
+
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use self::provider::{CLIENT, Provider, SECRET, follow};
 use crate::fleet::files_with;
 use crate::site::{AGENT, PROGRAM, Site, wait_until};
 
@@ -58,13 +62,18 @@ impl Said {
 
 impl Place {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With more in collector.toml.
+    fn with(more: &str) -> Self {
         let mut site = Site::new();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let config = site.collector_folder().join("collector.toml");
         let text = fs::read_to_string(&config).unwrap();
-        fs::write(&config, format!("{text}operators_listen = \"{address}\"\n")).unwrap();
+        fs::write(&config, format!("{text}operators_listen = \"{address}\"\n{more}")).unwrap();
         site.start_collector();
         site.wait_for_operators();
         let home = tempfile::Builder::new().prefix("mailsonde-home-").tempdir().unwrap();
@@ -89,16 +98,20 @@ impl Place {
         token.unwrap().trim_matches('"').to_owned()
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(PROGRAM)
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
             .arg("collector")
             .args(arguments)
             .current_dir(self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path())
             .env_remove("MAILSONDE_URL")
-            .env_remove("MAILSONDE_TOKEN_FILE")
-            .output()
-            .unwrap();
+            .env_remove("MAILSONDE_TOKEN_FILE");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let code = output.status.code().unwrap();
         Said { code, out: text(&output.stdout), err: text(&output.stderr) }
@@ -285,6 +298,63 @@ fn passwords_and_tokens_stand_in_no_file_log_or_answer() {
 impl Place {
     fn control(&self) -> PathBuf {
         self.site.collector_folder().join("control")
+    }
+}
+
+impl Place {
+    /// Signs in by a browser in which somebody of this address signs in at the provider.
+    fn browse(&self, provider: &Provider, email: &str) -> Said {
+        let (url, authority) = (self.url(), self.authority());
+        let login = ["--url", &url, "login", "--oidc", "--ca", authority.to_str().unwrap()];
+        let mut command = self.command(&login);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut told = BufReader::new(child.stderr.take().unwrap());
+        let (mut line, mut before) = (String::new(), String::new());
+        while !line.starts_with("https://") {
+            before.push_str(&line);
+            line.clear();
+            assert_ne!(told.read_line(&mut line).unwrap(), 0, "no URL: {before}");
+        }
+        let shown = follow(&provider.browse(line.trim(), email));
+        assert!(shown.contains("go back to the terminal"), "{shown}");
+        let (mut out, mut err) = (String::new(), String::new());
+        told.read_to_string(&mut err).unwrap();
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        let code = child.wait().unwrap().code().unwrap();
+        Said { code, out, err }
+    }
+}
+
+#[test]
+fn an_openid_provider_lets_in_whom_an_administrator_has_added() {
+    let provider = Provider::start();
+    let files = tempfile::tempdir().unwrap();
+    let [secret, authority] = ["secret", "ca.pem"].map(|name| files.path().join(name));
+    fs::write(&secret, format!("{SECRET}\n")).unwrap();
+    fs::write(&authority, provider.authority()).unwrap();
+    let place = Place::with(&format!(
+        "oidc_issuer = \"{}\"\noidc_client_id = \"{CLIENT}\"\n\
+         oidc_client_secret_file = \"{}\"\noidc_authority = \"{}\"\n",
+        provider.issuer(),
+        secret.display(),
+        authority.display()
+    ));
+    let add = ["user", "add", "ann", "--role", "operator", "--oidc", "ann@example.org"];
+    place.here(&add).well();
+    let said = place.browse(&provider, "ann@example.org").well();
+    assert!(said.contains("as ann (operator), until "), "{said}");
+    place.there(&["agents", "label", AGENT, "floor=3"]).well();
+    place.browse(&provider, "eve@example.org").refused("\"eve@example.org\" is no user here");
+    // she has no password, and none is right
+    place.login(&["--user", "ann", "--password-file", "password"]).refused("is wrong");
+    // whom an administrator removes is out, whatever the provider says
+    place.here(&["user", "remove", "ann"]).well();
+    place.there(&["status"]).refused("your session has ended");
+    place.browse(&provider, "ann@example.org").refused("is no user here");
+    let acts = place.acts();
+    assert!(acts.iter().any(|act| act.starts_with("user ann: signed in")), "{acts:?}");
+    for hidden in [SECRET, "eyJ"] {
+        assert!(!place.site.log("collector").contains(hidden));
     }
 }
 

@@ -77,12 +77,16 @@ impl Access {
         address: SocketAddr,
         charged: Charged,
     ) -> Result<SignedIn, AccessError> {
-        let known = self.0.control.look(|roll| roll.people().user(name).cloned());
-        let is_right = self.0.verifier.is_right(password, known.as_ref().map(|it| &it.password));
+        let known = self.0.control.look(|roll| {
+            let people = roll.people();
+            Some((people.user(name)?.clone(), people.generation(name)?))
+        });
+        let kept = known.as_ref().and_then(|(user, _)| user.password.as_ref());
+        let is_right = self.0.verifier.is_right(password, kept);
         let judged = match known {
-            Some(user) if is_right => self.begin(user, address),
+            Some(known) if is_right => self.begin(known, address),
             known => {
-                self.refused(known.map(|user| user.name), address, charged);
+                self.refused(known.map(|(user, _)| user.name), address, charged);
                 return Err(AccessError::NotSignedIn);
             }
         };
@@ -94,13 +98,41 @@ impl Access {
         judged
     }
 
-    fn begin(&self, user: User, address: SocketAddr) -> Result<SignedIn, AccessError> {
+    /// Lets in for whom the OpenID provider vouched. It waits for the disk: not for a runtime's thread.
+    ///
+    /// # Errors
+    /// When that is no user here.
+    pub(crate) fn sign_in_vouched(
+        &self,
+        subject: &str,
+        address: SocketAddr,
+    ) -> Result<SignedIn, AccessError> {
+        let known = self.0.control.look(|roll| {
+            let people = roll.people();
+            let user = people.user_vouched_for(subject)?;
+            Some((user.clone(), people.generation(&user.name)?))
+        });
+        match known {
+            Some(known) => self.begin(known, address),
+            None => {
+                // the first of somebody who is nobody's guess
+                let charged = Charged { of_user: 1, of_address: 1 };
+                self.refused(None, address, charged);
+                Err(AccessError::NobodyHere(subject.to_owned()))
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        (user, generation): (User, [u8; 32]),
+        address: SocketAddr,
+    ) -> Result<SignedIn, AccessError> {
         let (bearer, now) = (Bearer::of_session(), self.now());
-        let (digest, generation) = (bearer.digest(), user.password.generation());
+        let digest = bearer.digest();
         let author = Author { who: format!("user {}", user.name), from: address.to_string() };
         let decided = self.0.control.decide(now, author, |roll| {
-            let known = roll.people().known_user(&user.name)?;
-            if known.password.generation() != generation {
+            if roll.people().generation(&user.name) != Some(generation) {
                 return Err(PeopleError::NoSuchUser { name: user.name.clone() }.into());
             }
             Ok((Control::Access(Record::SignedIn { session: digest.id() }), ()))
@@ -143,9 +175,9 @@ impl Access {
 impl Access {
     /// A session of this user that began back then: without the time that a password takes.
     pub(crate) fn begun_at(&self, user: &str, at: mailsonde_proto::WallTime) -> String {
-        let known = self.0.control.look(|roll| roll.people().user(user).cloned()).unwrap();
+        let generation = self.0.control.look(|roll| roll.people().generation(user)).unwrap();
         let (bearer, address) = (Bearer::of_session(), "127.0.0.1:1".parse().unwrap());
-        let session = Session::begun(&known.name, known.password.generation(), address, at);
+        let session = Session::begun(user, generation, address, at);
         self.0.sessions.begin(bearer.digest(), session, at);
         bearer.into_text()
     }

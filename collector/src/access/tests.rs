@@ -37,8 +37,8 @@ impl Setup {
     }
 
     fn add(&self, name: &str, role: Role) {
-        let password = Password::new(PASSWORD.into());
-        let wish = UserWish { name: name.into(), role, password };
+        let password = Some(Password::new(PASSWORD.into()));
+        let wish = UserWish { name: name.into(), role, password, subject: None };
         self.access.add_user(wish, root()).unwrap();
     }
 

@@ -38,6 +38,8 @@ fn table() -> Vec<Line> {
         asked(path::AUDIT, ADMIN, fleet::audit),
         // who may ask
         done(path::LOGIN, ANYBODY, access::sign_in),
+        done(path::LOGIN_OIDC, ANYBODY, access::begin_oidc),
+        done(path::LOGIN_OIDC_FINISH, ANYBODY, access::finish_oidc),
         done(path::LOGOUT, VIEWER, access::sign_out),
         asked(path::ME, VIEWER, access::me),
         asked(path::SESSIONS, VIEWER, access::sessions),
@@ -173,6 +175,8 @@ mod tests {
         POST /api/v1/tokens/{id}/withdraw admin
         GET /api/v1/audit admin
         POST /api/v1/login anybody
+        POST /api/v1/login/oidc anybody
+        POST /api/v1/login/oidc/finish anybody
         POST /api/v1/logout viewer
         GET /api/v1/me viewer
         GET /api/v1/sessions viewer

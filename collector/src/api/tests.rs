@@ -75,6 +75,7 @@ impl Running {
             enrolment: enrolment.clone(),
             registry: registry.clone(),
             access: access.clone(),
+            oidc: None,
             clock,
         };
         let listener = listen(&folder).unwrap();

@@ -5,20 +5,19 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 use super::remote::Remote;
 use crate::api::ErrorAnswer;
 use crate::config::ConfigError;
 use crate::folder::Folder;
+use crate::http::exchange;
 
 /// An answer takes no longer.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -77,7 +76,7 @@ pub async fn ask<T: DeserializeOwned>(
     at: impl Into<Collector>,
     path: &str,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(&at.into(), Method::GET, path, Bytes::new()).await
+    answered(&at.into(), Method::GET, path, Bytes::new()).await
 }
 
 /// Sends something to be done.
@@ -89,10 +88,10 @@ pub async fn send<T: DeserializeOwned>(
     path: &str,
     body: &impl Serialize,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
+    answered(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
-async fn exchange<T: DeserializeOwned>(
+async fn answered<T: DeserializeOwned>(
     at: &Collector,
     method: Method,
     path: &str,
@@ -100,23 +99,24 @@ async fn exchange<T: DeserializeOwned>(
 ) -> anyhow::Result<Answer<T>> {
     let request =
         Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
-    let exchange = async {
+    let asking = async {
         match at {
             Collector::Here(folder) => {
                 let request = request.header(HOST, "collector").body(Full::new(body))?;
-                speak(connect(folder).await?, request).await
+                anyhow::Ok(exchange(connect(folder).await?, request, MAX_ANSWER_BYTES).await?)
             }
             Collector::There(remote) => {
                 let mut request = request.header(HOST, remote.url().authority());
                 if let Some(token) = remote.authorization() {
                     request = request.header(AUTHORIZATION, token);
                 }
-                speak(remote.connect().await?, request.body(Full::new(body))?).await
+                let request = request.body(Full::new(body))?;
+                Ok(exchange(remote.connect().await?, request, MAX_ANSWER_BYTES).await?)
             }
         }
     };
     let (status, bytes) =
-        tokio::time::timeout(TIME_LIMIT, exchange).await.ok().ok_or_else(|| {
+        tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
             let seconds = TIME_LIMIT.as_secs();
             anyhow!("the collector did not answer within {seconds} s: see its own log")
         })??;
@@ -159,31 +159,5 @@ async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
             ),
             _ => Err(error).with_context(|| format!("cannot connect to {}", path.display())),
         },
-    }
-}
-
-async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: Request<Full<Bytes>>,
-) -> anyhow::Result<(StatusCode, Bytes)> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let exchange = async move {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
-        match body.collect().await {
-            Ok(body) => Ok((status, body.to_bytes())),
-            Err(error) => Err(anyhow!("the collector's answer broke off: {error}")),
-        }
-    };
-    // The connection moves the bytes; when the exchange is over, nobody needs it any more.
-    tokio::pin!(exchange, connection);
-    tokio::select! {
-        outcome = &mut exchange => outcome,
-        ended = &mut connection => {
-            ended.context("the collector ended the connection")?;
-            exchange.await
-        }
     }
 }

@@ -160,8 +160,9 @@ async fn ask(
 async fn prepared() -> Running {
     let running = Running::start().await;
     for role in Role::ALL {
-        let (name, password) = (role.to_string(), password());
-        running.access.add_user(UserWish { name, role, password }, root()).unwrap();
+        let (name, password) = (role.to_string(), Some(password()));
+        let wish = UserWish { name, role, password, subject: None };
+        running.access.add_user(wish, root()).unwrap();
     }
     running
 }
