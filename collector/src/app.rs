@@ -99,7 +99,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
         clock,
     };
-    let network = network(&folder, &config, &tls, clock).await?;
+    let network = network(&folder, &config, (&tls, &enrolment.authority), clock).await?;
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
@@ -189,7 +189,7 @@ fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: 
 async fn network(
     folder: &Folder,
     config: &Config,
-    tls: &ServerTls,
+    (tls, authority): (&ServerTls, &Authority),
     clock: Clock,
 ) -> anyhow::Result<Option<Network>> {
     let Some(operators) = &config.operators else { return Ok(None) };
@@ -205,7 +205,14 @@ async fn network(
     let network = bound.with_context(|| {
         format!("cannot listen on {} (operators_listen): is it in use?", operators.listen)
     })?;
-    tracing::info!(address = %network.address()?, "answering operators over the network");
+    let address = network.address()?;
+    match &operators.certificate {
+        Some(_) => tracing::info!(%address, "answering operators over the network"),
+        None => {
+            let authority = hex::encode(authority.fingerprint());
+            tracing::info!(%address, authority, "answering operators over the network");
+        }
+    }
     Ok(Some(network))
 }
 

@@ -1,18 +1,19 @@
 //! Operators over the network: users and API tokens, what each may do, and what nobody finds afterwards. Real
 //! processes; every command is run as people run it.
 
+mod openid;
 mod provider;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_collector::api::{endpoints, path};
+use mailsonde_tests::certificates::{Authority, Validity};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -22,7 +23,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use self::provider::{CLIENT, Provider, SECRET, follow};
 use crate::fleet::files_with;
 use crate::site::{AGENT, PROGRAM, Site, wait_until};
 
@@ -232,6 +232,29 @@ fn sessions_end_with_the_collector_and_api_tokens_when_they_are_revoked() {
 }
 
 #[test]
+fn operators_are_shown_a_certificate_of_ones_own() {
+    let files = tempfile::tempdir().unwrap();
+    let [certificate, key, ca] = ["op.pem", "op.key", "ca.pem"].map(|it| files.path().join(it));
+    let authority = Authority::new().unwrap();
+    let identity = authority.issue(&["localhost"], Validity::Current).unwrap();
+    fs::write(&certificate, identity.certificate_pem()).unwrap();
+    fs::write(&key, identity.key_pem()).unwrap();
+    fs::write(&ca, authority.pem()).unwrap();
+    let place = Place::with(&format!(
+        "operators_certificate = \"{}\"\noperators_key = \"{}\"\n",
+        certificate.display(),
+        key.display()
+    ));
+    place.add_user("ann", "viewer");
+    let who = ["login", "--user", "ann", "--password-file", "password", "--ca"];
+    let agents_authority = place.authority();
+    let refused = place.there(&[&who[..], &[agents_authority.to_str().unwrap()]].concat());
+    refused.refused("it is of another authority than the one given");
+    place.there(&[&who[..], &[ca.to_str().unwrap()]].concat()).well();
+    place.there(&["status"]).well();
+}
+
+#[test]
 fn whoever_guesses_waits_and_is_written_down() {
     let place = Place::new();
     place.add_user("ann", "viewer");
@@ -298,63 +321,6 @@ fn passwords_and_tokens_stand_in_no_file_log_or_answer() {
 impl Place {
     fn control(&self) -> PathBuf {
         self.site.collector_folder().join("control")
-    }
-}
-
-impl Place {
-    /// Signs in by a browser in which somebody of this address signs in at the provider.
-    fn browse(&self, provider: &Provider, email: &str) -> Said {
-        let (url, authority) = (self.url(), self.authority());
-        let login = ["--url", &url, "login", "--oidc", "--ca", authority.to_str().unwrap()];
-        let mut command = self.command(&login);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut told = BufReader::new(child.stderr.take().unwrap());
-        let (mut line, mut before) = (String::new(), String::new());
-        while !line.starts_with("https://") {
-            before.push_str(&line);
-            line.clear();
-            assert_ne!(told.read_line(&mut line).unwrap(), 0, "no URL: {before}");
-        }
-        let shown = follow(&provider.browse(line.trim(), email));
-        assert!(shown.contains("go back to the terminal"), "{shown}");
-        let (mut out, mut err) = (String::new(), String::new());
-        told.read_to_string(&mut err).unwrap();
-        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-        let code = child.wait().unwrap().code().unwrap();
-        Said { code, out, err }
-    }
-}
-
-#[test]
-fn an_openid_provider_lets_in_whom_an_administrator_has_added() {
-    let provider = Provider::start();
-    let files = tempfile::tempdir().unwrap();
-    let [secret, authority] = ["secret", "ca.pem"].map(|name| files.path().join(name));
-    fs::write(&secret, format!("{SECRET}\n")).unwrap();
-    fs::write(&authority, provider.authority()).unwrap();
-    let place = Place::with(&format!(
-        "oidc_issuer = \"{}\"\noidc_client_id = \"{CLIENT}\"\n\
-         oidc_client_secret_file = \"{}\"\noidc_authority = \"{}\"\n",
-        provider.issuer(),
-        secret.display(),
-        authority.display()
-    ));
-    let add = ["user", "add", "ann", "--role", "operator", "--oidc", "ann@example.org"];
-    place.here(&add).well();
-    let said = place.browse(&provider, "ann@example.org").well();
-    assert!(said.contains("as ann (operator), until "), "{said}");
-    place.there(&["agents", "label", AGENT, "floor=3"]).well();
-    place.browse(&provider, "eve@example.org").refused("\"eve@example.org\" is no user here");
-    // she has no password, and none is right
-    place.login(&["--user", "ann", "--password-file", "password"]).refused("is wrong");
-    // whom an administrator removes is out, whatever the provider says
-    place.here(&["user", "remove", "ann"]).well();
-    place.there(&["status"]).refused("your session has ended");
-    place.browse(&provider, "ann@example.org").refused("is no user here");
-    let acts = place.acts();
-    assert!(acts.iter().any(|act| act.starts_with("user ann: signed in")), "{acts:?}");
-    for hidden in [SECRET, "eyJ"] {
-        assert!(!place.site.log("collector").contains(hidden));
     }
 }
 
