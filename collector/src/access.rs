@@ -30,7 +30,7 @@ pub use answers::{
 };
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password};
 pub use sessions::{SESSION_IDLE, SESSION_LIFE};
-pub use sign_in::{SignIn, SignedIn};
+pub use sign_in::{OwnPassword, SignIn, SignedIn};
 
 use password::Verifier;
 pub(crate) use secret::BearerDigest;
@@ -85,6 +85,9 @@ pub enum AccessError {
     /// Only sessions are ended so.
     #[error("you are not signed in by a session: there is nothing to end")]
     NoSession,
+    /// Only users have passwords.
+    #[error("you are not signed in as a user: there is no password of yours to change")]
+    NoPassword,
     /// The collector is stopping.
     #[error("the collector is stopping")]
     Stopping,

@@ -87,6 +87,8 @@ pub mod path {
     pub const LOGOUT: &str = "/api/v1/logout";
     /// Who asks.
     pub const ME: &str = "/api/v1/me";
+    /// The password of who asks, to be changed.
+    pub const ME_PASSWORD: &str = "/api/v1/me/password";
     /// Sessions that stand.
     pub const SESSIONS: &str = "/api/v1/sessions";
     /// One of them, to be ended.

@@ -199,6 +199,13 @@ fn a_user_signs_in_and_does_what_their_role_may_until_the_session_is_ended() {
     // who signs in again has said before who they are and whom they trust
     place.there(&["login", "--password-file", "password"]).well();
     place.there(&["status"]).well();
+
+    // and gives themselves another password
+    let own = ["user", "password", "--old-password-file", "password", "--password-file", "wrong"];
+    place.there(&["user", "password", "ann", "--password-file", "wrong"]).refused("role admin");
+    place.there(&own).well();
+    place.there(&["status"]).refused("your session has ended");
+    place.there(&["login", "--password-file", "wrong"]).well();
     place.there(&["logout"]).well();
     assert!(!file.exists());
     assert_eq!(place.here(&["session", "list"]).well(), "nobody is signed in\n");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::Bearer;
 use super::sessions::{SESSION_IDLE, Session};
 use super::throttle::Charged;
-use super::{Access, AccessError, Password};
+use super::{Access, AccessError, Password, UserChange};
 use crate::control::{
     AccessRecord as Record, Author, Control, ControlError, PeopleError, Role, User,
 };
@@ -22,6 +22,16 @@ pub struct SignIn {
     pub user: String,
     /// What only they know.
     pub password: Password,
+}
+
+/// A user wants another password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnPassword {
+    /// That which they have.
+    pub old: Password,
+    /// That which they are to have.
+    pub new: Password,
 }
 
 /// They did.
@@ -50,6 +60,36 @@ impl Access {
         address: SocketAddr,
     ) -> Result<SignedIn, AccessError> {
         let SignIn { user, password } = wish;
+        self.proven(user, password, address, move |access, known| access.begin(known, address))
+            .await
+    }
+
+    /// Gives a user another password who proves the one they have; their sessions end.
+    ///
+    /// # Errors
+    /// When it is wrong, or the other one cannot be used, or too many tried.
+    pub(crate) async fn change_own_password(
+        &self,
+        user: String,
+        change: OwnPassword,
+        (address, author): (SocketAddr, Author),
+    ) -> Result<(), AccessError> {
+        let OwnPassword { old, new } = change;
+        new.check()?;
+        self.proven(user, old, address, move |access, (user, _)| {
+            access.change_user(&user.name, UserChange::Password(new), author)
+        })
+        .await
+    }
+
+    /// Does something for a user who proves to be the one: throttled, beside the runtime's threads.
+    async fn proven<T: Send + 'static>(
+        &self,
+        user: String,
+        password: Password,
+        address: SocketAddr,
+        then: impl FnOnce(&Self, (User, [u8; 32])) -> Result<T, AccessError> + Send + 'static,
+    ) -> Result<T, AccessError> {
         // all that is no name is one name that nobody has
         let name = if is_name(&user) { user } else { String::new() };
         let Ok(_waiting) = self.0.waiting.clone().try_acquire_owned() else {
@@ -63,39 +103,40 @@ impl Access {
         let access = self.clone();
         // goes on when the peer has gone: what it tried is still told
         let judged = tokio::task::spawn_blocking(move || {
-            let judged = access.judge(&name, &password, address, charged);
+            let known = access.judge(&name, &password, address, charged);
             drop(verifying);
-            judged
+            let done = then(&access, known?);
+            let now = access.0.clock.monotonic();
+            match &done {
+                Ok(_) => access.throttle().succeeded(&name, address.ip(), now),
+                Err(_) => access.throttle().not_judged(&name, address.ip(), now),
+            }
+            done
         });
         judged.await.ok().ok_or(AccessError::Stopping)?
     }
 
+    /// The user of this name, and of which password, if it is the right one.
     fn judge(
         &self,
         name: &str,
         password: &Password,
         address: SocketAddr,
         charged: Charged,
-    ) -> Result<SignedIn, AccessError> {
+    ) -> Result<(User, [u8; 32]), AccessError> {
         let known = self.0.control.look(|roll| {
             let people = roll.people();
             Some((people.user(name)?.clone(), people.generation(name)?))
         });
         let kept = known.as_ref().and_then(|(user, _)| user.password.as_ref());
         let is_right = self.0.verifier.is_right(password, kept);
-        let judged = match known {
-            Some(known) if is_right => self.begin(known, address),
+        match known {
+            Some(known) if is_right => Ok(known),
             known => {
                 self.refused(known.map(|(user, _)| user.name), address, charged);
-                return Err(AccessError::NotSignedIn);
+                Err(AccessError::NotSignedIn)
             }
-        };
-        let now = self.0.clock.monotonic();
-        match &judged {
-            Ok(_) => self.throttle().succeeded(name, address.ip(), now),
-            Err(_) => self.throttle().not_judged(name, address.ip(), now),
         }
-        judged
     }
 
     /// Lets in for whom the OpenID provider vouched. It waits for the disk: not for a runtime's thread.

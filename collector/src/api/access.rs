@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::caller::{Caller, Origin};
 use super::{Operators, Refusal, Shared, refusal};
-use crate::access::{AccessError, ApiTokenWish, Identity, MeAnswer, SignIn, UserChange, UserWish};
+use crate::access::{
+    AccessError, ApiTokenWish, Identity, MeAnswer, OwnPassword, SignIn, UserChange, UserWish,
+};
 use crate::control::{ControlError, PeopleError, Role, TokenId};
 use crate::oidc::{Begin, Finish, OidcError};
 
@@ -28,6 +30,7 @@ impl From<AccessError> for Refusal {
             | AccessError::Ttl
             | AccessError::NoSignIn
             | AccessError::Subject
+            | AccessError::NoPassword
             | AccessError::NoSession => StatusCode::BAD_REQUEST,
         };
         Self(status, error.to_string())
@@ -153,6 +156,26 @@ pub(super) async fn sign_out(
 
 pub(super) async fn me(ConnectInfo(caller): ConnectInfo<Caller>) -> Response {
     Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response()
+}
+
+pub(super) async fn change_own_password(
+    State(shared): State<Shared>,
+    ConnectInfo(origin): ConnectInfo<Origin>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Json(change): Json<OwnPassword>,
+) -> Response {
+    let (Some(address), Some(Identity::User { name, .. })) = (address_of(origin), &caller.identity)
+    else {
+        return refused(AccessError::NoPassword);
+    };
+    let Some(access) = shared.operators.upgrade().map(|operators| operators.access.clone()) else {
+        return refused(AccessError::Stopping);
+    };
+    let by = (address, caller.author());
+    match access.change_own_password(name.clone(), change, by).await {
+        Ok(()) => Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response(),
+        Err(error) => refused(error),
+    }
 }
 
 /// Whose sessions a caller may see and end: an administrator everybody's, everybody else their own.

@@ -1,10 +1,12 @@
 //! `user`: who may sign in over the network, and as what.
 
+use std::path::{Path, PathBuf};
+
 use super::figures::roughly;
 use super::terminal::{Terminal, lines, say, words};
-use super::typed::PasswordArguments;
+use super::typed::{PasswordArguments, read};
 use super::{Ending, Setting, client};
-use crate::access::{UserAnswer, UserChange, UserWish, UsersAnswer};
+use crate::access::{MeAnswer, OwnPassword, UserAnswer, UserChange, UserWish, UsersAnswer};
 use crate::api::path;
 use crate::control::Role;
 
@@ -34,10 +36,13 @@ pub(super) enum UserCommand {
     },
     /// Give a user another password; their sessions end
     Password {
-        /// Their name
-        name: String,
+        /// Their name; your own password without it
+        name: Option<String>,
         #[command(flatten)]
         password: PasswordArguments,
+        /// Read the password that you have from a file instead of asking for it; - is standard input
+        #[arg(long, value_name = "FILE", conflicts_with = "name")]
+        old_password_file: Option<PathBuf>,
     },
     /// Remove a user; their sessions end
     Remove {
@@ -64,7 +69,10 @@ pub(super) async fn run(setting: &Setting, command: &UserCommand) -> anyhow::Res
             client::send(at, path::USERS, &wish).await?
         }
         UserCommand::Role { name, role } => change(name, UserChange::Role(*role)).await?,
-        UserCommand::Password { name, password } => {
+        UserCommand::Password { name: None, password, old_password_file } => {
+            return own_password(setting, password, old_password_file.as_deref()).await;
+        }
+        UserCommand::Password { name: Some(name), password, .. } => {
             change(name, UserChange::Password(password.read_new(name)?)).await?
         }
         UserCommand::Remove { name } => {
@@ -74,6 +82,22 @@ pub(super) async fn run(setting: &Setting, command: &UserCommand) -> anyhow::Res
     let text = match setting.json {
         true => format!("{}\n", answer.raw),
         false => shown(&answer.value, &setting.terminal),
+    };
+    say(&text)?;
+    Ok(Ending::Done)
+}
+
+async fn own_password(
+    setting: &Setting,
+    password: &PasswordArguments,
+    old: Option<&Path>,
+) -> anyhow::Result<Ending> {
+    let old = read(old, "the password that you have: ")?;
+    let change = OwnPassword { old, new: password.read_new("yours")? };
+    let answer = client::send::<MeAnswer>(&setting.collector, path::ME_PASSWORD, &change).await?;
+    let text = match setting.json {
+        true => format!("{}\n", answer.raw),
+        false => format!("{} has another password: sign in again\n", answer.value.who),
     };
     say(&text)?;
     Ok(Ending::Done)
