@@ -1,5 +1,6 @@
 //! Questions over a real socket, asked by the command line's own client.
 
+mod bounds;
 mod walk;
 
 use std::sync::Arc;

@@ -113,7 +113,7 @@ fn api_token(running: &Running, role: Role) -> String {
 }
 
 /// TLS towards the collector, with an agent's certificate to show if anybody wants it.
-fn tls(authority: &Authority, as_agent: bool) -> TlsConnector {
+pub(super) fn tls(authority: &Authority, as_agent: bool) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
