@@ -180,6 +180,7 @@ impl Operators {
             if let Some(network) = network {
                 network.serve(router.clone(), shutdown.clone()).await;
             }
+            Ok(())
         };
         let stopping = shutdown.clone().cancelled_owned();
         let service = router.clone().into_make_service_with_connect_info::<Origin>();
@@ -190,7 +191,7 @@ impl Operators {
             tokio::time::sleep(FAREWELL).await;
         };
         tokio::select! {
-            (served, ()) = async { tokio::join!(over_socket, over_network) } => served,
+            served = async { tokio::try_join!(over_socket, over_network) } => served.map(drop),
             () = overdue => Ok(()),
         }
     }
