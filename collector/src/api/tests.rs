@@ -1,5 +1,6 @@
 //! Questions over a real socket, asked by the command line's own client.
 
+mod bounds;
 mod walk;
 
 use std::sync::Arc;
@@ -80,6 +81,7 @@ impl Running {
             registry: registry.clone(),
             access: access.clone(),
             tls,
+            oidc: None,
             clock,
         };
         let listener = listen(&folder).unwrap();

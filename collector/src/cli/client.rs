@@ -9,16 +9,15 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 use super::remote::Remote;
 use crate::api::ErrorAnswer;
 use crate::config::ConfigError;
 use crate::folder::Folder;
+use crate::http::{self, HttpError};
 
 /// An answer takes no longer.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -108,12 +107,12 @@ pub async fn send_for_lines<T: DeserializeOwned>(
     let body = serde_json::to_vec(body)?.into();
     let refused = through(&at, (Method::POST, path, body), async move |answer| {
         if answer.status() != StatusCode::OK {
-            return whole(answer).await.map(Some);
+            return Ok(Some(http::whole(answer, MAX_ANSWER_BYTES).await?));
         }
         let mut body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
         let mut line = Vec::new();
         while let Some(frame) = body.frame().await {
-            let Ok(bytes) = frame.map_err(broke_off)?.into_data() else { continue };
+            let Ok(bytes) = frame.map_err(HttpError::Body)?.into_data() else { continue };
             line.extend_from_slice(&bytes);
             while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
                 let whole: Vec<u8> = line.drain(..=end).collect();
@@ -135,9 +134,11 @@ async fn exchange<T: DeserializeOwned>(
     path: &str,
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
-    let exchange = through(at, (method, path, body), whole);
+    let asking = through(at, (method, path, body), async |answer| {
+        Ok(http::whole(answer, MAX_ANSWER_BYTES).await?)
+    });
     let (status, bytes) =
-        tokio::time::timeout(TIME_LIMIT, exchange).await.ok().ok_or_else(|| {
+        tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
             let seconds = TIME_LIMIT.as_secs();
             anyhow!("the collector did not answer within {seconds} s: see its own log")
         })??;
@@ -160,27 +161,16 @@ async fn through<T>(
     match at {
         Collector::Here(folder) => {
             let request = request.header(HOST, "collector").body(Full::new(body))?;
-            speak(connect(folder).await?, request, take).await
+            http::through(connect(folder).await?, request, take).await
         }
         Collector::There(remote) => {
             let mut request = request.header(HOST, remote.url().authority());
             if let Some(token) = remote.authorization() {
                 request = request.header(AUTHORIZATION, token);
             }
-            speak(remote.connect().await?, request.body(Full::new(body))?, take).await
+            http::through(remote.connect().await?, request.body(Full::new(body))?, take).await
         }
     }
-}
-
-/// An answer that is taken at once.
-async fn whole(answer: Response<Incoming>) -> anyhow::Result<(StatusCode, Bytes)> {
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
-    Ok((status, body.collect().await.map_err(broke_off)?.to_bytes()))
-}
-
-fn broke_off(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
-    anyhow!("the collector's answer broke off: {error}")
 }
 
 fn refusal(at: &Collector, status: StatusCode, bytes: &[u8]) -> Refused {
@@ -218,24 +208,5 @@ async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
             ),
             _ => Err(error).with_context(|| format!("cannot connect to {}", path.display())),
         },
-    }
-}
-
-async fn speak<T>(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: Request<Full<Bytes>>,
-    take: impl AsyncFnOnce(Response<Incoming>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let exchange = async move { take(sender.send_request(request).await?).await };
-    // The connection moves the bytes; when the exchange is over, nobody needs it any more.
-    tokio::pin!(exchange, connection);
-    tokio::select! {
-        outcome = &mut exchange => outcome,
-        ended = &mut connection => {
-            ended.context("the collector ended the connection")?;
-            exchange.await
-        }
     }
 }
