@@ -5,13 +5,14 @@
 //! and what can be sent in a moment is sent.
 
 mod checks;
+mod orders;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::FutureExt;
-use mailsonde_proto::{AgentId, Cause, Clock, Verdict, VoidReason};
+use mailsonde_proto::{AgentId, Clock, Verdict, VoidReason};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -26,8 +27,9 @@ use crate::probe::{Amendment, Kinds};
 use crate::runner::{Means, Ready, Runner, keep_amendments};
 use crate::schedule::{Due, Slot};
 use crate::uplink::credentials::Credentials;
-use crate::uplink::{Announced, Uplink};
+use crate::uplink::{Announced, Orders, Uplink};
 use checks::Checks;
+use orders::FromCollector;
 
 /// Runs under way are given so long when the agent ends.
 const LAST_RUNS: Duration = Duration::from_secs(5);
@@ -60,6 +62,9 @@ pub async fn run(config: AgentConfig, kinds: Kinds) -> anyhow::Result<()> {
                 break Err(anyhow::anyhow!("the {} ended by itself, which is a defect: report it",
                     part.unwrap_or("outbox, uplink or amendments")));
             }
+            Ok(()) = agent.orders.assignment.changed() => agent.assign().await,
+            Some(trial) = agent.orders.trials.recv() => agent.answer_trial(&trial),
+            Some(asked) = agent.orders.runs.recv() => agent.run_now(asked),
             _ = hangup.recv() => agent.reload().await,
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
@@ -72,9 +77,13 @@ pub async fn run(config: AgentConfig, kinds: Kinds) -> anyhow::Result<()> {
 /// Everything that runs.
 struct Agent {
     clock: Clock,
+    id: AgentId,
+    /// The agent's own.
     config: AgentConfig,
     kinds: Kinds,
     checks: Checks,
+    assigned: FromCollector,
+    orders: Orders,
     runner: Runner,
     announced: watch::Sender<Announced>,
     /// A run's task ends with its check's name; a slot's without a run with none.
@@ -100,16 +109,21 @@ impl Agent {
         let folder = config.data.clone();
         let opened = spawn_blocking(move || Outbox::open(&folder, limits, clock)).await?;
         let (outbox, keeper) = opened?;
-        let checks = Checks::ready(&config, &kinds, clock)?;
-        let parts = Parts::start(outbox, keeper, &config, clock);
+        let assigned = FromCollector::kept(&config, &kinds, identity.agent);
+        let effective = assigned.beside(&config);
+        let checks = Checks::ready(&effective, &kinds, clock)?;
+        let parts = Parts::start(outbox, keeper, &effective, clock);
         let runner = parts.runner(identity.agent, config.limits.concurrent_runs, clock);
-        let (checks_count, name) = (config.checks.len(), &config.vantage_point.name);
+        let (checks_count, name) = (effective.checks.len(), &config.vantage_point.name);
         info!(agent = %identity.agent, name, checks = checks_count, "agent: at work");
         Ok(Self {
             clock,
+            id: identity.agent,
             config,
             kinds,
             checks,
+            assigned,
+            orders: parts.orders,
             runner,
             announced: parts.announced,
             runs: JoinSet::new(),
@@ -135,7 +149,7 @@ impl Agent {
                     let (runner, ready) = (self.runner.clone(), ready.clone());
                     self.runs.spawn(async move {
                         let name = ready.check.name.clone();
-                        let run = AssertUnwindSafe(runner.run(ready, slot, Cause::Scheduled));
+                        let run = AssertUnwindSafe(runner.run(ready, slot));
                         // The probe's panics are caught within; whatever else happens, the check is free.
                         if Box::pin(run.catch_unwind()).await.is_err() {
                             error!(
@@ -198,12 +212,15 @@ impl Agent {
         if config.limits != self.config.limits {
             warn!("agent: limits are read at the start only: restart the agent for the new ones");
         }
-        if let Err(error) = self.checks.replace(&config, &self.kinds, self.clock) {
+        let assigned = self.assigned.reread(&config, &self.kinds);
+        let effective = assigned.beside(&config);
+        if let Err(error) = self.checks.replace(&effective, &self.kinds, self.clock) {
             return error!(%error, "agent: the configuration cannot be used; the old one stays");
         }
-        let checks = config.checks.len();
-        self.announced.send_replace(announced_by(&config));
-        self.config = config;
+        let checks = effective.checks.len();
+        self.announced.send_replace(announced_by(&effective));
+        (self.config, self.assigned) = (config, assigned);
+        self.answer_assignment();
         info!(checks, "agent: the configuration was read again");
     }
 
@@ -260,6 +277,7 @@ struct Parts {
     announced: watch::Sender<Announced>,
     clock_error: watch::Receiver<Option<u64>>,
     amendments: mpsc::Sender<Amendment>,
+    orders: Orders,
     tasks: JoinSet<&'static str>,
     interrupt_runs: CancellationToken,
     end_uplink: CancellationToken,
@@ -269,7 +287,7 @@ struct Parts {
 impl Parts {
     fn start(outbox: Outbox, keeper: Keeper, config: &AgentConfig, clock: Clock) -> Self {
         let (announced, heard) = watch::channel(announced_by(config));
-        let (uplink, clock_error) = Uplink::new(outbox.clone(), Net::new(), clock, heard);
+        let (uplink, clock_error, orders) = Uplink::new(outbox.clone(), Net::new(), clock, heard);
         let (amendments, waiting) = mpsc::channel(AMENDMENTS);
         let (end_uplink, end_keeper) = (CancellationToken::new(), CancellationToken::new());
         let (uplink_ends, keeper_ends) = (end_uplink.clone(), end_keeper.clone());
@@ -295,6 +313,7 @@ impl Parts {
             announced,
             clock_error,
             amendments,
+            orders,
             tasks,
             interrupt_runs,
             end_uplink,

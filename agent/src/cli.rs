@@ -104,7 +104,7 @@ enum Command {
     },
     /// Say everything that is wrong with a configuration, and what it would do
     CheckConfig {
-        /// The configuration
+        /// The configuration; or a file of the collector's checks.d
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
         /// The policy, instead of the configuration's

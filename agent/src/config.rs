@@ -5,6 +5,7 @@
 
 mod load;
 
+pub mod assigned;
 pub mod check;
 pub mod mailbox;
 pub mod provider;
@@ -34,6 +35,7 @@ use crate::mail::mailbox::Mailbox;
 use crate::net::Net;
 use crate::probe::Surroundings;
 
+pub use assigned::AssignedChecks;
 pub use check::CheckConfig;
 pub use load::{DEFAULT_DATA, Loaded, NotLoaded, Overrides};
 pub use mailbox::MailboxConfig;
@@ -88,6 +90,14 @@ pub struct Limits {
 }
 
 impl AgentConfig {
+    /// The same with the checks of the collector beside its own. Its policy is what its own configuration says.
+    #[must_use]
+    pub fn with(&self, assigned: &AssignedChecks) -> Self {
+        let mut with = self.clone();
+        with.checks.extend(assigned.checks.iter().cloned());
+        with
+    }
+
     /// What probes share: the mailboxes, ready to be used by way of `net`.
     pub fn surroundings(&self, net: Net, clock: Clock) -> Surroundings {
         surroundings(&self.mailboxes, net, clock)

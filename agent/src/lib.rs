@@ -17,6 +17,7 @@ pub mod uplink;
 
 pub mod identity;
 
+pub mod assignment;
 pub mod outbox;
 pub mod probe;
 

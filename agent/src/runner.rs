@@ -25,6 +25,8 @@ use crate::probe::{Amendment, Outcome, Probe, Run};
 const GRACE: Duration = Duration::from_secs(1);
 /// How long a run may wait for another to end, when as many as may are under way.
 const MOST_QUEUED: Duration = Duration::from_secs(5);
+/// Why a run is not begun.
+const CROWDED: &str = "as many runs as may be under way at once were: see limits.concurrent_runs";
 /// Characters of a panic's words that are kept.
 const MOST_WORDS: usize = 300;
 
@@ -78,13 +80,42 @@ impl Runner {
     }
 
     /// Carries out one run for a slot, from the intent to the observation on disk.
-    pub async fn run(&self, ready: Ready, slot: WallTime, cause: Cause) {
+    pub async fn run(&self, ready: Ready, slot: WallTime) {
         let Ok(Ok(_place)) = timeout(MOST_QUEUED, self.places.acquire()).await else {
-            let detail =
-                "as many runs as may be under way at once were: see limits.concurrent_runs";
-            let void = Verdict::void(VoidReason::Overrun, detail);
+            let void = Verdict::void(VoidReason::Overrun, CROWDED);
             return self.without_run(&ready.check, slot, void).await;
         };
+        match self.begin(&ready, slot, Cause::Scheduled).await {
+            Ok(id) => self.carry_out(&ready, id, (slot, Cause::Scheduled)).await,
+            Err(NotBegun::Closed) => {}
+            Err(error @ NotBegun::Disk(_)) => {
+                warn!(check = ready.check.name, %error, "runner: no run");
+            }
+        }
+    }
+
+    /// Carries out one run that somebody asked for, now; `begun` is told its number once its intent is on disk, or
+    /// why there is no run. No slot is waiting for it, so what is not begun leaves nothing behind.
+    pub async fn run_now(
+        &self,
+        ready: Ready,
+        cause: Cause,
+        begun: impl FnOnce(Result<RunId, String>),
+    ) {
+        let Ok(Ok(_place)) = timeout(MOST_QUEUED, self.places.acquire()).await else {
+            return begun(Err(CROWDED.to_owned()));
+        };
+        let now = self.clock.wall();
+        match self.begin(&ready, now, cause).await {
+            Ok(id) => {
+                begun(Ok(id));
+                self.carry_out(&ready, id, (now, cause)).await;
+            }
+            Err(error) => begun(Err(error.to_string())),
+        }
+    }
+
+    async fn begin(&self, ready: &Ready, slot: WallTime, cause: Cause) -> Result<RunId, NotBegun> {
         let intent = Intent {
             check: ready.check.name.clone(),
             kind: ready.check.kind.clone(),
@@ -93,18 +124,15 @@ impl Runner {
             cause,
             settings_digest: ready.check.settings_digest,
         };
-        let id = match self.outbox.begin(intent).await {
-            Ok(id) => id,
-            Err(NotBegun::Closed) => return,
-            Err(error @ NotBegun::Disk(_)) => {
-                return warn!(check = ready.check.name, %error, "runner: no run");
-            }
-        };
-        let span = info_span!("run", check = %ready.check.name, seq = id.intent);
-        self.carry_out(&ready, id, (slot, cause)).instrument(span).await;
+        self.outbox.begin(intent).await
     }
 
-    async fn carry_out(&self, ready: &Ready, id: RunId, (slot, cause): (WallTime, Cause)) {
+    async fn carry_out(&self, ready: &Ready, id: RunId, of: (WallTime, Cause)) {
+        let span = info_span!("run", check = %ready.check.name, seq = id.intent);
+        self.observe(ready, id, of).instrument(span).await;
+    }
+
+    async fn observe(&self, ready: &Ready, id: RunId, (slot, cause): (WallTime, Cause)) {
         let started_at = self.clock.wall();
         let run = Run {
             id,

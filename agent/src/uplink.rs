@@ -6,14 +6,15 @@
 //! collector says is believed beyond what was sent.
 //!
 //! The agent's certificate is renewed before a dial when that is due, and a stream ends for it. Absent on purpose:
-//! any memory of what was sent, other than where it is in the outbox; and any command of the collector's (those
-//! messages are reserved).
+//! any memory of what was sent, other than where it is in the outbox; and carrying out what the collector wants
+//! done, which is handed on ([`Orders`]).
 
 pub(crate) mod channel;
 pub mod credentials;
 pub mod enrolment;
 mod failure;
 mod offset;
+mod orders;
 mod session;
 mod witness;
 
@@ -36,10 +37,12 @@ use crate::config::CollectorConfig;
 use crate::net::Net;
 use crate::outbox::Outbox;
 use credentials::{Credentials, Identity};
+use orders::{Desk, desk};
 use session::{End, Session};
 
 pub use failure::UplinkError;
 pub use offset::{Exchange, Offsets};
+pub use orders::{Answers, Orders};
 
 /// How patient the uplink is.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +99,8 @@ pub struct Uplink {
     announced: watch::Receiver<Announced>,
     clock_error: watch::Sender<Option<u64>>,
     offsets: Offsets,
+    desk: Desk,
+    begun_at: Instant,
     complaint: Option<Complaint>,
     /// Random, new at every start: two machines with one key are told apart by it.
     instance: u64,
@@ -114,15 +119,16 @@ struct Complaint {
 }
 
 impl Uplink {
-    /// An uplink for `outbox` that says what `announced` holds, again whenever it changes. The receiver
-    /// beside it tells the bound on the error of the wall clock in microseconds, where it is known.
+    /// An uplink for `outbox` that says what `announced` holds, again whenever it changes. Beside it: the bound on
+    /// the error of the wall clock in microseconds, where it is known; and what the collector wants done.
     pub fn new(
         outbox: Outbox,
         net: Net,
         clock: Clock,
         announced: watch::Receiver<Announced>,
-    ) -> (Self, watch::Receiver<Option<u64>>) {
+    ) -> (Self, watch::Receiver<Option<u64>>, Orders) {
         let (clock_error, known) = watch::channel(None);
+        let (desk, orders) = desk();
         let uplink = Self {
             outbox,
             net,
@@ -131,13 +137,15 @@ impl Uplink {
             announced,
             clock_error,
             offsets: Offsets::default(),
+            desk,
+            begun_at: clock.monotonic(),
             complaint: None,
             instance: u64::from_le_bytes(random_bytes()).max(1),
             jitter: u8::from_le_bytes(random_bytes()),
             is_replaced: false,
             try_again_at: None,
         };
-        (uplink, known)
+        (uplink, known, orders)
     }
 
     /// With other patience.

@@ -9,10 +9,14 @@
 //! answer means, which `query` decides.
 
 mod access;
+mod authority;
 mod caller;
+
+mod config;
 mod fleet;
 mod network;
 mod questions;
+mod runs;
 mod table;
 
 use std::fs::{self, Permissions};
@@ -34,7 +38,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::enrolment::Enrolment;
+use crate::fleet::Fleet;
 use crate::folder::{Folder, FolderError};
+use crate::identity::ServerTls;
 use crate::oidc::Oidc;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
@@ -43,6 +49,9 @@ pub use network::Network;
 pub use table::{Endpoint, endpoints};
 
 use caller::{Caller, Origin};
+
+pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
+pub use config::ApplyWish;
 
 /// Bytes of a question at most.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -63,6 +72,18 @@ pub mod path {
     pub const OBSERVATIONS: &str = "/api/v1/observations";
     /// What changed in the records that probes keep.
     pub const CHANGES: &str = "/api/v1/changes";
+    /// The certificate authority.
+    pub const CA: &str = "/api/v1/ca";
+    /// Where the next one is made.
+    pub const CA_ROTATE: &str = "/api/v1/ca/rotate";
+    /// Where the first one is retired.
+    pub const CA_RETIRE: &str = "/api/v1/ca/retire";
+    /// What the files of checks would change.
+    pub const PLAN: &str = "/api/v1/config/plan";
+    /// Putting them in force.
+    pub const APPLY: &str = "/api/v1/config/apply";
+    /// Runs that are asked for.
+    pub const RUNS: &str = "/api/v1/runs";
     /// Checks.
     pub const CHECKS: &str = "/api/v1/checks";
     /// Agents.
@@ -130,6 +151,10 @@ pub struct Operators {
     pub query: Query,
     /// Lets agents in, and changes them.
     pub enrolment: Enrolment,
+    /// Has agents do things.
+    pub fleet: Fleet,
+    /// Goes by the authorities.
+    pub tls: Arc<ServerTls>,
     /// Puts agents out.
     pub registry: Arc<Registry>,
     /// Knows who may ask over the network.
@@ -256,7 +281,7 @@ impl Shared {
     {
         let (slot, operators) = (self.slots.acquire().await, self.operators.upgrade());
         let (Ok(_slot), Some(operators)) = (slot, operators) else {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "the collector is stopping");
+            return stopping();
         };
         match tokio::task::spawn_blocking(move || work(&operators)).await {
             Ok(Ok(answer)) => Json(answer).into_response(),
@@ -283,6 +308,10 @@ impl IntoResponse for Refusal {
 
 fn refusal(status: StatusCode, words: &str) -> Response {
     (status, Json(ErrorAnswer { error: words.to_owned() })).into_response()
+}
+
+fn stopping() -> Response {
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "the collector is stopping")
 }
 
 impl From<QueryError> for Refusal {

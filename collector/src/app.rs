@@ -13,7 +13,7 @@ use anyhow::{Context, anyhow};
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Damage;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +24,9 @@ use crate::api::{self, Network, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
+use crate::fleet::{Fleet, FleetError};
 use crate::folder::Folder;
-use crate::identity::{Authority, OperatorsTls, ServerTls};
+use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
 use crate::oidc::Oidc;
 use crate::pipeline::{Pipeline, Progress, extent};
@@ -70,10 +71,11 @@ pub async fn serve(folder: Folder) -> anyhow::Result<()> {
 /// As [`serve`].
 pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow::Result<()> {
     let clock = Clock::system();
+    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
-    let authority = Arc::new(Authority::open(&folder)?);
-    let tls = ServerTls::open(&folder, authority.clone(), &config.name, clock)?;
+    let authorities = Arc::new(Authorities::open(&folder, &config.name)?);
+    let tls = Arc::new(ServerTls::open(&folder, authorities.clone(), &config.name, clock)?);
     let (control, damage) = ControlJournal::open(&folder.control())?;
     tell("control journal", &damage);
     let control = Arc::new(control);
@@ -82,30 +84,33 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tell("ledger", &damage);
     let registry = Arc::new(Registry::new(control.clone())?);
     let listener = listen(config.listen).await?;
-    let extent = extent(&ledger, &control);
-    let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
-    tell_of_views(&recovered, extent, &rollups);
+    let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
     let enrolment = Enrolment {
-        authority,
+        authorities,
         control: control.clone(),
         collector: config.name.with_port(listener.local_addr()?.port()),
         validity: config.agent_certificate,
     };
+    let fleet = Fleet::new(&registry, &ledger, folder.checks(), clock);
+    let work = fleet.work.clone();
     let operators = Operators {
+        fleet: fleet.clone(),
         query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
         enrolment: enrolment.clone(),
         registry: registry.clone(),
+        tls: tls.clone(),
         access: Access::new(control.clone(), clock)?,
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
         clock,
     };
-    let network = network(&folder, &config, (&tls, &enrolment.authority), clock).await?;
+    let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
     let mut tasks = JoinSet::new();
     tasks.spawn(tick(control, clock, shutdown.clone()));
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
+    tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(renew(tls, shutdown.clone()));
@@ -120,12 +125,24 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         }
     };
     shutdown.cancel();
-    while tasks.join_next().await.is_some() {}
-    while threads.join_next().await.is_some() {}
+    work.end().await;
+    all_ended([tasks, threads]).await;
     served
 }
 
-/// What works beside the runtime's threads.
+async fn all_ended(sets: [JoinSet<()>; 2]) {
+    for mut set in sets {
+        while set.join_next().await.is_some() {}
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound
+        .with_context(|| format!("cannot listen on {address}: is another collector running there?"))
+}
+
+/// What waits for the disk.
 fn threads(
     pipeline: Pipeline,
     writer: JoinHandle<()>,
@@ -139,12 +156,6 @@ fn threads(
     let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
     threads.spawn_blocking(move || compact(&compacted, &read, &stop));
     threads
-}
-
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound
-        .with_context(|| format!("cannot listen on {address}: is another collector running there?"))
 }
 
 /// Returns when a thread ends although nobody stops the collector: without it nothing would be stored, or
@@ -173,6 +184,13 @@ fn tell(what: &'static str, damage: &[Damage]) {
     }
 }
 
+/// Opens the views; says where they are made anew.
+fn rollups(folder: &Folder, extent: Extent, clock: Clock) -> anyhow::Result<Rollups> {
+    let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
+    tell_of_views(&recovered, extent, &rollups);
+    Ok(rollups)
+}
+
 /// Says that the views are made anew, and why.
 fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: &Rollups) {
     for recovery in recovered {
@@ -185,11 +203,31 @@ fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: 
     }
 }
 
+/// Puts the files of checks in force at SIGHUP: says first what that changes.
+async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            Some(()) = hangup.recv() => {}
+        }
+        match fleet.apply_at_signal().await {
+            Ok(()) => {}
+            Err(FleetError::Mistakes(mistakes)) => {
+                for mistake in mistakes {
+                    tracing::error!(%mistake, "checks.d");
+                }
+                tracing::error!("checks.d has mistakes; what was in force stays");
+            }
+            Err(error) => tracing::error!(%error, "checks.d is not put in force"),
+        }
+    }
+}
+
 /// Listens for operators over the network, if they are to be answered there.
 async fn network(
     folder: &Folder,
     config: &Config,
-    (tls, authority): (&ServerTls, &Authority),
+    (tls, authorities): (&ServerTls, &Authorities),
     clock: Clock,
 ) -> anyhow::Result<Option<Network>> {
     let Some(operators) = &config.operators else { return Ok(None) };
@@ -209,7 +247,7 @@ async fn network(
     match &operators.certificate {
         Some(_) => tracing::info!(%address, "answering operators over the network"),
         None => {
-            let authority = hex::encode(authority.fingerprint());
+            let authority = hex::encode(authorities.current().fingerprint());
             tracing::info!(%address, authority, "answering operators over the network");
         }
     }
@@ -228,7 +266,7 @@ async fn answer(
 }
 
 /// Keeps the server's certificate valid however long the collector runs.
-async fn renew(tls: ServerTls, shutdown: CancellationToken) {
+async fn renew(tls: Arc<ServerTls>, shutdown: CancellationToken) {
     let mut due = tokio::time::interval(RENEW);
     loop {
         tokio::select! {

@@ -2,14 +2,19 @@
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Questions are asked over the socket in the collector's folder or, with `--url` or a
-//! token file, over the network; no command but `init` and `serve` opens the collector's files. Exit codes: 0 done; 1 `status --exit-code` when mail does not work
-//! from everywhere, `audit verify` when the log is not whole; 2 not done, and standard error says why.
+//! token file, over the network; no command but `init` and `serve` opens the collector's files. Exit codes: 0 done;
+//! 1 `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
+//! when agents refuse checks, `audit verify` when the log is not whole; 2 not done, and standard error says why.
 
 mod init;
 mod serve;
 
+mod config;
+mod run;
+
 mod agents;
 mod audit;
+mod ca;
 mod token;
 
 mod api_token;
@@ -48,7 +53,8 @@ use terminal::Terminal;
 pub enum Ending {
     /// 0: done.
     Done,
-    /// 1: mail does not work from everywhere, and it was asked for an exit code; or the audit log is not whole.
+    /// 1: what was asked about does not hold: mail works everywhere, every run passes, agents accept the checks, the
+    /// audit log is whole.
     Failing,
     /// 2: not done; standard error says why.
     NotDone,
@@ -70,8 +76,9 @@ impl From<Ending> for ExitCode {
     version,
     about = "Keeps what agents saw and tells how e-mail is doing",
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done; 1 mail does not work from everywhere (`status --exit-code` only), or \
-                  the audit log is not whole; 2 not done, and standard error says why"
+    after_help = "Exit codes: 0 done; 1 mail does not work from everywhere (`status --exit-code` only), a run \
+                  failed, agents refuse checks, or the audit log is not whole; 2 not done, and standard \
+                  error says why"
 )]
 struct Arguments {
     /// The collector's folder
@@ -115,6 +122,16 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Every check that agents run
     Checks,
+    /// The certificate authority: show it, rotate it
+    Ca {
+        #[command(subcommand)]
+        command: Option<ca::CaCommand>,
+    },
+    /// The files of checks that agents are to run: what is wrong, what they would change, put them in force
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Run a check at once, on every agent that has it
+    Run(run::RunArguments),
     /// Sign in at a collector over the network (`--url`); later commands with that URL are asked there
     Login(login::LoginArguments),
     /// End your session at a collector over the network, and remove its token file
@@ -187,6 +204,9 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Agents { command } => asking(agents::run(setting, command.as_ref())),
         Command::Audit(command) => asking(audit::run(setting, &command)),
         Command::Checks => asking(checks::run(setting)),
+        Command::Ca { command } => asking(ca::run(setting, command.as_ref())),
+        Command::Config(command) => asking(config::run(setting, &command)),
+        Command::Run(arguments) => asking(run::run(setting, &arguments)),
         Command::Login(arguments) => asking(login::run(setting, &arguments)),
         Command::Logout => asking(login::end(setting)),
         Command::User(command) => asking(user::run(setting, &command)),

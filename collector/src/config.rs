@@ -5,7 +5,7 @@
 
 mod read;
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -102,15 +102,20 @@ pub struct Mistake {
     pub message: String,
 }
 
-fn lines(mistakes: &[Mistake]) -> String {
-    let mut text = String::new();
-    for (at, Mistake { file, line, column, message }) in mistakes.iter().enumerate() {
-        let end = if at == 0 { "" } else { "\n" };
-        let place = if *line == 0 { String::new() } else { format!(":{line}:{column}") };
-        // Writing to a string cannot fail.
-        let _ignored = write!(text, "{end}{}{place}: {message}", file.display());
+/// `collector.toml:3:1: naem is not known here`.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, message } = self;
+        match line {
+            0 => write!(f, "{}: {message}", file.display()),
+            line => write!(f, "{}:{line}:{column}: {message}", file.display()),
+        }
     }
-    text
+}
+
+fn lines(mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+    lines.join("\n")
 }
 
 impl Config {

@@ -25,7 +25,9 @@ use mailsonde_proto::{AgentId, WallTime};
 pub use access::{AccessRecord, ApiToken, PasswordHash, Role, User};
 pub use disk::{Link, NotAControlRecord, link_in};
 pub use people::{Made, People, PeopleError};
-pub use record::{Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade};
+pub use record::{
+    AppliedCheck, Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade,
+};
 pub use roll::{Roll, Token};
 
 /// A segment of the control journal is full at this many bytes.
@@ -76,6 +78,9 @@ pub enum ControlError {
         /// Whose it is.
         name: String,
     },
+    /// Other checks were applied in the meantime.
+    #[error("other checks were applied in the meantime: look at the difference again")]
+    AppliedMeanwhile,
     /// The key is one that was revoked.
     #[error("this key was revoked: remove the agent's identity folder and enrol it anew")]
     RevokedKey,

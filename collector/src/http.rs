@@ -1,7 +1,7 @@
-//! One bounded exchange of HTTP/1.1 over a stream that somebody else opened and bounds in time.
+//! One exchange of HTTP/1.1 over a stream that somebody else opened and bounds in time.
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,23 +17,18 @@ pub(crate) enum HttpError {
     Body(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Asks, and reads an answer of at most so many bytes.
+/// Asks, and has the answer taken as it comes.
 ///
 /// # Errors
-/// When there is none, or it is larger.
-pub(crate) async fn exchange(
+/// When there is none; or what `take` says.
+pub(crate) async fn exchange<T, E: From<hyper::Error>>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<Full<Bytes>>,
-    max_bytes: usize,
-) -> Result<(StatusCode, Bytes), HttpError> {
+    take: impl AsyncFnOnce(Response<Incoming>) -> Result<T, E>,
+) -> Result<T, E> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let exchange = async move {
-        let answer: Response<_> = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), max_bytes).collect().await;
-        Ok((status, body.map_err(HttpError::Body)?.to_bytes()))
-    };
+    let exchange = async move { take(sender.send_request(request).await?).await };
     // The connection moves the bytes; when the exchange is over, nobody needs it any more.
     tokio::pin!(exchange, connection);
     tokio::select! {
@@ -41,4 +36,17 @@ pub(crate) async fn exchange(
         // Whether that came to an answer, the exchange knows: many end a connection without TLS's farewell.
         _ended = &mut connection => exchange.await,
     }
+}
+
+/// A whole answer of at most so many bytes.
+///
+/// # Errors
+/// When it breaks off, or is larger.
+pub(crate) async fn whole(
+    answer: Response<Incoming>,
+    max_bytes: usize,
+) -> Result<(StatusCode, Bytes), HttpError> {
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), max_bytes).collect().await;
+    Ok((status, body.map_err(HttpError::Body)?.to_bytes()))
 }

@@ -11,6 +11,7 @@ pub mod config;
 pub mod access;
 pub mod api;
 pub mod enrolment;
+pub mod fleet;
 pub mod oidc;
 pub mod query;
 
@@ -22,6 +23,7 @@ pub mod registry;
 pub mod pipeline;
 pub mod rollups;
 
+pub mod central;
 pub mod control;
 pub mod judge;
 pub mod store;
@@ -31,4 +33,5 @@ pub mod identity;
 pub mod folder;
 mod http;
 pub mod period;
+pub mod selector;
 pub mod series;

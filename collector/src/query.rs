@@ -27,7 +27,7 @@ use crate::series::SeriesId;
 use crate::store::ledger::Ledger;
 use series::SeriesViews;
 
-pub use agents::{AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer};
+pub use agents::{AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer, RefusalAnswer};
 pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};

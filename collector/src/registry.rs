@@ -3,21 +3,32 @@
 //! Who is enrolled and what is defined stands in the control journal, and goes there first; presence
 //! (connected, last heard of, spool) is of the moment and dies with the process.
 
+mod awaited;
+mod orders;
 mod processes;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use mailsonde_proto::convert::{Heartbeat, Hello, RejectReason, SequenceRange};
+use mailsonde_proto::convert::{
+    Assigned, FromCollector, Heartbeat, Hello, RejectReason, Revision, SequenceRange,
+};
 use mailsonde_proto::journal::JournalError;
 use mailsonde_proto::{AgentId, Check, WallTime};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::central::CheckSet;
 use crate::control::{Author, Control, ControlError, ControlJournal, ControlNext, Enrolled};
 use crate::identity::Shown;
 
+use orders::{Orders, words};
 use processes::Processes;
+
+pub(crate) use awaited::Answers;
+pub(crate) use orders::Words;
 
 /// Why a definition could not be written down.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +73,8 @@ pub(crate) enum Ended {
     Replaced,
     /// The agent was revoked.
     Revoked,
+    /// The authority of its certificate was retired.
+    Retired,
 }
 
 /// Two machines use one agent's key.
@@ -88,8 +101,10 @@ pub struct Presence {
     pub spooled: u64,
     /// Bytes of its spool.
     pub spooled_bytes: u64,
-    /// Its clock minus ours, as far as one heartbeat tells: includes the way here.
-    pub clock_offset_us: Option<i64>,
+    /// Its clock minus ours in microseconds, and the bound on the error of that; by four timestamps.
+    pub clock_offset_us: Option<(i64, u64)>,
+    /// Since its start, as it says.
+    pub running: Option<Duration>,
     /// Observations refused since this collector started: malformed, conflicting.
     pub rejected: (u64, u64),
     /// Until when the certificate is valid that it showed last.
@@ -103,6 +118,10 @@ pub struct Presence {
 pub struct AgentEntry {
     /// What it runs, as it said last.
     pub checks: Vec<Check>,
+    /// Of the collector's checks that it was told to run, since this collector started.
+    pub told: Option<Revision>,
+    /// What became of them, as it said.
+    pub assigned: Option<Assigned>,
     /// How it is at the moment.
     pub presence: Presence,
 }
@@ -111,12 +130,14 @@ pub struct AgentEntry {
 pub struct Registry {
     control: Arc<ControlJournal>,
     agents: Mutex<HashMap<AgentId, Row>>,
+    orders: Orders,
 }
 
 #[derive(Default)]
 struct Row {
     entry: AgentEntry,
     stream: Option<Stream>,
+    words: Option<mpsc::Sender<FromCollector>>,
     /// When the newest certificate was made that was used. Older ones are over.
     newest: WallTime,
     processes: Processes,
@@ -154,7 +175,12 @@ impl Registry {
                 ControlNext::CaughtUp => break,
             }
         }
-        Ok(Self { control, agents: Mutex::new(agents) })
+        let applied = control.look(|roll| roll.applied().to_vec());
+        let checks = CheckSet::new(applied).unwrap_or_else(|error| {
+            tracing::error!(%error, "the collector's checks cannot be used: apply them again");
+            CheckSet::default()
+        });
+        Ok(Self { control, agents: Mutex::new(agents), orders: Orders::new(checks) })
     }
 
     /// The map is plain data that no panic leaves half-changed.
@@ -189,6 +215,23 @@ impl Registry {
         if let Some(stream) = self.lock().get(&agent).and_then(|row| row.stream.clone()) {
             stream.end(Ended::Revoked);
         }
+    }
+
+    /// Ends streams that stand by certificates made until `at`: their authority is not believed any more.
+    pub(crate) fn end_until(&self, at: WallTime) {
+        let agents = self.lock();
+        for stream in
+            agents.values().filter(|row| row.newest <= at).filter_map(|row| row.stream.as_ref())
+        {
+            stream.end(Ended::Retired);
+        }
+    }
+
+    /// When the newest certificate was made that each agent has shown since this collector started.
+    pub fn issued_at(&self) -> HashMap<AgentId, WallTime> {
+        let agents = self.lock();
+        let shown = agents.iter().filter(|(_, row)| row.newest > WallTime::default());
+        shown.map(|(agent, row)| (*agent, row.newest)).collect()
     }
 
     /// Whether a name belongs to another agent than this.
@@ -271,7 +314,7 @@ impl Registry {
         shown: &Shown,
         now: WallTime,
         address: Option<SocketAddr>,
-    ) -> StreamPresence {
+    ) -> (StreamPresence, Words) {
         let stream = Stream::default();
         let mut agents = self.lock();
         let row = agents.entry(shown.agent).or_default();
@@ -279,6 +322,9 @@ impl Registry {
             older.end(Ended::Replaced);
         }
         row.newest = row.newest.max(shown.issued_at);
+        let (sender, words) = words();
+        row.words = Some(sender);
+        (row.entry.told, row.entry.assigned) = (None, None);
         let presence = &mut row.entry.presence;
         presence.connected_since = Some(now);
         presence.last_heard = Some(now);
@@ -289,7 +335,7 @@ impl Registry {
         if self.control.agent(shown.agent).is_none() {
             stream.end(Ended::Revoked);
         }
-        StreamPresence { registry: self.clone(), agent: shown.agent, stream }
+        (StreamPresence { registry: self.clone(), agent: shown.agent, stream }, words)
     }
 
     /// A heartbeat came.
@@ -299,7 +345,8 @@ impl Registry {
             presence.last_heard = Some(now);
             presence.spooled = heartbeat.spooled;
             presence.spooled_bytes = heartbeat.spooled_bytes;
-            presence.clock_offset_us = Some(heartbeat.sent_at.signed_us_since(now));
+            presence.clock_offset_us = heartbeat.clock_offset_us;
+            presence.running = Some(heartbeat.running).filter(|running| !running.is_zero());
         }
     }
 
@@ -345,6 +392,7 @@ impl Drop for StreamPresence {
         }
         if let Some(row) = self.registry.lock().get_mut(&self.agent) {
             row.stream = None;
+            row.words = None;
             row.entry.presence.connected_since = None;
         }
     }

@@ -12,11 +12,13 @@ mod stream;
 
 pub use enrolment::{Certified, EnrollRequest, RenewRequest};
 pub use limits::{
-    MAX_BATCH_OBSERVATIONS, MAX_CHECKS, MAX_MESSAGE_BYTES, MAX_OBSERVATION_BYTES, PROTOCOL,
+    MAX_ASSIGNMENT_BYTES, MAX_BATCH_OBSERVATIONS, MAX_CHECKS, MAX_MESSAGE_BYTES,
+    MAX_OBSERVATION_BYTES, MAX_SETTINGS_BYTES, PROTOCOL,
 };
 pub use observation::{observation_from_bytes, observation_to_bytes};
 pub use stream::{
-    Ack, Batch, FromAgent, FromCollector, Heartbeat, HeartbeatAnswer, Hello, Reject, RejectReason,
+    Ack, Assigned, AssignedCheck, Assignment, Batch, CheckRefusal, FromAgent, FromCollector,
+    Heartbeat, HeartbeatAnswer, Hello, Reject, RejectReason, Revision, RunAnswer, RunRequest,
     SequenceRange, Throttle, Tombstone, TombstoneReason, Welcome,
 };
 

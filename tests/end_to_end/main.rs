@@ -30,6 +30,7 @@ mod bad_lines;
 
 mod nothing_lost;
 
+mod central_checks;
 mod fleet;
 mod operators;
 
@@ -44,4 +45,5 @@ mod lab_ends;
 
 mod agent;
 mod dialogue;
+mod process;
 mod site;

@@ -23,8 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::fleet::files_with;
-use crate::site::{AGENT, PROGRAM, Site, wait_until};
+use crate::site::{AGENT, PROGRAM, Site, files_with, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "correct horse battery staple";

@@ -1,6 +1,7 @@
 //! The agent's policy: what it allows works as before, what it refuses is not done and says by which rule, and no
 //! packet leaves for what it forbids, whatever is asked of the agent.
 
+mod captured;
 mod hostile;
 
 use std::fs::Permissions;

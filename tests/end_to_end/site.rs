@@ -1,31 +1,24 @@
-//! A collector and an agent as processes of their own, in one temporary folder. Each is ended by its id
-//! when its handle is dropped, also on a panic.
+//! A collector and an agent as processes of their own, in one temporary folder.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use mailsonde_agent::outbox::{Accounts, Limits, Outbox};
 use mailsonde_collector::api::path;
 use mailsonde_collector::cli::client;
 use mailsonde_collector::folder::Folder;
-use mailsonde_collector::query::ObservationsAnswer;
+use mailsonde_collector::query::{AgentAnswer, AgentsAnswer, AuditAnswer, ObservationsAnswer};
 use mailsonde_proto::Clock;
-use mailsonde_proto::time::Instant;
 use mailsonde_tests::enrolment::enrol;
-use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-/// The one binary that is every process of the tests.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_demo");
-/// A process ends within this when it is asked to, and starts within this.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks at a condition.
-const GLANCE: Duration = Duration::from_millis(20);
+pub(crate) use crate::process::{PATIENCE, PROGRAM, Process, files_with, now, wait_until};
 
 /// The agent's name at the collector.
 pub(crate) const AGENT: &str = "branch";
@@ -118,30 +111,12 @@ impl Site {
     }
 
     pub(crate) fn start_agent(&mut self) {
-        let (config, data) = (self.agent_config(), self.outbox_folder());
-        let arguments = [
-            "agent".as_ref(),
-            "run".as_ref(),
-            "--config".as_ref(),
-            config.as_os_str(),
-            "--data".as_ref(),
-            data.as_os_str(),
-        ];
-        self.agent = Some(Process::start("agent", &arguments, self.folder.path()));
+        self.agent = Some(Process::agent("agent", &self.agent_config(), &self.outbox_folder()));
     }
 
     /// Starts the same agent a second time, with another data folder.
     pub(crate) fn start_another(&self, data: &Path) -> Process {
-        let config = self.agent_config();
-        let arguments = [
-            "agent".as_ref(),
-            "run".as_ref(),
-            "--config".as_ref(),
-            config.as_os_str(),
-            "--data".as_ref(),
-            data.as_os_str(),
-        ];
-        Process::start("another", &arguments, self.folder.path())
+        Process::agent("another", &self.agent_config(), data)
     }
 
     /// Asks the agent to end, and waits until it has.
@@ -171,6 +146,31 @@ impl Site {
             self.collector.as_mut().unwrap().expect_alive();
             UnixStream::connect(&socket).is_ok()
         });
+    }
+
+    /// Asks the collector.
+    pub(crate) fn ask<T: DeserializeOwned>(&self, path: &str) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = Folder::at(self.collector_folder());
+        runtime.block_on(client::ask::<T>(&folder, path)).unwrap().value
+    }
+
+    /// An agent, as the collector lists it.
+    pub(crate) fn listed(&self, name: &str) -> Option<AgentAnswer> {
+        let answer: AgentsAnswer = self.ask(path::AGENTS);
+        answer.agents.into_iter().find(|agent| agent.name == name)
+    }
+
+    /// Whether an agent's stream stands.
+    pub(crate) fn is_here(&self, name: &str) -> bool {
+        self.listed(name).is_some_and(|agent| agent.connected_since.is_some())
+    }
+
+    /// What stands in the audit log, whose chain must be whole.
+    pub(crate) fn acts(&self) -> Vec<String> {
+        let audit: AuditAnswer = self.ask(path::AUDIT);
+        assert!(audit.breaks.is_empty(), "{:?}", audit.breaks);
+        audit.newest.into_iter().map(|act| act.what).collect()
     }
 
     /// The sequence of the observation that the collector stored last; 0 where there is none, or nobody
@@ -257,102 +257,4 @@ impl Drop for Site {
             }
         }
     }
-}
-
-/// A process, killed when it is dropped.
-pub(crate) struct Process {
-    name: &'static str,
-    child: Child,
-    log: PathBuf,
-    /// Where its part of the log begins.
-    begins_at: usize,
-}
-
-impl Process {
-    fn start(name: &'static str, arguments: &[&OsStr], folder: &Path) -> Self {
-        let log = folder.join(format!("{name}.log"));
-        let begins_at = fs::read(&log).unwrap_or_default().len();
-        let file: File = OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(PROGRAM)
-            .args(arguments)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(file)
-            .spawn()
-            .unwrap();
-        Self { name, child, log, begins_at }
-    }
-
-    /// Its resident memory in bytes.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
-    }
-
-    /// What it has logged since it was started.
-    pub(crate) fn log(&self) -> String {
-        let log = fs::read(&self.log).unwrap_or_default();
-        String::from_utf8_lossy(log.get(self.begins_at..).unwrap_or_default()).into_owned()
-    }
-
-    /// Its id.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Fails when it has ended by itself.
-    pub(crate) fn expect_alive(&mut self) {
-        let ended = self.child.try_wait().unwrap();
-        assert!(ended.is_none(), "the {} ended by itself: {ended:?}", self.name);
-    }
-
-    /// SIGKILL, and waits; fails when it had ended before.
-    pub(crate) fn kill(mut self) {
-        self.expect_alive();
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// SIGTERM, and waits until it has ended well.
-    pub(crate) fn stop(mut self) {
-        let is_ready = |process: &mut Self| {
-            process.expect_alive();
-            let log = process.log();
-            log.contains("agent: at work") || log.contains("accepting agents")
-        };
-        // Before that it may not listen to signals yet.
-        wait_until("a process is ready", PATIENCE, || is_ready(&mut self));
-        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(id, Signal::TERM).unwrap();
-        let mut ended = None;
-        wait_until("a process ends", PATIENCE, || {
-            ended = self.child.try_wait().unwrap();
-            ended.is_some()
-        });
-        assert!(ended.unwrap().success(), "the {} ended with {ended:?}", self.name);
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended and been waited for already.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// Looks at a condition until it holds.
-pub(crate) fn wait_until(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
-    let deadline = now() + within;
-    while !holds() {
-        assert!(now() < deadline, "not within {within:?}: {what}");
-        std::thread::sleep(GLANCE);
-    }
-}
-
-/// The monotonic clock.
-pub(crate) fn now() -> Instant {
-    Clock::system().monotonic()
 }

@@ -7,6 +7,7 @@ pub mod demo;
 
 pub mod lab;
 
+pub mod captured;
 pub mod hostile;
 pub mod proxy;
 pub mod sandbox;

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::terminal::{self, Terminal, Tone};
 use super::{Ending, policy};
+use crate::config::assigned::Central;
 use crate::config::mistake::Mistake;
 use crate::config::policy::refused;
 use crate::config::units::{duration_text, size_text};
-use crate::config::{AgentConfig, Loaded};
+use crate::config::{AgentConfig, CheckConfig, Loaded};
 use crate::mail::endpoint::{Endpoint, Tls};
 use crate::policy::Refusal;
 use crate::probe::Kinds;
@@ -20,6 +21,10 @@ pub(crate) fn check_config(
     kinds: &Kinds,
     terminal: &Terminal,
 ) -> Ending {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    if let Some(central) = Central::read(file, &text, kinds) {
+        return check_central(file, &central, terminal);
+    }
     match AgentConfig::load_under(file, kinds, policy) {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {
@@ -38,6 +43,39 @@ pub(crate) fn check_config(
             Ending::Usage
         }
     }
+}
+
+/// A file of the collector's checks, as far as that can be said without an agent's mailboxes and policy.
+fn check_central(file: &Path, central: &Central, terminal: &Terminal) -> Ending {
+    let Central { checks, mistakes, warnings } = central;
+    if !mistakes.is_empty() || !warnings.is_empty() {
+        terminal::complain(&told(mistakes, warnings));
+    }
+    if !mistakes.is_empty() {
+        return Ending::Usage;
+    }
+    let mut text = format!("{} {}\n\n", file.display(), terminal.paint(Tone::Good, "is fine"));
+    for check in checks {
+        text.push_str(&format!("  {}\n", of_check(check, terminal)));
+    }
+    text.push_str(
+        "\nWhether an agent has the mailboxes that are named here, and whether its policy allows the rest, the \
+         agent says when it is given these checks.\n",
+    );
+    match terminal::say(&text) {
+        Ok(()) => Ending::Pass,
+        Err(error) => {
+            terminal::complain(&format!("{error:#}"));
+            Ending::Fail
+        }
+    }
+}
+
+fn of_check(check: &CheckConfig, terminal: &Terminal) -> String {
+    let check = &check.check;
+    let (every, timeout) = (duration_text(check.cadence), duration_text(check.timeout));
+    let head = terminal.paint(Tone::Faint, &format!("{:<13}", "check"));
+    format!("{head} {}  {} every {every}, at most {timeout}", check.name, check.kind)
 }
 
 /// Mistakes, how many they are, and warnings; a line each.
@@ -79,11 +117,12 @@ fn summary(loaded: &Loaded, terminal: &Terminal) -> String {
         }
         line("mailbox", &text);
     }
-    for check in &config.checks {
-        let check = &check.check;
-        let (every, timeout) = (duration_text(check.cadence), duration_text(check.timeout));
-        line("check", &format!("{}  {} every {every}, at most {timeout}", check.name, check.kind));
-    }
+    let checks = config.checks.iter();
+    text.extend(checks.map(|check| format!("  {}\n", of_check(check, terminal))));
+    let mut line = |what: &str, rest: &str| {
+        // Writing to a String cannot fail.
+        writeln!(text, "  {} {rest}", terminal.paint(Tone::Faint, &format!("{what:<13}"))).ok();
+    };
     let shown = if config.policy.file.is_some() { usize::MAX } else { 1 };
     for (number, words) in policy::words(&config.policy).lines().take(shown).enumerate() {
         line(if number == 0 { "policy" } else { "" }, words);

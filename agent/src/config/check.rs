@@ -7,6 +7,7 @@ use std::time::Duration;
 use mailsonde_proto::time::as_us;
 use mailsonde_proto::{Check, SettingsDigest};
 
+use super::AgentConfig;
 use super::mistake::{Mistakes, Report};
 use super::section::Section;
 use super::spelling::{did_you_mean, listed};
@@ -84,6 +85,52 @@ impl CheckConfig {
             (Err((mistakes, _)), _) => Err(mistakes),
             (Ok(_), None) => Err(Mistakes(vec![unready(&self.table, &head.kind)])),
         }
+    }
+}
+
+/// What the settings of a check are tried with.
+pub(super) struct Trial<'t> {
+    /// The agent's own configuration.
+    pub(super) config: &'t AgentConfig,
+    /// All kinds.
+    pub(super) kinds: &'t Kinds,
+    /// Nothing is opened in them.
+    pub(super) surroundings: &'t Surroundings,
+}
+
+impl Trial<'_> {
+    /// Reads one check; what is wrong with it is reported. `None` where anything is.
+    pub(super) fn check(
+        &self,
+        mut section: Section<'_>,
+        (table, name): (&Table, Option<String>),
+        origin: Origin,
+    ) -> Option<CheckConfig> {
+        section.require("kind");
+        let head = head(&mut section, None);
+        warn_of_overruns(&mut section, &head);
+        let kind = (!head.kind.is_empty()).then_some(head.kind.as_str());
+        // Without the kind nobody can say which keys are right.
+        let kind = kind.and_then(|kind| kind_named(&mut section, self.kinds, kind))?;
+        let probe = kind.configure(&mut section, self.surroundings);
+        let ready = probe.map(|probe| strict(&mut section, probe)).is_some();
+        if !ready && section.is_clean() {
+            section.mistake("", unready(table, &head.kind).message);
+        }
+        let mailbox = |name: &str| self.config.mailboxes.get(name).map(|m| m.canonical.as_str());
+        let settings_digest = SettingsDigest::of(&canonical(&section, &head.kind, mailbox));
+        section.finish();
+        let name = name.filter(|_| ready)?;
+        let check = Check {
+            slot_offset: slot_offset(&self.config.vantage_point.name, &name, head.cadence),
+            name,
+            kind: head.kind,
+            cadence: head.cadence,
+            timeout: head.timeout,
+            settings_digest,
+        };
+        let folder = folder_of(&self.config.file);
+        Some(CheckConfig { check, origin, table: table.clone(), folder })
     }
 }
 

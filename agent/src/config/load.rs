@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mailsonde_proto::{Check, Clock, SettingsDigest, VantagePoint};
+use mailsonde_proto::{Clock, VantagePoint};
 
-use super::check::{self, CheckConfig, Origin};
+use super::check::{self, CheckConfig, Origin, Trial};
 use super::mistake::{Mistake, Mistakes, Place, Report};
 use super::policy::Policies;
 use super::section::Section;
@@ -15,7 +15,7 @@ use super::value::Table;
 use super::{AgentConfig, CollectorConfig, Limits, mailbox};
 use crate::identity::IdentityFiles;
 use crate::net::Net;
-use crate::probe::{Kinds, Surroundings, strict};
+use crate::probe::{Kinds, Surroundings};
 
 /// The port that a collector listens on when the address does not say.
 const DEFAULT_COLLECTOR_PORT: u16 = 7443;
@@ -29,7 +29,8 @@ const DEFAULT_OUTBOX_AGE: Duration = Duration::from_secs(7 * DAY_S);
 const DEFAULT_CONCURRENT_RUNS: usize = 16;
 
 const DAY_S: u64 = 86_400;
-const MOST_CHECKS: usize = 1_000;
+/// Checks of one agent at most.
+pub(super) const MOST_CHECKS: usize = 1_000;
 
 /// A configuration without a mistake, and what is worth a warning.
 #[derive(Clone, Debug)]
@@ -182,7 +183,7 @@ fn read(
 
 impl CollectorConfig {
     /// Stands in while the rest of a file with mistakes is read.
-    fn nowhere() -> Self {
+    pub(super) fn nowhere() -> Self {
         Self {
             address: super::Endpoint { host: String::new(), port: DEFAULT_COLLECTOR_PORT },
             server_name: String::new(),
@@ -236,12 +237,18 @@ fn vantage_point(mut section: Section<'_>) -> Option<VantagePoint> {
     name.map(|name| VantagePoint { name, labels })
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            outbox_bytes: DEFAULT_OUTBOX_BYTES,
+            outbox_age: DEFAULT_OUTBOX_AGE,
+            concurrent_runs: DEFAULT_CONCURRENT_RUNS,
+        }
+    }
+}
+
 fn limits(section: Option<Section<'_>>) -> Limits {
-    let mut limits = Limits {
-        outbox_bytes: DEFAULT_OUTBOX_BYTES,
-        outbox_age: DEFAULT_OUTBOX_AGE,
-        concurrent_runs: DEFAULT_CONCURRENT_RUNS,
-    };
+    let mut limits = Limits::default();
     let Some(mut section) = section else { return limits };
     limits.outbox_bytes = section.size_within("outbox", limits.outbox_bytes, 1 << 20..=1 << 40);
     let ages = Duration::from_secs(3600)..=Duration::from_secs(365 * DAY_S);
@@ -274,52 +281,24 @@ fn checks(
     kinds: &Kinds,
     surroundings: &Surroundings,
 ) -> Vec<CheckConfig> {
-    let mut checks = Vec::new();
     let mut names = BTreeSet::new();
     let tables = root.tables("check");
     if tables.len() > MOST_CHECKS {
         root.mistake("check", format!("there are more than {MOST_CHECKS} checks"));
     }
     if tables.is_empty() {
-        root.warning("check", "there is no [[check]]: this agent will have nothing to do");
+        root.warning(
+            "check",
+            "there is no [[check]]: this agent has only what its collector gives it",
+        );
     }
-    for table in tables {
+    let trial = Trial { config, kinds, surroundings };
+    let read = tables.into_iter().filter_map(|table| {
         let mut section = root.of(table);
         let name = own_name(&mut section, "check", &mut names);
-        section.require("kind");
-        let head = check::head(&mut section, None);
-        check::warn_of_overruns(&mut section, &head);
-        let kind = (!head.kind.is_empty()).then_some(head.kind.as_str());
-        let Some(kind) = kind.and_then(|kind| check::kind_named(&mut section, kinds, kind)) else {
-            // Which keys are right nobody can say without the kind.
-            continue;
-        };
-        let probe = kind.configure(&mut section, surroundings);
-        let ready = probe.map(|probe| strict(&mut section, probe)).is_some();
-        let told = !section.is_clean();
-        let mailbox = |name: &str| config.mailboxes.get(name).map(|m| m.canonical.as_str());
-        let settings_digest = SettingsDigest::of(&check::canonical(&section, &head.kind, mailbox));
-        section.finish();
-        match name {
-            Some(name) if ready => {
-                let vantage_point = &config.vantage_point.name;
-                let check = Check {
-                    slot_offset: check::slot_offset(vantage_point, &name, head.cadence),
-                    name,
-                    kind: head.kind,
-                    cadence: head.cadence,
-                    timeout: head.timeout,
-                    settings_digest,
-                };
-                let folder = check::folder_of(&config.file);
-                let (origin, table) = (Origin::Local, table.clone());
-                checks.push(CheckConfig { check, origin, table, folder });
-            }
-            _ if ready || told => {}
-            _ => root.mistake("check", check::unready(table, &head.kind).message),
-        }
-    }
-    checks
+        trial.check(section, (table, name), Origin::Local)
+    });
+    read.collect()
 }
 
 /// Warns where the checks send more through a mailbox than its provider is known to accept: what goes beyond
@@ -341,7 +320,11 @@ fn warn_of_rates(root: &mut Section<'_>, config: &AgentConfig) {
 }
 
 /// The name of a `[[mailbox]]` or `[[check]]`, which no other has; the label is set to it.
-fn own_name(section: &mut Section<'_>, what: &str, names: &mut BTreeSet<String>) -> Option<String> {
+pub(super) fn own_name(
+    section: &mut Section<'_>,
+    what: &str,
+    names: &mut BTreeSet<String>,
+) -> Option<String> {
     section.set_label(what.to_owned());
     let name = section.required_name("name")?;
     section.set_label(format!("{what} \"{name}\""));

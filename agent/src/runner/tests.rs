@@ -120,7 +120,7 @@ async fn every_run_ends_in_one_observation_whatever_the_probe_does() {
     ] {
         let bench = bench(4);
         let (ready, _) = ready(script);
-        bench.runner.run(ready, SLOT, Cause::Scheduled).await;
+        bench.runner.run(ready, SLOT).await;
         let spooled = bench.spooled().await;
         assert_eq!(spooled.len(), 1, "{script:?}");
         let seen = &spooled[0];
@@ -142,7 +142,7 @@ async fn a_run_under_way_when_the_agent_ends_is_interrupted() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         ended.cancel();
     };
-    tokio::join!(bench.runner.run(ready, SLOT, Cause::Scheduled), end);
+    tokio::join!(bench.runner.run(ready, SLOT), end);
     let spooled = bench.spooled().await;
     let Verdict::Void { reason, .. } = &spooled[0].verdict else { panic!("{spooled:?}") };
     assert_eq!(*reason, VoidReason::Interrupted);
@@ -155,7 +155,7 @@ async fn no_more_runs_than_allowed_are_under_way_and_none_is_forgotten() {
     let mut runs = JoinSet::new();
     for _ in 0..20 {
         let (runner, ready) = (bench.runner.clone(), ready.clone());
-        runs.spawn(async move { runner.run(ready, SLOT, Cause::Scheduled).await });
+        runs.spawn(async move { runner.run(ready, SLOT).await });
     }
     runs.join_all().await;
     assert_eq!(probe.most.load(Ordering::SeqCst), 3);
@@ -167,10 +167,7 @@ async fn a_run_that_finds_no_place_is_an_overrun() {
     let bench = bench(1);
     let (hanging, _) = ready(Script::Hang);
     let (waiting, _) = ready(Script::Pass);
-    tokio::join!(
-        bench.runner.run(hanging, SLOT, Cause::Scheduled),
-        bench.runner.run(waiting, SLOT, Cause::Scheduled),
-    );
+    tokio::join!(bench.runner.run(hanging, SLOT), bench.runner.run(waiting, SLOT),);
     let reasons: Vec<_> = bench.spooled().await.into_iter().map(|o| o.verdict).collect();
     assert!(matches!(reasons[0], Verdict::Void { reason: VoidReason::Overrun, .. }), "{reasons:?}");
     assert_eq!(reasons.len(), 2);
@@ -180,7 +177,7 @@ async fn a_run_that_finds_no_place_is_an_overrun() {
 async fn an_amendment_that_comes_twice_is_told_once() {
     let mut bench = bench(4);
     let (ready, _) = ready(Script::Amend);
-    bench.runner.run(ready, SLOT, Cause::Scheduled).await;
+    bench.runner.run(ready, SLOT).await;
     let (outbox, amendments) = (bench.outbox.clone(), bench.amendments);
     bench.amendments = mpsc::channel(1).1;
     bench.tasks.spawn(keep_amendments(outbox, amendments));

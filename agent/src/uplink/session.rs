@@ -184,6 +184,7 @@ impl<'u> Session<'u> {
                     }
                     self.greet(&said).await?;
                 }
+                answer = self.uplink.desk.answer() => self.say(&said, answer).await?,
                 permit = said.reserve(), if wants => {
                     let ended = |_| UplinkError::Ended("it takes nothing any more".into());
                     let permit = permit.map_err(ended)?;
@@ -250,6 +251,13 @@ impl<'u> Session<'u> {
             sent_at,
             spooled: progress.accounts.spooled,
             spooled_bytes: progress.spooled_bytes,
+            // there the collector's clock is told as ahead, here ours
+            clock_offset_us: self
+                .uplink
+                .offsets
+                .offset_us(at)
+                .map(|(ahead, error)| (ahead.saturating_neg(), error)),
+            running: at.saturating_duration_since(self.uplink.begun_at),
         };
         // With a full queue the network is busy with us already.
         if said.try_send(FromAgent::Heartbeat(beat).into()).is_ok() {

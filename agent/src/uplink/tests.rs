@@ -36,7 +36,8 @@ impl Agent {
         let vantage_point = VantagePoint { name: "hq".into(), ..VantagePoint::default() };
         let said = Announced { collector, vantage_point, checks: Vec::new() };
         let (announce, announced) = watch::channel(said);
-        let (uplink, clock_error) = Uplink::new(outbox.clone(), Net::new(), clock, announced);
+        let (uplink, clock_error, _orders) =
+            Uplink::new(outbox.clone(), Net::new(), clock, announced);
         let ms = Duration::from_millis;
         let pace = Pace {
             heartbeat: ms(200),
@@ -276,7 +277,7 @@ async fn each_failure_has_its_own_words() {
             checks: Vec::new(),
         };
         let (_announce, announced) = watch::channel(said);
-        let (mut uplink, _) = Uplink::new(outbox, Net::new(), clock, announced);
+        let (mut uplink, ..) = Uplink::new(outbox, Net::new(), clock, announced);
         let stop = CancellationToken::new();
         let ended = timeout(SOON, uplink.attempt(&collector, &stop)).await.unwrap();
         let words = ended.unwrap_err().to_string();

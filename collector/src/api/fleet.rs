@@ -11,6 +11,7 @@ use super::caller::Caller;
 use super::{Operators, Refusal, Shared};
 use crate::control::{ControlError, TokenId};
 use crate::enrolment::{AgentChange, EnrolmentError, TokenWish};
+use crate::identity::IdentityError;
 use crate::query::{AgentChanged, QueryError, TokensAnswer};
 
 impl From<EnrolmentError> for Refusal {
@@ -18,6 +19,7 @@ impl From<EnrolmentError> for Refusal {
         let status = match &error {
             EnrolmentError::Control(control) => match control {
                 ControlError::NameTaken { .. }
+                | ControlError::AppliedMeanwhile
                 | ControlError::KeyTaken { .. }
                 | ControlError::TokenUsed => StatusCode::CONFLICT,
                 ControlError::NoSuchAgent { .. } | ControlError::NoSuchToken => {
@@ -27,6 +29,10 @@ impl From<EnrolmentError> for Refusal {
                 ControlError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 ControlError::TokenExpired(_) | ControlError::RevokedKey => StatusCode::BAD_REQUEST,
             },
+            EnrolmentError::OldAuthority { .. }
+            | EnrolmentError::Identity(
+                IdentityError::OneAuthority | IdentityError::TwoAuthorities,
+            ) => StatusCode::CONFLICT,
             EnrolmentError::Identity(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -98,6 +104,8 @@ fn changed(
     if is_revoked {
         operators.registry.put_out(changed.agent);
     }
+    // other checks may be for it now, or for whoever comes in by its name
+    operators.registry.reselect();
     Ok(AgentChanged {
         agent_id: changed.agent.to_string(),
         name: changed.name,

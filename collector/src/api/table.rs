@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use super::caller::{Caller, shown};
-use super::{Shared, access, fleet, path, questions, refusal};
+use super::{Shared, access, authority, config, fleet, path, questions, refusal, runs};
 use crate::control::Role;
 
 const ANYBODY: Option<Role> = None;
@@ -36,6 +36,13 @@ fn table() -> Vec<Line> {
         done(path::TOKENS, ADMIN, fleet::make_token),
         done(path::TOKEN_WITHDRAW, ADMIN, fleet::withdraw_token),
         asked(path::AUDIT, ADMIN, fleet::audit),
+        asked(path::CA, ADMIN, authority::show),
+        done(path::CA_ROTATE, ADMIN, authority::rotate),
+        done(path::CA_RETIRE, ADMIN, authority::retire),
+        // what agents are to do
+        asked(path::PLAN, OPERATOR, config::plan),
+        done(path::APPLY, OPERATOR, config::apply),
+        done(path::RUNS, OPERATOR, runs::run),
         // who may ask
         done(path::LOGIN, ANYBODY, access::sign_in),
         done(path::LOGIN_OIDC, ANYBODY, access::begin_oidc),
@@ -175,6 +182,12 @@ mod tests {
         POST /api/v1/tokens admin
         POST /api/v1/tokens/{id}/withdraw admin
         GET /api/v1/audit admin
+        GET /api/v1/ca admin
+        POST /api/v1/ca/rotate admin
+        POST /api/v1/ca/retire admin
+        GET /api/v1/config/plan operator
+        POST /api/v1/config/apply operator
+        POST /api/v1/runs operator
         POST /api/v1/login anybody
         POST /api/v1/login/oidc anybody
         POST /api/v1/login/oidc/finish anybody

@@ -17,8 +17,9 @@ use crate::access::Access;
 use crate::cli::client::{NotRunning, ask, send};
 use crate::control::ControlJournal;
 use crate::enrolment::{AgentChange, Enrolment, NewToken, TokenWish};
+use crate::fleet::Fleet;
 use crate::folder::Folder;
-use crate::identity::{AGENT_VALIDITY, Authority, PrivateKey, ServerTls};
+use crate::identity::{AGENT_VALIDITY, Authorities, Authority, PrivateKey, ServerTls};
 use crate::pipeline::{Pipeline, extent};
 use crate::query::status::samples::{NOW, check, refused, run};
 use crate::query::{
@@ -50,7 +51,8 @@ impl Running {
         let folder = Folder::at(temporary.path());
         let clock = Clock::starting_at(NOW);
         let name = "localhost".parse().unwrap();
-        let authority = Arc::new(Authority::create(&folder, &name, clock.wall()).unwrap());
+        Authority::create(&folder, &name, clock.wall()).unwrap();
+        let authorities = Arc::new(Authorities::open(&folder, &name).unwrap());
         let control = Arc::new(ControlJournal::open(&folder.control()).unwrap().0);
         let registry = Arc::new(Registry::new(control.clone()).unwrap());
         let opened = Ledger::open(folder.path(), LedgerOptions::default(), clock).unwrap();
@@ -61,22 +63,25 @@ impl Running {
         let pipeline =
             Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress);
         let enrolment = Enrolment {
-            authority,
+            authorities: authorities.clone(),
             control,
             collector: "localhost:7443".to_owned(),
             validity: AGENT_VALIDITY,
         };
-        let tls = ServerTls::open(&folder, enrolment.authority.clone(), &name, clock).unwrap();
+        let fleet = Fleet::new(&registry, &opened.ledger, folder.checks(), clock);
+        let tls = Arc::new(ServerTls::open(&folder, authorities, &name, clock).unwrap());
         let anywhere = "127.0.0.1:0".parse().unwrap();
         let network = Network::listen(anywhere, tls.for_operators().unwrap()).await.unwrap();
         let address = network.address().unwrap();
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
         let operators = Operators {
             query,
+            fleet,
             enrolment: enrolment.clone(),
             registry: registry.clone(),
             access: access.clone(),
             oidc: None,
+            tls,
             clock,
         };
         let listener = listen(&folder).unwrap();

@@ -1,16 +1,17 @@
 //! `agents`: is each here, what waits with it, until when its certificate is valid; and what is done to one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::bail;
 use jiff::Timestamp;
 
 use super::figures::{UNKNOWN, bytes, duration, roughly};
-use super::terminal::{Terminal, Tone, cell, figure, lines, say, words};
+use super::terminal::{Terminal, Tone, cell, figure, lines, printable, say, words};
 use super::{Ending, Setting, client};
 use crate::api::path;
 use crate::enrolment::{AgentChange, Label};
-use crate::query::{AgentAnswer, AgentChanged, AgentsAnswer};
+use crate::query::{AgentAnswer, AgentChanged, AgentsAnswer, RefusalAnswer};
 
 /// A clock that is off by more is shown as a warning.
 const CLOCK_OFF_US: u64 = 2_000_000;
@@ -131,7 +132,10 @@ fn detailed(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String 
         at.to_zoned(terminal.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     };
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
-    let clock = agent.clock_offset_us.map(duration);
+    let clock = clock_words(agent);
+    let running = agent
+        .running_us
+        .map(|us| humantime::format_duration(Duration::from_secs(us / 1_000_000)).to_string());
     let lines = [
         ("agent", agent.name.clone()),
         ("identity", agent.agent_id.clone()),
@@ -142,8 +146,10 @@ fn detailed(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String 
         ("software", agent.software.clone()),
         ("certificate", certificate(agent, now, terminal)),
         ("clock minus ours", or_unknown(clock)),
+        ("running for", or_unknown(running)),
         ("spooled", spooled(agent)),
         ("checks", agent.checks.join(" ")),
+        ("from checks.d", assigned(agent)),
         ("refused", format!("{} malformed, {} conflicting", agent.malformed, agent.conflicting)),
     ];
     let mut text: String = lines
@@ -154,9 +160,30 @@ fn detailed(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String 
     text
 }
 
+/// What became of the collector's checks that are for it.
+fn assigned(agent: &AgentAnswer) -> String {
+    match (agent.assigned, agent.has_answered) {
+        (0, _) => "none".into(),
+        (assigned, false) => format!("{assigned}, no answer yet"),
+        (assigned, true) => format!("{assigned}, {} refused", agent.refused_checks.len()),
+    }
+}
+
 /// What an operator should know of an agent beside its line.
 fn warnings(agent: &AgentAnswer) -> String {
     let mut text = String::new();
+    for RefusalAnswer { check, place, reason } in &agent.refused_checks {
+        let (check, place, reason) = (printable(check), printable(place), printable(reason));
+        text.push_str(&format!("\n{}: refuses {check} ({place}): {reason}\n", agent.name));
+    }
+    if let Some(off_us) = agent.clock_offset_us.filter(|off_us| is_off(*off_us)) {
+        let (words, error_us) = (signed(off_us), agent.clock_error_us);
+        text.push_str(&format!(
+            "\n{}: its clock is {words} off{}: set it by NTP; its times and those of other hosts do not compare\n",
+            agent.name,
+            error_us.map(within).unwrap_or_default()
+        ));
+    }
     if let Some([one, other]) = &agent.clones {
         text.push_str(&format!(
             "\n{0}: two machines use its key, at {one} and {other}: revoke it, and enrol both anew\n",
@@ -217,10 +244,28 @@ fn spooled(agent: &AgentAnswer) -> String {
 }
 
 fn clock(agent: &AgentAnswer) -> comfy_table::Cell {
-    let Some(off_us) = agent.clock_offset_us else { return words(UNKNOWN) };
-    let tone = if off_us.unsigned_abs() > CLOCK_OFF_US { Tone::Doubtful } else { Tone::Plain };
+    let Some(off) = clock_words(agent) else { return words(UNKNOWN) };
+    let tone = if agent.clock_offset_us.is_some_and(is_off) { Tone::Doubtful } else { Tone::Plain };
+    cell(tone, off)
+}
+
+fn is_off(off_us: i64) -> bool {
+    off_us.unsigned_abs() > CLOCK_OFF_US
+}
+
+/// How far its clock is from ours, and within which bound that is known.
+fn clock_words(agent: &AgentAnswer) -> Option<String> {
+    let error = agent.clock_error_us.map(within).unwrap_or_default();
+    agent.clock_offset_us.map(|off_us| format!("{}{error}", signed(off_us)))
+}
+
+fn signed(off_us: i64) -> String {
     let sign = if off_us > 0 { "+" } else { "" };
-    cell(tone, format!("{sign}{}", duration(off_us)))
+    format!("{sign}{}", duration(off_us))
+}
+
+fn within(error_us: u64) -> String {
+    format!(" ±{}", duration(i64::try_from(error_us).unwrap_or(i64::MAX)))
 }
 
 /// Agents renew their certificates by themselves: one that is over belongs to an agent that was away.
@@ -252,6 +297,11 @@ mod tests {
             spooled: 0,
             spooled_bytes: 0,
             clock_offset_us: None,
+            clock_error_us: None,
+            running_us: None,
+            assigned: 0,
+            has_answered: false,
+            refused_checks: Vec::new(),
             malformed: 0,
             conflicting: 0,
             certificate_not_after: None,
@@ -266,6 +316,8 @@ mod tests {
             software: "mailsonde-agent 0.1.0".into(),
             checks: vec!["mail".into()],
             clock_offset_us: Some(-1_200),
+            clock_error_us: Some(350),
+            running_us: Some(90_000_000_000),
             certificate_not_after: Some("2026-11-24T09:00:00Z".parse().unwrap()),
             ..agent("hq")
         };
@@ -275,6 +327,14 @@ mod tests {
             spooled: 60_000,
             spooled_bytes: 31 << 20,
             conflicting: 3,
+            clock_offset_us: Some(7_200_000_000),
+            assigned: 2,
+            has_answered: true,
+            refused_checks: vec![RefusalAnswer {
+                check: "dns".into(),
+                place: "dns.toml:4".into(),
+                reason: "policy: targets.hosts: a.test".into(),
+            }],
             certificate_not_after: Some("2026-11-20T00:00:00Z".parse().unwrap()),
             clones: Some(["192.0.2.1:5".into(), "192.0.2.9:7".into()]),
             ..here.clone()
@@ -285,10 +345,14 @@ mod tests {
             agents: vec![gone, here, agent("new")],
         };
         insta::assert_snapshot!(shown(&answer, &plain(140)), @r"
-        agent         labels       here                spooled         clock    checks  software               certificate
-        branch-north  site=Durban  no, last 4 min ago  60000 (31 MiB)  −1.2 ms  mail    mailsonde-agent 0.1.0  over for 3 d
-        hq            site=Durban  yes, for 3 h                     0  −1.2 ms  mail    mailsonde-agent 0.1.0  until 11-24 09:00
-        new           site=Durban  not yet                          0  –                                       –
+        agent         labels       here                spooled         clock                 checks  software               certificate
+        branch-north  site=Durban  no, last 4 min ago  60000 (31 MiB)  +120 min 0 s ±350 µs  mail    mailsonde-agent 0.1.0  over for 3 d
+        hq            site=Durban  yes, for 3 h                     0  −1.2 ms ±350 µs       mail    mailsonde-agent 0.1.0  until 11-24 09:00
+        new           site=Durban  not yet                          0  –                                                    –
+
+        branch-north: refuses dns (dns.toml:4): policy: targets.hosts: a.test
+
+        branch-north: its clock is +120 min 0 s off ±350 µs: set it by NTP; its times and those of other hosts do not compare
 
         branch-north: two machines use its key, at 192.0.2.1:5 and 192.0.2.9:7: revoke it, and enrol both anew
 

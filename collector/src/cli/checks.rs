@@ -19,7 +19,8 @@ pub(super) async fn run(setting: &Setting) -> anyhow::Result<Ending> {
 
 fn shown(answer: &ChecksAnswer, terminal: &Terminal) -> String {
     if answer.checks.is_empty() {
-        return "no agent has announced a check yet: checks stand in each agent's agent.toml\n"
+        return "no agent has announced a check yet: checks stand in each agent's agent.toml, or in \
+                checks.d here (`mailsonde-collector config`)\n"
             .into();
     }
     let mut table =

@@ -5,10 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use http_body_util::Full;
-use hyper::body::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
@@ -17,12 +17,14 @@ use super::remote::Remote;
 use crate::api::ErrorAnswer;
 use crate::config::ConfigError;
 use crate::folder::Folder;
-use crate::http::exchange;
+use crate::http::{exchange, whole};
 
 /// An answer takes no longer.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Bytes of an answer at most: 1,000 observations with their transcripts.
 const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
+
+const OTHER_FORM: &str = "the collector answered in another form: are both of the same version?";
 
 /// Nobody listens on the socket.
 #[derive(Debug, thiserror::Error)]
@@ -91,43 +93,97 @@ pub async fn send<T: DeserializeOwned>(
     answered(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
+/// Sends something to be done that is answered by a line at a time; each is handed on as it comes.
+///
+/// # Errors
+/// As [`ask`]; or what `each` says of a line.
+pub async fn send_for_lines<T: DeserializeOwned>(
+    at: impl Into<Collector>,
+    path: &str,
+    body: &impl Serialize,
+    mut each: impl FnMut(&str, T) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let at = at.into();
+    let body = serde_json::to_vec(body)?.into();
+    let refused = through(&at, (Method::POST, path, body), async move |answer| {
+        if answer.status() != StatusCode::OK {
+            return all_of(answer).await.map(Some);
+        }
+        let mut body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
+        let mut line = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(bytes) = frame.map_err(broke_off)?.into_data() else { continue };
+            line.extend_from_slice(&bytes);
+            while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+                let whole: Vec<u8> = line.drain(..=end).collect();
+                let raw = String::from_utf8_lossy(&whole);
+                each(raw.trim_end(), serde_json::from_str(&raw).context(OTHER_FORM)?)?;
+            }
+        }
+        Ok(None)
+    });
+    match refused.await? {
+        Some((status, bytes)) => Err(refusal(&at, status, &bytes).into()),
+        None => Ok(()),
+    }
+}
+
 async fn answered<T: DeserializeOwned>(
     at: &Collector,
     method: Method,
     path: &str,
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
-    let request =
-        Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
-    let asking = async {
-        match at {
-            Collector::Here(folder) => {
-                let request = request.header(HOST, "collector").body(Full::new(body))?;
-                anyhow::Ok(exchange(connect(folder).await?, request, MAX_ANSWER_BYTES).await?)
-            }
-            Collector::There(remote) => {
-                let mut request = request.header(HOST, remote.url().authority());
-                if let Some(token) = remote.authorization() {
-                    request = request.header(AUTHORIZATION, token);
-                }
-                let request = request.body(Full::new(body))?;
-                Ok(exchange(remote.connect().await?, request, MAX_ANSWER_BYTES).await?)
-            }
-        }
-    };
+    let asking = through(at, (method, path, body), all_of);
     let (status, bytes) =
         tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
             let seconds = TIME_LIMIT.as_secs();
             anyhow!("the collector did not answer within {seconds} s: see its own log")
         })??;
-    let raw = String::from_utf8_lossy(&bytes).into_owned();
     if status != StatusCode::OK {
-        let words = serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error);
-        return Err(Refused { status, words: in_words(at, status, words) }.into());
+        return Err(refusal(at, status, &bytes).into());
     }
-    let value = serde_json::from_str(&raw)
-        .context("the collector answered in another form: are both of the same version?")?;
+    let raw = String::from_utf8_lossy(&bytes).into_owned();
+    let value = serde_json::from_str(&raw).context(OTHER_FORM)?;
     Ok(Answer { raw, value })
+}
+
+/// Asks, and has the answer taken.
+async fn through<T>(
+    at: &Collector,
+    (method, path, body): (Method, &str, Bytes),
+    take: impl AsyncFnOnce(Response<Incoming>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let request =
+        Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
+    match at {
+        Collector::Here(folder) => {
+            let request = request.header(HOST, "collector").body(Full::new(body))?;
+            exchange(connect(folder).await?, request, take).await
+        }
+        Collector::There(remote) => {
+            let mut request = request.header(HOST, remote.url().authority());
+            if let Some(token) = remote.authorization() {
+                request = request.header(AUTHORIZATION, token);
+            }
+            exchange(remote.connect().await?, request.body(Full::new(body))?, take).await
+        }
+    }
+}
+
+/// An answer that is taken at once.
+async fn all_of(answer: Response<Incoming>) -> anyhow::Result<(StatusCode, Bytes)> {
+    Ok(whole(answer, MAX_ANSWER_BYTES).await?)
+}
+
+fn broke_off(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
+    anyhow!("the collector's answer broke off: {error}")
+}
+
+fn refusal(at: &Collector, status: StatusCode, bytes: &[u8]) -> Refused {
+    let raw = String::from_utf8_lossy(bytes).into_owned();
+    let words = serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error);
+    Refused { status, words: in_words(at, status, words) }
 }
 
 /// The collector's words, and what to do when it does not know us.

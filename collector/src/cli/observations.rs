@@ -127,7 +127,7 @@ fn shown(answer: &ObservationsAnswer, now: Timestamp, terminal: &Terminal) -> St
 }
 
 /// In words: why it failed, or what took longest.
-fn found(observation: &ObservationAnswer) -> String {
+pub(super) fn found(observation: &ObservationAnswer) -> String {
     let mut parts = Vec::new();
     if let Some((_, intent)) = &observation.amends {
         parts.push(format!("tells more about run {intent}"));

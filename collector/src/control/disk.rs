@@ -5,12 +5,15 @@
 //! record before its own link.
 
 mod access;
+mod applied;
 
 use std::collections::BTreeMap;
 
 use mailsonde_proto::{AgentId, Check, WallTime, wire};
 use prost::{Message, Oneof};
 use ring::digest::{Context, SHA256};
+
+use applied::AppliedOnDisk;
 
 use super::record::{Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade};
 
@@ -107,6 +110,7 @@ fn body_of(control: &Control) -> Option<Body> {
             agent: agent.0.to_vec(),
             addresses: addresses.to_vec(),
         }),
+        Control::Applied { checks } => Body::Applied(checks.as_slice().into()),
         Control::Access(access) => access::body_of(access),
         Control::Unknown => return None,
     })
@@ -142,6 +146,7 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
             agent: agent(&read.agent)?,
             addresses: read.addresses.try_into().ok().ok_or(wrong(&"a clone has two addresses"))?,
         },
+        Body::Applied(read) => Control::Applied { checks: read.into() },
         Body::UserSet(read) => Control::Access(read.try_into()?),
         Body::UserRemoved(read) => Control::Access(access::user_removed(read)),
         Body::ApiTokenMade(read) => Control::Access(read.try_into()?),
@@ -164,7 +169,7 @@ fn token(bytes: &[u8]) -> Result<TokenId, NotAControlRecord> {
 struct OnDisk {
     #[prost(sfixed64, tag = "1")]
     received_at_ns: i64,
-    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 30, 31, 32, 33, 34, 35, 36")]
+    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 31, 32, 33, 34, 35, 36")]
     body: Option<Body>,
     #[prost(message, optional, tag = "14")]
     author: Option<AuthorOnDisk>,
@@ -193,6 +198,8 @@ enum Body {
     Rejoined(AgentOnDisk),
     #[prost(message, tag = "10")]
     CloneNoticed(CloneOnDisk),
+    #[prost(message, tag = "20")]
+    Applied(AppliedOnDisk),
     #[prost(message, tag = "30")]
     UserSet(access::UserOnDisk),
     #[prost(message, tag = "31")]

@@ -59,10 +59,30 @@ pub enum Control {
         /// Where they connect from.
         addresses: [String; 2],
     },
+    /// These are all of the collector's checks from now on.
+    Applied {
+        /// In the order of their files.
+        checks: Vec<AppliedCheck>,
+    },
     /// Who may ask, and who signed in.
     Access(AccessRecord),
     /// Something that a newer collector wrote.
     Unknown,
+}
+
+/// One of the collector's checks, as it was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedCheck {
+    /// No other of the collector's checks has it.
+    pub name: String,
+    /// A selector: which agents run it.
+    pub on: String,
+    /// What agents are told: a `[[check]]` as TOML, its name included.
+    pub settings: String,
+    /// The file that it stood in, without its folder.
+    pub file: String,
+    /// The line of its `[[check]]`, from 1.
+    pub line: u32,
 }
 
 /// Who did something, and from where.

@@ -6,7 +6,7 @@ use mailsonde_proto::{AgentId, WallTime};
 
 use super::ControlError;
 use super::people::People;
-use super::record::{Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
+use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 
 /// A token, and who came in by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub struct Roll {
     revoked: BTreeMap<AgentId, (Enrolled, WallTime)>,
     keys: HashMap<[u8; 32], AgentId>,
     tokens: BTreeMap<TokenId, Token>,
+    applied: Vec<AppliedCheck>,
     people: People,
 }
 
@@ -59,6 +60,7 @@ impl Roll {
                     self.revoked.insert(*agent, (enrolled, record.received_at));
                 }
             }
+            Control::Applied { checks } => self.applied.clone_from(checks),
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
             }
@@ -79,6 +81,11 @@ impl Roll {
             self.keys.remove(&before.key_digest);
         }
         self.keys.insert(enrolled.key_digest, enrolled.agent);
+    }
+
+    /// The collector's checks, as they were applied last.
+    pub fn applied(&self) -> &[AppliedCheck] {
+        &self.applied
     }
 
     /// Who may ask.

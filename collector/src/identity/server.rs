@@ -15,14 +15,13 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::{
-    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
-};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
-use rustls::{CertificateError, RootCertStore, ServerConfig};
+use rustls::{CertificateError, ServerConfig};
 
-use super::{Authority, HostName, IdentityError, OperatorsTls, PrivateKey};
+use super::trusted::{Trusted, roots};
+use super::{Authorities, Authority, HostName, IdentityError, OperatorsTls, PrivateKey};
 use crate::folder::{Folder, PRIVATE, write_file};
 
 /// A server certificate is renewed when it has less than this left.
@@ -33,7 +32,8 @@ pub const RENEW_BEFORE: Duration = Duration::from_secs(30 * 86_400);
 pub struct ServerTls {
     config: Arc<ServerConfig>,
     current: Arc<Current>,
-    authority: Arc<Authority>,
+    trusted: Arc<Trusted>,
+    authorities: Arc<Authorities>,
     folder: Folder,
     name: HostName,
     clock: Clock,
@@ -47,17 +47,20 @@ impl ServerTls {
     /// When a new certificate cannot be made or written.
     pub fn open(
         folder: &Folder,
-        authority: Arc<Authority>,
+        authorities: Arc<Authorities>,
         name: &HostName,
         clock: Clock,
     ) -> Result<Self, IdentityError> {
-        let key = match stored(folder, &authority, name, clock.wall()) {
+        let (authority, now) = (authorities.current(), clock.wall());
+        let key = match stored(folder, &authority, name, now) {
             Some(key) => key,
-            None => renewed(folder, &authority, name, clock.wall())?,
+            None => renewed(folder, &authority, name, now)?,
         };
         let current = Arc::new(Current::new(key));
-        let config = Arc::new(server_config(&authority, current.clone(), clock)?);
-        Ok(Self { config, current, authority, folder: folder.clone(), name: name.clone(), clock })
+        let trusted = Arc::new(Trusted::new(&authorities.trusted())?);
+        let config = Arc::new(server_config(trusted.clone(), current.clone(), clock)?);
+        let (folder, name) = (folder.clone(), name.clone());
+        Ok(Self { config, current, trusted, authorities, folder, name, clock })
     }
 
     /// For accepting connections; it keeps up with renewals by itself.
@@ -78,15 +81,24 @@ impl ServerTls {
     /// # Errors
     /// When a new certificate cannot be made or written; the old one stays in use.
     pub fn renew_if_due(&self) -> Result<bool, IdentityError> {
-        let now = self.clock.wall();
+        let (authority, now) = (self.authorities.current(), self.clock.wall());
         let due = match self.current.get().end_entity_cert() {
-            Ok(certificate) => !holds(&self.authority, certificate, &self.name, now),
+            Ok(certificate) => !holds(&authority, certificate, &self.name, now),
             Err(_) => true,
         };
         if due {
-            self.current.set(renewed(&self.folder, &self.authority, &self.name, now)?);
+            self.current.set(renewed(&self.folder, &authority, &self.name, now)?);
         }
         Ok(due)
+    }
+
+    /// Goes by the authorities as they are now: whom to believe, and who signs the server's certificate.
+    ///
+    /// # Errors
+    /// As [`renew_if_due`](Self::renew_if_due).
+    pub fn follow_authorities(&self) -> Result<(), IdentityError> {
+        self.trusted.set(&self.authorities.trusted())?;
+        self.renew_if_due().map(drop)
     }
 }
 
@@ -136,21 +148,11 @@ pub(super) fn tls_error(error: impl std::fmt::Display) -> IdentityError {
     IdentityError::Tls(error.to_string())
 }
 
-fn roots(authority: &Authority) -> Result<Arc<RootCertStore>, IdentityError> {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone()).map_err(tls_error)?;
-    Ok(Arc::new(roots))
-}
-
 fn server_config(
-    authority: &Authority,
+    verifier: Arc<Trusted>,
     current: Arc<Current>,
     clock: Clock,
 ) -> Result<ServerConfig, IdentityError> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots(authority)?, provider())
-        .allow_unauthenticated()
-        .build()
-        .map_err(tls_error)?;
     let mut config = ServerConfig::builder_with_details(provider(), Arc::new(AskClock(clock)))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(tls_error)?
@@ -165,7 +167,7 @@ fn server_config(
 /// The stored certificate, when it can be used and will be for a while.
 fn stored(
     folder: &Folder,
-    authority: &Authority,
+    authority: &Arc<Authority>,
     name: &HostName,
     now: WallTime,
 ) -> Option<CertifiedKey> {
@@ -193,13 +195,13 @@ fn renewed(
 
 /// Whether an agent would still accept the certificate when it is time to renew it.
 fn holds(
-    authority: &Authority,
+    authority: &Arc<Authority>,
     certificate: &CertificateDer<'_>,
     name: &HostName,
     now: WallTime,
 ) -> bool {
     let verified = || {
-        let roots = roots(authority).ok()?;
+        let roots = roots(std::slice::from_ref(authority)).ok()?;
         let verifier =
             WebPkiServerVerifier::builder_with_provider(roots, provider()).build().ok()?;
         let name = ServerName::try_from(name.to_string()).ok()?;

@@ -1,31 +1,35 @@
-//! One agent's stream: hello, then batches in, acknowledgements out.
+//! One agent's stream: hello, then batches in, acknowledgements out; and what the agent is to do.
+
+mod fleet;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use mailsonde_proto::AgentId;
 use mailsonde_proto::convert::{
     Ack, Batch, FromAgent, FromCollector, Heartbeat, HeartbeatAnswer, Hello, PROTOCOL, Reject,
-    RejectReason, SequenceRange, Throttle, Tombstone, Welcome, observation_from_bytes,
+    RejectReason, Revision, SequenceRange, Throttle, Tombstone, Welcome, observation_from_bytes,
 };
 use mailsonde_proto::wire::{AgentMessage, CollectorMessage};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::error::Elapsed;
 use tonic::{Status, Streaming};
 use tracing::Instrument;
 
 use super::Ingest;
+use crate::central::CheckSet;
 use crate::control::Enrolled;
 use crate::identity::Shown;
-use crate::registry::Ended;
+use crate::registry::{Ended, Words};
 use crate::store::ledger::{LedgerError, Source, Stored, WINDOW, Wanted};
 
 /// The first message must come within this.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// An agent that says nothing for so long, not even a heartbeat, is gone.
-const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+/// An agent that says nothing for so long, three heartbeats, is gone.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 /// Batches of one stream that may be under way to the disk.
 const IN_FLIGHT: usize = 16;
 /// When the disk is full, the next try comes after this.
@@ -41,6 +45,10 @@ pub(super) struct Session {
     answers: Answers,
     /// In order of their sequences.
     under_way: VecDeque<UnderWay>,
+    /// The collector's checks, to hear of changes.
+    checks: watch::Receiver<Arc<CheckSet>>,
+    /// What the agent was told to run last.
+    told: Option<Revision>,
 }
 
 /// Something that the ledger has been asked to store.
@@ -59,7 +67,8 @@ impl Session {
         answers: Answers,
     ) -> Self {
         let agent = shown.agent;
-        Self { ingest, agent, shown, registered, answers, under_way: VecDeque::new() }
+        let (under_way, checks) = (VecDeque::new(), ingest.registry.checks());
+        Self { ingest, agent, shown, registered, answers, under_way, checks, told: None }
     }
 
     /// Serves the stream to its end.
@@ -67,13 +76,13 @@ impl Session {
         let name = self.registered.name.clone();
         let span = tracing::info_span!("ingest", agent = %name);
         let now = self.ingest.clock.wall();
-        let presence = self.ingest.registry.arrived(&self.shown, now, from);
+        let (presence, words) = self.ingest.registry.arrived(&self.shown, now, from);
         let certificate_left = self.shown.not_after.since(now);
         let answers = self.answers.clone();
         let shutdown = self.ingest.shutdown.clone();
         async {
             let ended = tokio::select! {
-                ended = self.serve(inbound) => ended,
+                ended = self.serve(inbound, words) => ended,
                 why = presence.ended() => Err(status_of(why)),
                 () = tokio::time::sleep(certificate_left) => {
                     Err(Status::unauthenticated("the agent's certificate is over: renew it"))
@@ -93,20 +102,28 @@ impl Session {
         .await;
     }
 
-    async fn serve(&mut self, mut inbound: Streaming<AgentMessage>) -> Result<(), Status> {
+    async fn serve(
+        &mut self,
+        mut inbound: Streaming<AgentMessage>,
+        mut words: Words,
+    ) -> Result<(), Status> {
         let first = tokio::time::timeout(HELLO_LIMIT, inbound.message()).await;
         let first = first.map_err(too_late("no hello came"))??;
         let Some(FromAgent::Hello(hello)) = first.map(judged).transpose()? else {
             return Err(Status::failed_precondition("the first message must be a hello"));
         };
         let source = self.greet(hello).await?;
+        self.checks.mark_unchanged();
+        self.assign().await?;
         loop {
             let room = self.under_way.len() < IN_FLIGHT;
             tokio::select! {
                 biased;
                 stored = first_answer(&mut self.under_way) => self.answered(source, stored).await?,
+                Ok(()) = self.checks.changed() => self.assign().await?,
+                Some(words) = words.recv() => self.say(words).await?,
                 message = tokio::time::timeout(SILENCE_LIMIT, inbound.message()), if room => {
-                    match message.map_err(too_late("nothing was heard for a minute"))?? {
+                    match message.map_err(too_late("nothing was heard for three heartbeats"))?? {
                         Some(message) => self.heard(source, judged(message)?).await?,
                         None => return self.drain(source).await,
                     }
@@ -135,6 +152,14 @@ impl Session {
             }
             FromAgent::Hello(_) => {
                 Err(Status::failed_precondition("a new epoch needs a new stream"))
+            }
+            FromAgent::Assigned(assigned) => {
+                self.ingest.registry.assigned(self.agent, assigned);
+                Ok(())
+            }
+            FromAgent::RunAnswer(answer) => {
+                self.ingest.registry.ran(self.agent, answer);
+                Ok(())
             }
             FromAgent::Unknown => Ok(()),
         }
@@ -314,6 +339,9 @@ fn status_of(why: Ended) -> Status {
     match why {
         Ended::Replaced => Status::aborted("a newer stream of this agent took over"),
         Ended::Revoked => Status::permission_denied("this agent was revoked"),
+        Ended::Retired => Status::unauthenticated(
+            "the authority of this agent's certificate was retired: enrol it again",
+        ),
     }
 }
 

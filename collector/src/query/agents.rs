@@ -41,8 +41,18 @@ pub struct AgentAnswer {
     pub spooled: u64,
     /// Bytes of its spool.
     pub spooled_bytes: u64,
-    /// Its clock minus ours in microseconds, the way here included.
+    /// Its clock minus ours in microseconds, by four timestamps; null until they were exchanged.
     pub clock_offset_us: Option<i64>,
+    /// The bound on the error of that, in microseconds.
+    pub clock_error_us: Option<u64>,
+    /// Since its start, in microseconds, as it says.
+    pub running_us: Option<u64>,
+    /// How many of the collector's checks are for it.
+    pub assigned: usize,
+    /// Whether it has said what becomes of them as they are now.
+    pub has_answered: bool,
+    /// Those that it refuses.
+    pub refused_checks: Vec<RefusalAnswer>,
     /// Observations refused as malformed since this collector was started.
     pub malformed: u64,
     /// Observations refused because others are stored under the same key.
@@ -51,6 +61,17 @@ pub struct AgentAnswer {
     pub certificate_not_after: Option<Timestamp>,
     /// The addresses of two machines that use its key.
     pub clones: Option<[String; 2]>,
+}
+
+/// A check of the collector that an agent refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalAnswer {
+    /// Its name.
+    pub check: String,
+    /// Where it stands in `checks.d`: file and line.
+    pub place: String,
+    /// Why, as the agent says.
+    pub reason: String,
 }
 
 /// Every check that an agent runs.
@@ -80,9 +101,22 @@ pub struct CheckAnswer {
 }
 
 pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
+    let set = registry.checks().borrow().clone();
     let agents = registry.agents().into_iter().map(|(enrolled, entry)| {
         let presence = entry.presence;
         let (malformed, conflicting) = presence.rejected;
+        let assignment = set.assignment(&enrolled);
+        let said = entry.assigned.filter(|said| said.revision == assignment.revision);
+        let has_answered = said.is_some();
+        let refused = said.into_iter().flat_map(|said| said.refused);
+        let refused_checks = refused.map(|refusal| RefusalAnswer {
+            place: set
+                .check(&refusal.check)
+                .map(|check| format!("{}:{}", check.file, check.line))
+                .unwrap_or_default(),
+            check: refusal.check,
+            reason: refusal.reason,
+        });
         AgentAnswer {
             name: enrolled.name,
             agent_id: enrolled.agent.to_string(),
@@ -94,7 +128,12 @@ pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
             checks: entry.checks.into_iter().map(|check| check.name).collect(),
             spooled: presence.spooled,
             spooled_bytes: presence.spooled_bytes,
-            clock_offset_us: presence.clock_offset_us,
+            clock_offset_us: presence.clock_offset_us.map(|(offset_us, _)| offset_us),
+            clock_error_us: presence.clock_offset_us.map(|(_, error_us)| error_us),
+            running_us: presence.running.map(as_us),
+            assigned: assignment.checks.len(),
+            has_answered,
+            refused_checks: refused_checks.collect(),
             malformed,
             conflicting,
             certificate_not_after: presence.certificate_not_after.map(WallTime::timestamp),

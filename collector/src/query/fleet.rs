@@ -221,6 +221,7 @@ fn words(
                 called(agent, names)
             )
         }
+        Control::Applied { checks } => format!("put {} checks in force", checks.len()),
         Control::Operator(action) => action.action.clone(),
         Control::Defined { .. } | Control::Tick | Control::Access(_) | Control::Unknown => {
             "something".to_owned()

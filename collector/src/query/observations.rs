@@ -169,10 +169,14 @@ pub struct FindingAnswer {
 }
 
 /// Where an observation stands.
-struct Place {
-    source: Source,
-    sequence: u64,
-    received_at: WallTime,
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Whose it is.
+    pub source: Source,
+    /// Its sequence there.
+    pub sequence: u64,
+    /// When the collector had it.
+    pub received_at: WallTime,
 }
 
 pub(super) fn answer(
@@ -212,7 +216,11 @@ pub(super) fn answer(
             break;
         }
     }
-    let show = |(place, observation)| shown(&names, place, observation);
+    let show = |(place, observation): (Place, Observation)| {
+        let agent = place.source.agent;
+        let name = names.get(&agent).cloned().unwrap_or_else(|| agent.to_string());
+        shown(name, place, observation)
+    };
     let observations = found.into_iter().rev().map(show).collect();
     let looked_back_to = looked_back_to.flatten().map(WallTime::timestamp);
     Ok(ObservationsAnswer { observations, looked_back_to })
@@ -278,11 +286,8 @@ impl Search<'_> {
     }
 }
 
-fn shown(
-    names: &HashMap<AgentId, String>,
-    place: Place,
-    observation: Observation,
-) -> ObservationAnswer {
+/// As it is shown; `agent` is the vantage point's name.
+pub fn shown(agent: String, place: Place, observation: Observation) -> ObservationAnswer {
     let Place { source, sequence, received_at } = place;
     let slot = observation.scheduled_for;
     let verdict = observation.verdict.as_str().to_owned();
@@ -295,7 +300,7 @@ fn shown(
         }
     };
     ObservationAnswer {
-        agent: names.get(&source.agent).cloned().unwrap_or_else(|| source.agent.to_string()),
+        agent,
         epoch: source.epoch.to_string(),
         sequence,
         intent: observation.intent,

@@ -19,6 +19,9 @@ use crate::registry::Presence;
 /// What is late for so many more cadences is unknown.
 const LATE_CADENCES: u32 = 2;
 
+/// An agent of which nothing was heard for so long, three heartbeats, is lost: what it saw last is no news.
+const LOST_AFTER: Duration = Duration::from_secs(30);
+
 /// How a check, a vantage point, or mail as a whole is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,6 +74,8 @@ pub struct VantageStatus {
     pub connected: bool,
     /// When anything was heard of it last: connection, heartbeat or run.
     pub last_heard_at: Option<Timestamp>,
+    /// Since when its agent is lost: nothing was heard of it for three heartbeats. Then all it tells is unknown.
+    pub lost_since: Option<Timestamp>,
     /// The worst of its checks; unknown when there is none.
     pub state: State,
     /// Since when, as far as known.
@@ -159,8 +164,9 @@ pub fn answer(
     collector: CollectorStatus,
     now: WallTime,
 ) -> StatusAnswer {
+    let started_at = WallTime::from(collector.started_at);
     let vantage_points: Vec<_> =
-        vantage_points.into_iter().map(|reading| vantage_point(reading, now)).collect();
+        vantage_points.into_iter().map(|reading| vantage_point(reading, started_at, now)).collect();
     StatusAnswer {
         now: now.timestamp(),
         state: worst(vantage_points.iter().map(|vantage| vantage.state)),
@@ -174,9 +180,16 @@ fn worst(states: impl Iterator<Item = State>) -> State {
     states.max().unwrap_or(State::Unknown)
 }
 
-fn vantage_point(reading: VantageReading, now: WallTime) -> VantageStatus {
+fn vantage_point(reading: VantageReading, started_at: WallTime, now: WallTime) -> VantageStatus {
     let VantageReading { name, labels, presence, checks } = reading;
-    let checks: Vec<_> = checks.into_iter().map(|(check, read)| of(&check, &read, now)).collect();
+    let mut checks: Vec<_> =
+        checks.into_iter().map(|(check, read)| of(&check, &read, now)).collect();
+    let lost_since = lost_since(&presence, started_at, now).filter(|_| !checks.is_empty());
+    if let Some(since) = lost_since.map(WallTime::timestamp) {
+        for check in checks.iter_mut().filter(|check| check.state != State::Unknown) {
+            (check.state, check.since) = (State::Unknown, Some(since));
+        }
+    }
     let state = worst(checks.iter().map(|check| check.state));
     let in_state = || checks.iter().filter(|check| check.state == state).map(|check| check.since);
     let since = match state {
@@ -187,7 +200,15 @@ fn vantage_point(reading: VantageReading, now: WallTime) -> VantageStatus {
     let runs = checks.iter().filter_map(|check| check.last_run_at);
     let last_heard_at = runs.chain(presence.last_heard.map(WallTime::timestamp)).max();
     let connected = presence.connected_since.is_some();
-    VantageStatus { name, labels, connected, last_heard_at, state, since, checks }
+    let lost_since = lost_since.map(WallTime::timestamp);
+    VantageStatus { name, labels, connected, last_heard_at, lost_since, state, since, checks }
+}
+
+/// Since when an agent is lost; one that was not here since the collector's start, since then.
+fn lost_since(presence: &Presence, started_at: WallTime, now: WallTime) -> Option<WallTime> {
+    let heard = presence.last_heard.unwrap_or(started_at).max(started_at);
+    let is_lost = presence.connected_since.is_none() && now.since(heard) >= LOST_AFTER;
+    is_lost.then_some(heard)
 }
 
 fn of(check: &Check, read: &SeriesReading, now: WallTime) -> CheckStatus {

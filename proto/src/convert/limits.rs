@@ -15,6 +15,11 @@ pub const MAX_MESSAGE_BYTES: usize = 3 * 1024 * 1024;
 /// Checks of one agent.
 pub const MAX_CHECKS: usize = 1_000;
 
+/// Bytes of one check's settings.
+pub const MAX_SETTINGS_BYTES: usize = 16 * 1024;
+/// Bytes of the settings of all checks that one agent is assigned.
+pub const MAX_ASSIGNMENT_BYTES: usize = 2 * 1024 * 1024;
+
 pub(super) const MAX_LABELS: usize = 64;
 pub(super) const MAX_PHASES: usize = 64;
 pub(super) const MAX_FACTS: usize = 256;
@@ -37,6 +42,12 @@ pub(super) fn name(what: &'static str, text: String) -> Result<String, Malformed
 /// A text of at most `limit` bytes.
 pub(super) fn text(what: &'static str, text: String, limit: usize) -> Result<String, Malformed> {
     if text.len() > limit { Err(Malformed::TooMuch { what, limit }) } else { Ok(text) }
+}
+
+/// The beginning of a text of our own, at most `limit` bytes of it.
+pub(super) fn cut(mut text: String, limit: usize) -> String {
+    text.truncate(text.floor_char_boundary(limit));
+    text
 }
 
 /// At most `limit` items.

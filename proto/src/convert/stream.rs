@@ -1,5 +1,6 @@
 //! The messages of the stream, in both directions.
 
+mod assignment;
 mod read;
 mod write;
 
@@ -12,6 +13,10 @@ use crate::check::Check;
 use crate::time::WallTime;
 use crate::vantage::{AgentId, Epoch, VantagePoint};
 
+pub use assignment::{
+    Assigned, AssignedCheck, Assignment, CheckRefusal, Revision, RunAnswer, RunRequest,
+};
+
 /// What an agent says.
 #[derive(Debug, PartialEq)]
 pub enum FromAgent {
@@ -23,6 +28,10 @@ pub enum FromAgent {
     Tombstone(Tombstone),
     /// It lives; the first of four timestamps.
     Heartbeat(Heartbeat),
+    /// What became of the checks that it was assigned.
+    Assigned(Assigned),
+    /// What became of a run that it was asked for.
+    RunAnswer(RunAnswer),
     /// A message of a newer version.
     Unknown,
 }
@@ -40,6 +49,10 @@ pub enum FromCollector {
     Reject(Reject),
     /// Send no batch for a while.
     Throttle(Throttle),
+    /// All checks of the collector for this agent.
+    Assignment(Assignment),
+    /// One run at once.
+    RunRequest(RunRequest),
     /// A message of a newer version.
     Unknown,
 }
@@ -131,6 +144,10 @@ pub struct Heartbeat {
     pub spooled: u64,
     /// Bytes of the outbox on disk.
     pub spooled_bytes: u64,
+    /// The agent's clock minus the collector's, in microseconds, where it is known; and the bound on its error.
+    pub clock_offset_us: Option<(i64, u64)>,
+    /// Since the agent's start.
+    pub running: Duration,
 }
 
 /// A collector answers a Hello.

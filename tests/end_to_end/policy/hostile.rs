@@ -18,7 +18,7 @@ use crate::agent::DEMO;
 const CHECKS_A_FILE: usize = 1_000;
 const FILES: usize = 10;
 
-const POLICY: &str = r#"
+pub(super) const POLICY: &str = r#"
 recipients = ["alice@good.test"]
 [targets]
 own = false
@@ -31,7 +31,7 @@ mails_a_minute = 10000
 "#;
 
 /// The resolver of the branch, and what the policy lists, at its ports.
-const COUNTERS: &str = r"
+pub(super) const COUNTERS: &str = r"
 table inet bounds {
   counter forbidden { }
   chain output {
@@ -45,17 +45,17 @@ table inet bounds {
 ";
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    fn pick<'t>(&mut self, texts: &[&'t str]) -> &'t str {
+    pub(super) fn pick<'t>(&mut self, texts: &[&'t str]) -> &'t str {
         let number = usize::try_from(self.next() % 1_000_003).expect("it is small");
         texts[number % texts.len()]
     }
@@ -138,7 +138,7 @@ impl Dice {
 }
 
 /// One check of a captured collector.
-fn check(number: usize, dice: &mut Dice) -> String {
+pub(super) fn check(number: usize, dice: &mut Dice) -> String {
     let port = dice.pick(&["25", "53", "80", "443", "587", "993", "6379", "22"]);
     let host = dice.host();
     let kind = dice.next() % 16;
@@ -219,7 +219,7 @@ fn configuration(file: usize, dice: &mut Dice) -> String {
     text
 }
 
-fn nft(lab: &Lab, arguments: &[&str], input: &str) -> String {
+pub(super) fn nft(lab: &Lab, arguments: &[&str], input: &str) -> String {
     let mut command = lab.command(Host::Branch(1), "nft");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("nft starts");
@@ -230,7 +230,7 @@ fn nft(lab: &Lab, arguments: &[&str], input: &str) -> String {
 }
 
 /// Packets to what is forbidden, so far.
-fn forbidden(lab: &Lab) -> u64 {
+pub(super) fn forbidden(lab: &Lab) -> u64 {
     let told = nft(lab, &["list", "counters"], "");
     let packets = told.split("packets ").nth(1).and_then(|rest| rest.split(' ').next());
     packets.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{told}"))
@@ -264,8 +264,8 @@ fn run(lab: &Lab, folder: &std::path::Path, text: &str, policy: Option<&PolicyFi
     told
 }
 
-#[test]
-fn ten_thousand_hostile_checks_send_no_packet_outside_the_policy() {
+/// A lab whose web server redirects to where nobody should go.
+pub(super) fn lab_that_leads_astray() -> Lab {
     let lab = Lab::start(LabOptions { probe_users: 1, ..LabOptions::default() }).expect("a lab");
     for (number, location) in [
         "http://10.0.0.1/",
@@ -281,6 +281,12 @@ fn ten_thousand_hostile_checks_send_no_packet_outside_the_policy() {
         let page = Page::text(302, "").with("Location", *location);
         lab.set_page("web.lab.test", &format!("/away-{number}"), page);
     }
+    lab
+}
+
+#[test]
+fn ten_thousand_hostile_checks_send_no_packet_outside_the_policy() {
+    let lab = lab_that_leads_astray();
     nft(&lab, &["-f", "-"], COUNTERS);
     let (policy, mut dice) = (PolicyFile::of(POLICY), Dice(0x9e37_79b9_7f4a_7c15));
     let folder = tempfile::tempdir().expect("a folder");

@@ -68,7 +68,7 @@ fn an_empty_file_says_what_is_missing() {
     insta::assert_snapshot!(told(&folder(), ""), @r"
     agent.toml: [collector] is missing
     agent.toml: [vantage_point] is missing
-    warning: agent.toml: there is no [[check]]: this agent will have nothing to do
+    warning: agent.toml: there is no [[check]]: this agent has only what its collector gives it
     ");
 }
 

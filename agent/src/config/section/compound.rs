@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::Section;
@@ -235,10 +235,21 @@ impl<'a> Section<'a> {
         self.endpoint(key, default_port)
     }
 
-    /// A path, absolute or relative to the configuration's folder; `None` when absent or wrong.
+    /// A path, absolute or relative to the configuration's folder; `None` when absent or wrong. A check of the
+    /// collector names files in that folder only, which this host's administrator put there.
     pub fn path(&mut self, key: &str) -> Option<PathBuf> {
         let folder = self.folder;
-        self.text(key).map(|text| folder.join(text))
+        let text = self.text(key)?;
+        if self.is_foreign && !is_plain_name(&text) {
+            let words = format!(
+                "{}{key}: a check of the collector names no path of this host: write the name of a file that \
+                 stands beside agent.toml there",
+                self.path
+            );
+            self.mistake(key, words);
+            return None;
+        }
+        Some(folder.join(text))
     }
 
     /// A path that must be there.
@@ -261,6 +272,12 @@ impl<'a> Section<'a> {
         child.resolved = Rc::clone(&self.resolved);
         child
     }
+}
+
+/// Whether a path is the name of a file and nothing else.
+fn is_plain_name(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == path)
 }
 
 fn endpoint_of(text: &str, default_port: Option<u16>) -> Option<Endpoint> {
@@ -291,6 +308,17 @@ fn endpoint_of(text: &str, default_port: Option<u16>) -> Option<Endpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_names() {
+        for name in ["ca.pem", "..pem"] {
+            assert!(is_plain_name(name), "{name}");
+        }
+        for path in ["/etc/passwd", "../ca.pem", "sub/ca.pem", ".", "..", "", "./ca.pem", "ca.pem/"]
+        {
+            assert!(!is_plain_name(path), "{path}");
+        }
+    }
 
     #[test]
     fn endpoints() {

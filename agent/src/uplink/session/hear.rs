@@ -34,6 +34,14 @@ impl Session<'_> {
                 self.paused_until = Some(self.heard_at + throttle.pause);
                 Ok(())
             }
+            FromCollector::Assignment(assignment) => {
+                self.uplink.desk.assign(assignment);
+                Ok(())
+            }
+            FromCollector::RunRequest(request) => {
+                self.uplink.desk.run(request);
+                Ok(())
+            }
             FromCollector::Unknown => Ok(()),
         }
     }

@@ -17,7 +17,7 @@ const AT_MOST: Duration = Duration::from_secs(40);
 async fn connected(running: &Running) -> TlsStream<TcpStream> {
     let stream = TcpStream::connect(running.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    tls(&running.enrolment.authority, false).connect(name, stream).await.unwrap()
+    tls(&running.enrolment.authorities.current(), false).connect(name, stream).await.unwrap()
 }
 
 /// Reads until the other end is gone; how that was is the same.

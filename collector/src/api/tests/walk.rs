@@ -181,7 +181,7 @@ async fn prepared() -> Running {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_the_table_is_open_to_its_roles_and_to_nobody_else() {
     let running = prepared().await;
-    let authority = &running.enrolment.authority;
+    let authority = &running.enrolment.authorities.current();
     let (plain, as_agent) = (tls(authority, false), tls(authority, true));
     let mut walked = 0;
     for Endpoint { method, path, least } in endpoints() {
@@ -216,7 +216,7 @@ async fn every_line_of_the_table_is_open_to_its_roles_and_to_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_in_the_table_is_refused_before_it_is_missed() {
     let running = prepared().await;
-    let tls = tls(&running.enrolment.authority, false);
+    let tls = tls(&running.enrolment.authorities.current(), false);
     for (question, token, expected) in [
         (("GET", "/"), None, 401),
         (("GET", "/api/v1/nothing"), None, 401),
@@ -240,7 +240,7 @@ async fn what_is_not_in_the_table_is_refused_before_it_is_missed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_refusal_says_what_is_missing() {
     let running = prepared().await;
-    let tls = tls(&running.enrolment.authority, false);
+    let tls = tls(&running.enrolment.authorities.current(), false);
     let viewer = running.access.begun_at("viewer", NOW);
     for (token, head, words) in [
         (None, "www-authenticate: Bearer", "you are not signed in"),
@@ -256,7 +256,7 @@ async fn each_refusal_says_what_is_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_no_administrator_sees_and_ends_their_own_sessions_alone() {
     let running = prepared().await;
-    let tls = tls(&running.enrolment.authority, false);
+    let tls = tls(&running.enrolment.authorities.current(), false);
     let [viewer, operator, admin] =
         Role::ALL.map(|role| running.access.begun_at(role.as_str(), NOW));
     let id = |token: &str| {
@@ -287,7 +287,7 @@ async fn whoever_is_no_administrator_sees_and_ends_their_own_sessions_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_to_wait_is_told_for_how_long() {
     let running = prepared().await;
-    let tls = tls(&running.enrolment.authority, false);
+    let tls = tls(&running.enrolment.authorities.current(), false);
     let mut statuses = Vec::new();
     let body = r#"{"user": "viewer", "password": "quite another"}"#;
     let told = loop {

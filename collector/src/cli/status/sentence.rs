@@ -74,11 +74,13 @@ impl Told<'_> {
         if !late.is_empty() {
             parts.push(format!("late: {}", listed(&late, |vantage| self.silent(vantage))));
         }
-        let (mut never, mut without, mut silent, mut away) = (vec![], vec![], vec![], vec![]);
+        let (mut never, mut without, mut silent) = (vec![], vec![], vec![]);
+        let (mut away, mut lost) = (vec![], vec![]);
         for vantage in self.in_state(State::Unknown) {
             match (vantage.last_heard_at, vantage.checks.is_empty()) {
                 (None, _) => never.push(vantage),
                 (Some(_), true) => without.push(vantage),
+                (Some(_), false) if vantage.lost_since.is_some() => lost.push(vantage),
                 (Some(_), false) if is_away(vantage) => away.push(vantage),
                 (Some(_), false) => silent.push(vantage),
             }
@@ -89,6 +91,7 @@ impl Told<'_> {
             }
         };
         let name = |vantage: &VantageStatus| vantage.name.clone();
+        group("agent lost:", lost, &|vantage| self.away(vantage));
         group("nothing heard from", away, &|vantage| self.away(vantage));
         group("nothing judged from", silent, &|vantage| self.silent(vantage));
         group("nothing heard yet from", never, &name);

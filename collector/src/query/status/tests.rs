@@ -2,7 +2,9 @@
 
 use mailsonde_proto::{Verdict, WallTime};
 
-use super::samples::{NOW, check, refused, run, series, silent, status, up, vantage, void};
+use super::samples::{
+    NOW, check, failing, refused, run, series, silent, status, up, vantage, void,
+};
 use super::{State, state_of};
 
 /// The state of a check after these runs, given in minutes ago, and since how many minutes.
@@ -32,6 +34,29 @@ fn unknown_is_never_up() {
     ] {
         assert_eq!(state(&runs), expected, "{runs:?}");
     }
+}
+
+#[test]
+fn a_lost_agent_makes_its_vantage_point_unknown_and_never_down() {
+    let s = |s| NOW.minus(std::time::Duration::from_secs(s));
+    for (reading, connected, heard, expected) in [
+        (up(), true, Some(s(100)), State::Up),
+        (up(), false, Some(s(29)), State::Up),
+        (up(), false, Some(s(30)), State::Unknown),
+        (up(), false, None, State::Unknown),
+        (failing(), false, Some(s(29)), State::Failing),
+        (failing(), false, Some(s(30)), State::Unknown),
+    ] {
+        let mut hq = vantage("hq", Some(reading));
+        hq.presence.last_heard = heard;
+        hq.presence.connected_since = connected.then(|| s(9_000));
+        let told = status(vec![hq]).vantage_points.remove(0);
+        assert_eq!(told.state, expected, "{connected} {heard:?}");
+        let is_lost = !connected && heard.is_none_or(|heard| NOW.since(heard).as_secs() >= 30);
+        assert_eq!(told.lost_since.is_some(), is_lost, "{connected} {heard:?}");
+    }
+    // one without a check has nothing to lose
+    assert_eq!(status(vec![vantage("new", None)]).vantage_points[0].lost_since, None);
 }
 
 #[test]

@@ -31,7 +31,12 @@ impl TryFrom<wire::AgentMessage> for FromAgent {
                 sent_at: wall(beat.sent_at_ns),
                 spooled: beat.spooled,
                 spooled_bytes: beat.spooled_bytes,
+                clock_offset_us: (beat.clock_error_us > 0)
+                    .then_some((beat.clock_offset_us, beat.clock_error_us)),
+                running: Duration::from_micros(beat.running_us),
             }),
+            Some(Body::Assigned(assigned)) => Self::Assigned(assigned.try_into()?),
+            Some(Body::RunAnswer(answer)) => Self::RunAnswer(answer.try_into()?),
             None => Self::Unknown,
         })
     }
@@ -55,6 +60,8 @@ impl TryFrom<wire::CollectorMessage> for FromCollector {
                 pause: Duration::from_micros(throttle.pause_us).min(MAX_PAUSE),
                 reason: limits::text("a reason", throttle.reason, MAX_TEXT_BYTES)?,
             }),
+            Some(Body::Assignment(assignment)) => Self::Assignment(assignment.try_into()?),
+            Some(Body::RunRequest(request)) => Self::RunRequest(request.try_into()?),
             None => Self::Unknown,
         })
     }

@@ -22,7 +22,12 @@ impl From<FromAgent> for wire::AgentMessage {
                 sent_at_ns: unsigned_ns(beat.sent_at),
                 spooled: beat.spooled,
                 spooled_bytes: beat.spooled_bytes,
+                clock_offset_us: beat.clock_offset_us.map_or(0, |(offset, _)| offset),
+                clock_error_us: beat.clock_offset_us.map_or(0, |(_, error)| error.max(1)),
+                running_us: as_us(beat.running),
             })),
+            FromAgent::Assigned(assigned) => Some(Body::Assigned(assigned.into())),
+            FromAgent::RunAnswer(answer) => Some(Body::RunAnswer(answer.into())),
             FromAgent::Unknown => None,
         };
         Self { body }
@@ -54,6 +59,8 @@ impl From<FromCollector> for wire::CollectorMessage {
                 pause_us: as_us(throttle.pause),
                 reason: throttle.reason,
             })),
+            FromCollector::Assignment(assignment) => Some(Body::Assignment(assignment.into())),
+            FromCollector::RunRequest(request) => Some(Body::RunRequest(request.into())),
             FromCollector::Unknown => None,
         };
         Self { body }

@@ -1,0 +1,123 @@
+//! The collector's checks: what an operator wrote in `checks.d`, and which agents each is for.
+//!
+//! Invariant: what is in force is what was applied last, whatever stands in the files. Settings are only carried: what
+//! they mean the probe on the agent knows. Absent on purpose: any stream, which `ingest` has, and any agent's answer,
+//! which the registry has.
+
+mod files;
+mod plan;
+
+use std::collections::BTreeMap;
+
+use mailsonde_proto::convert::{AssignedCheck, Assignment};
+
+use crate::control::{AppliedCheck, Enrolled};
+use crate::selector::{NotASelector, Selector};
+
+pub use files::{FOLDER, read_folder};
+pub use plan::{Change, Difference, plan};
+
+/// Checks in all files at most; as many as one agent may have.
+pub const MAX_CHECKS: usize = mailsonde_proto::convert::MAX_CHECKS;
+
+/// Checks and whom each is for.
+#[derive(Debug, Default)]
+pub struct CheckSet(Vec<Chosen>);
+
+#[derive(Debug)]
+struct Chosen {
+    check: AppliedCheck,
+    on: Selector,
+}
+
+impl CheckSet {
+    /// Of these checks.
+    ///
+    /// # Errors
+    /// When one is for nobody that can be meant.
+    pub fn new(checks: Vec<AppliedCheck>) -> Result<Self, NotASelector> {
+        let chosen = checks.into_iter().map(|check| {
+            let on = check.on.parse()?;
+            Ok(Chosen { check, on })
+        });
+        Ok(Self(chosen.collect::<Result<_, _>>()?))
+    }
+
+    /// All of them, in the order of the files.
+    pub fn checks(&self) -> impl Iterator<Item = &AppliedCheck> {
+        self.0.iter().map(|chosen| &chosen.check)
+    }
+
+    /// The check of this name.
+    pub fn check(&self, name: &str) -> Option<&AppliedCheck> {
+        self.checks().find(|check| check.name == name)
+    }
+
+    /// Those for the agent of this name with these labels.
+    pub fn of<'s>(
+        &'s self,
+        name: &'s str,
+        labels: &'s BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'s AppliedCheck> {
+        let chosen = self.0.iter().filter(|chosen| chosen.on.selects(name, labels));
+        chosen.map(|chosen| &chosen.check)
+    }
+
+    /// What this agent is told to run.
+    pub fn assignment(&self, agent: &Enrolled) -> Assignment {
+        let checks = self.of(&agent.name, &agent.labels).map(|check| AssignedCheck {
+            name: check.name.clone(),
+            settings: check.settings.clone(),
+        });
+        Assignment::new(checks.collect())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use mailsonde_proto::AgentId;
+
+    use super::*;
+
+    pub(crate) fn check(name: &str, on: &str, settings: &str) -> AppliedCheck {
+        AppliedCheck {
+            name: name.into(),
+            on: on.into(),
+            settings: settings.into(),
+            file: "mail.toml".into(),
+            line: 1,
+        }
+    }
+
+    pub(crate) fn agent(name: &str, site: &str) -> Enrolled {
+        Enrolled {
+            agent: AgentId([u8::try_from(name.len()).unwrap(); 16]),
+            name: name.into(),
+            labels: [("site".to_owned(), site.to_owned())].into(),
+            key_digest: [0; 32],
+            token: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{agent, check};
+    use super::*;
+
+    #[test]
+    fn an_agent_is_told_what_is_for_it_and_nothing_else() {
+        let set = CheckSet::new(vec![
+            check("all", "*", "a"),
+            check("durban", "site=durban", "b"),
+            check("others", "site!=durban", "c"),
+        ])
+        .unwrap();
+        let told = |agent: &Enrolled| -> Vec<String> {
+            set.assignment(agent).checks.into_iter().map(|check| check.name).collect()
+        };
+        assert_eq!(told(&agent("one", "durban")), ["all", "durban"]);
+        assert_eq!(told(&agent("two", "cape")), ["all", "others"]);
+        assert!(CheckSet::new(vec![check("none", "", "")]).is_err());
+    }
+}

@@ -1,0 +1,171 @@
+//! What applying would change: checks, and which agents run them. Pure.
+
+use std::collections::BTreeMap;
+
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+
+use super::CheckSet;
+use crate::control::{AppliedCheck, Enrolled};
+
+/// What applying would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Names what would be in force and what is: applying asks for the same, so that nothing is applied that was
+    /// not shown. 32 hexadecimal digits.
+    pub id: String,
+    /// By name.
+    pub changes: Vec<Change>,
+    /// Checks that stay as they are.
+    pub unchanged: usize,
+}
+
+/// One check that would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its name.
+    pub check: String,
+    /// `added`, `changed` or `removed`.
+    pub what: String,
+    /// Each key that changes: its name, what it is and what it would be; as TOML, empty where it is not there.
+    pub settings: Vec<(String, String, String)>,
+    /// Agents that would run it and do not, by name.
+    pub starts_on: Vec<String>,
+    /// Agents that run it and would not any more.
+    pub stops_on: Vec<String>,
+    /// How many agents it is for afterwards.
+    pub agents: usize,
+}
+
+/// Compares what is in force with what would be.
+pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference {
+    let (before, after) = (by_name(now), by_name(then));
+    let mut names: Vec<&str> = before.keys().chain(after.keys()).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    let runs_on = |set: &CheckSet, name: &str| -> Vec<String> {
+        let on =
+            |agent: &&Enrolled| set.of(&agent.name, &agent.labels).any(|check| check.name == name);
+        agents.iter().filter(on).map(|agent| agent.name.clone()).collect()
+    };
+    let mut changes = Vec::new();
+    let mut unchanged = 0;
+    for name in names {
+        let (old, new) = (before.get(name).copied(), after.get(name).copied());
+        let what = match (old, new) {
+            (None, _) => "added",
+            (_, None) => "removed",
+            (Some(old), Some(new)) if (&old.on, &old.settings) == (&new.on, &new.settings) => {
+                unchanged += 1;
+                continue;
+            }
+            _ => "changed",
+        };
+        let (ran, runs) = (runs_on(now, name), runs_on(then, name));
+        let without = |all: &[String], some: &[String]| {
+            all.iter().filter(|agent| !some.contains(agent)).cloned().collect()
+        };
+        changes.push(Change {
+            check: name.to_owned(),
+            what: what.to_owned(),
+            settings: settings(old, new),
+            starts_on: without(&runs, &ran),
+            stops_on: without(&ran, &runs),
+            agents: runs.len(),
+        });
+    }
+    Difference { id: id(now, then), changes, unchanged }
+}
+
+fn by_name(set: &CheckSet) -> BTreeMap<&str, &AppliedCheck> {
+    set.checks().map(|check| (check.name.as_str(), check)).collect()
+}
+
+/// The keys that differ, those in tables with dots.
+fn settings(
+    old: Option<&AppliedCheck>,
+    new: Option<&AppliedCheck>,
+) -> Vec<(String, String, String)> {
+    let flat = |check: Option<&AppliedCheck>| {
+        let mut flat = BTreeMap::new();
+        if let Some(check) = check {
+            let table = toml::from_str(&check.settings).unwrap_or_default();
+            flatten("", &table, &mut flat);
+            flat.insert("on".to_owned(), toml::Value::from(check.on.as_str()).to_string());
+            flat.remove("name");
+        }
+        flat
+    };
+    let (old, new) = (flat(old), flat(new));
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let value = |flat: &BTreeMap<String, String>, key| flat.get(key).cloned().unwrap_or_default();
+    let both = keys.into_iter().map(|key| (key.clone(), value(&old, key), value(&new, key)));
+    both.filter(|(_, old, new)| old != new).collect()
+}
+
+fn flatten(path: &str, table: &toml::Table, flat: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let key = format!("{path}{key}");
+        match value {
+            toml::Value::Table(inner) => flatten(&format!("{key}."), inner, flat),
+            other => {
+                flat.insert(key, other.to_string());
+            }
+        }
+    }
+}
+
+fn id(now: &CheckSet, then: &CheckSet) -> String {
+    let mut text = String::new();
+    for set in [now, then] {
+        for AppliedCheck { name, on, settings, .. } in set.checks() {
+            for part in [name, on, settings] {
+                text.push_str(&format!("{}:{part}", part.len()));
+            }
+        }
+        text.push('|');
+    }
+    let digest = digest(&SHA256, text.as_bytes());
+    hex::encode(digest.as_ref().get(..16).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{agent, check};
+    use super::*;
+
+    #[test]
+    fn what_changes_is_told_key_by_key_and_agent_by_agent() {
+        let tcp = |host: &str| format!("kind = \"tcp\"\nhost = \"{host}\"\n");
+        let now = CheckSet::new(vec![
+            check("stays", "*", &tcp("a.test")),
+            check("moves", "site=durban", &tcp("a.test")),
+            check("goes", "*", &tcp("a.test")),
+        ])
+        .unwrap();
+        let then = CheckSet::new(vec![
+            check("comes", "site=cape", "kind = \"tcp\"\n[smtp]\nport = 25\n"),
+            check("moves", "site=cape", &tcp("b.test")),
+            AppliedCheck { line: 9, ..check("stays", "*", &tcp("a.test")) },
+        ])
+        .unwrap();
+        let agents = [agent("one", "durban"), agent("three", "cape")];
+        let difference = plan(&now, &then, &agents);
+        assert_eq!(difference.unchanged, 1);
+        let told: Vec<_> = difference
+            .changes
+            .iter()
+            .map(|change| serde_json::to_string(change).unwrap())
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        {"check":"comes","what":"added","settings":[["kind","","\"tcp\""],["on","","\"site=cape\""],["smtp.port","","25"]],"starts_on":["three"],"stops_on":[],"agents":1}
+        {"check":"goes","what":"removed","settings":[["host","\"a.test\"",""],["kind","\"tcp\"",""],["on","\"*\"",""]],"starts_on":[],"stops_on":["one","three"],"agents":0}
+        {"check":"moves","what":"changed","settings":[["host","\"a.test\"","\"b.test\""],["on","\"site=durban\"","\"site=cape\""]],"starts_on":["three"],"stops_on":["one"],"agents":1}
+        "#);
+        assert_eq!(plan(&now, &now, &agents).changes, []);
+        assert_ne!(plan(&now, &now, &agents).id, difference.id);
+        assert_ne!(plan(&then, &now, &agents).id, difference.id);
+    }
+}

@@ -1,0 +1,288 @@
+//! `config`: the files of checks: what is wrong in them, what they would change, and putting them in force.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::terminal::{Terminal, Tone, complain, printable, say};
+use super::{Ending, Setting, client};
+use crate::api::{ApplyWish, path};
+use crate::central::{Change, Difference, read_folder};
+use crate::config::Mistake;
+use crate::fleet::{Plan, RefusedCheck};
+
+/// Agents that are named one by one.
+const NAMED: usize = 5;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say everything that is wrong in the files of checks, and what they would change
+    Check {
+        /// Another folder than checks.d in the collector's: then no agent is asked
+        folder: Option<PathBuf>,
+    },
+    /// Put the files of checks in force: shows what that changes, and asks
+    Apply {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub(super) async fn run(setting: &Setting, command: &ConfigCommand) -> anyhow::Result<Ending> {
+    match command {
+        ConfigCommand::Check { folder: Some(folder) } => check_files(folder, &setting.terminal),
+        ConfigCommand::Check { folder: None } => check(setting).await,
+        ConfigCommand::Apply { yes } => apply(setting, *yes).await,
+    }
+}
+
+async fn check(setting: &Setting) -> anyhow::Result<Ending> {
+    let answer = match client::ask::<Plan>(&setting.collector, path::PLAN).await {
+        Ok(answer) => answer,
+        Err(error) if error.is::<client::NotRunning>() => {
+            let ending = check_files(&setting.data.checks(), &setting.terminal)?;
+            complain("the collector is not running: agents were not asked");
+            return Ok(ending);
+        }
+        Err(error) => return Err(error),
+    };
+    if setting.json {
+        say(&format!("{}\n", answer.raw))?;
+    }
+    let Some(difference) = differs(&answer.value)? else { return Ok(Ending::NotDone) };
+    if !setting.json {
+        say(&shown(&answer.value, difference, &setting.terminal))?;
+    }
+    Ok(if answer.value.agents.refused.is_empty() { Ending::Done } else { Ending::Failing })
+}
+
+fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
+    if !folder.is_dir() {
+        bail!("{} is no folder", folder.display());
+    }
+    match read_folder(folder) {
+        Ok(checks) => {
+            let fine = terminal.paint(Tone::Good, "is fine");
+            let many = plural(checks.len(), "check");
+            say(&format!(
+                "{} {fine}: {many}; their settings: `mailsonde-agent check-config FILE`\n",
+                folder.display()
+            ))?;
+            Ok(Ending::Done)
+        }
+        Err(mistakes) => {
+            told(&mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>());
+            Ok(Ending::NotDone)
+        }
+    }
+}
+
+async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
+    let plan = client::ask::<Plan>(&setting.collector, path::PLAN).await?.value;
+    let Some(difference) = differs(&plan)? else { return Ok(Ending::NotDone) };
+    if !setting.json || difference.changes.is_empty() {
+        let text = shown(&plan, difference, &setting.terminal);
+        if setting.json { complain(text.trim_end()) } else { say(&text)? }
+    }
+    if difference.changes.is_empty() {
+        return Ok(Ending::Done);
+    }
+    if !yes && !is_wanted()? {
+        complain("nothing was changed");
+        return Ok(Ending::NotDone);
+    }
+    let wish = ApplyWish { id: difference.id.clone() };
+    let answer = client::send::<Plan>(&setting.collector, path::APPLY, &wish).await?;
+    let text = if setting.json {
+        format!("{}\n", answer.raw)
+    } else {
+        in_force(&answer.value, &setting.terminal)
+    };
+    say(&text)?;
+    Ok(if answer.value.agents.refused.is_empty() { Ending::Done } else { Ending::Failing })
+}
+
+/// What would change; `None` where the files have mistakes, which are told.
+fn differs(plan: &Plan) -> anyhow::Result<Option<&Difference>> {
+    if !plan.mistakes.is_empty() {
+        told(&plan.mistakes);
+        return Ok(None);
+    }
+    plan.difference.as_ref().map(Some).context("the collector did not say what would change")
+}
+
+fn told(mistakes: &[String]) {
+    complain(&mistakes.join("\n"));
+    complain(&format!("{}: nothing was changed", plural(mistakes.len(), "mistake")));
+}
+
+fn is_wanted() -> anyhow::Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        bail!("nobody is here to be asked: say --yes to put this in force");
+    }
+    say("Put this in force? [y/N] ")?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).context("cannot read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn plural(many: usize, what: &str) -> String {
+    if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
+}
+
+/// What would change, check by check.
+fn shown(plan: &Plan, difference: &Difference, terminal: &Terminal) -> String {
+    let Difference { changes, unchanged, .. } = difference;
+    if changes.is_empty() {
+        let unchanged = plural(*unchanged, "check");
+        return format!("nothing to change: {unchanged} in force as in {}\n", plan.folder);
+    }
+    let mut text = String::new();
+    for change in changes {
+        text.push_str(&one(change, terminal));
+    }
+    let count = |what: &str| changes.iter().filter(|change| change.what == what).count();
+    text.push_str(&format!(
+        "\n{} added, {} changed, {} removed, {unchanged} as before\n",
+        count("added"),
+        count("changed"),
+        count("removed")
+    ));
+    text.push_str(&said(plan, "would refuse", terminal));
+    text
+}
+
+fn one(change: &Change, terminal: &Terminal) -> String {
+    let Change { check, what, settings, starts_on, stops_on, agents } = change;
+    let (mark, tone) = match what.as_str() {
+        "added" => ("+", Tone::Good),
+        "removed" => ("-", Tone::Bad),
+        _ => ("~", Tone::Doubtful),
+    };
+    let mut parts = Vec::new();
+    if what != "removed" {
+        parts.push(format!("on {}", plural(*agents, "agent")));
+    }
+    if what == "changed" && !starts_on.is_empty() {
+        parts.push(format!("starts on {}", names(starts_on)));
+    }
+    if !stops_on.is_empty() {
+        parts.push(format!("stops on {}", names(stops_on)));
+    }
+    let head = terminal.paint(tone, &format!("{mark} {}", printable(check)));
+    let mut text = format!("{head}  {}\n", parts.join("; "));
+    if what == "removed" {
+        return text;
+    }
+    for (key, old, new) in settings {
+        let (key, old, new) = (printable(key), printable(old), printable(new));
+        let line = match (old.as_str(), new.as_str()) {
+            ("", new) => format!("{key} = {new}"),
+            (old, "") => format!("{key} = {old}, no more"),
+            (old, new) => format!("{key} = {old} -> {new}"),
+        };
+        text.push_str(&format!("    {line}\n"));
+    }
+    text
+}
+
+fn names(agents: &[String]) -> String {
+    let named: Vec<_> = agents.iter().take(NAMED).map(String::as_str).collect();
+    match agents.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// What agents say.
+fn said(plan: &Plan, refuse: &str, terminal: &Terminal) -> String {
+    let Plan { agents, .. } = plan;
+    let mut text = String::new();
+    for RefusedCheck { check, place, reason, agents } in &agents.refused {
+        let head = terminal.paint(Tone::Bad, &format!("{refuse} {}", printable(check)));
+        let (place, reason) = (printable(place), printable(reason));
+        text.push_str(&format!("{head} ({place}): {}: {reason}\n", names(agents)));
+    }
+    match (agents.asked, agents.answered) {
+        (0, _) => text.push_str("no agent is here to say whether it accepts them\n"),
+        (asked, answered) if asked == answered => {
+            text.push_str(&format!("{} answered\n", plural(answered, "agent")));
+        }
+        (asked, answered) => {
+            text.push_str(&format!("{answered} of {} answered in time\n", plural(asked, "agent")));
+        }
+    }
+    text
+}
+
+fn in_force(plan: &Plan, terminal: &Terminal) -> String {
+    let many = plan.difference.as_ref().map_or(0, |difference| difference.changes.len());
+    let done = terminal.paint(Tone::Good, &format!("{} in force", plural(many, "change")));
+    format!("{done}\n{}", said(plan, "refuse", terminal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::terminal::plain;
+    use crate::fleet::Answered;
+
+    fn change(check: &str, what: &str) -> Change {
+        Change {
+            check: check.into(),
+            what: what.into(),
+            settings: vec![
+                ("every".into(), "\"60s\"".into(), "\"30s\"".into()),
+                ("host".into(), String::new(), "\"a.test\"".into()),
+                ("port".into(), "25".into(), String::new()),
+            ],
+            starts_on: vec!["cape".into()],
+            stops_on: vec![],
+            agents: 3,
+        }
+    }
+
+    #[test]
+    fn a_plan_is_read_like_a_difference() {
+        let removed = Change {
+            stops_on: (1..9).map(|n| format!("branch-{n}")).collect(),
+            agents: 0,
+            ..change("old", "removed")
+        };
+        let changes = vec![change("mail", "changed"), change("new\u{1b}", "added"), removed];
+        let difference = Difference { id: "0".into(), changes, unchanged: 2 };
+        let refused = RefusedCheck {
+            check: "new".into(),
+            place: "mail.toml:9".into(),
+            reason: "policy: targets.hosts: a.test".into(),
+            agents: vec!["cape".into(), "hq".into()],
+        };
+        let plan = Plan {
+            folder: "/var/lib/mailsonde-collector/checks.d".into(),
+            mistakes: vec![],
+            difference: None,
+            agents: Answered { asked: 3, answered: 2, refused: vec![refused] },
+            is_applied: false,
+        };
+        insta::assert_snapshot!(shown(&plan, &difference, &plain(100)), @r#"
+        ~ mail  on 3 agents; starts on cape
+            every = "60s" -> "30s"
+            host = "a.test"
+            port = 25, no more
+        + new·  on 3 agents
+            every = "60s" -> "30s"
+            host = "a.test"
+            port = 25, no more
+        - old  stops on branch-1, branch-2, branch-3, branch-4, branch-5 and 3 more
+
+        1 added, 1 changed, 1 removed, 2 as before
+        would refuse new (mail.toml:9): cape, hq: policy: targets.hosts: a.test
+        2 of 3 agents answered in time
+        "#);
+        let none = Difference { changes: vec![], ..difference };
+        insta::assert_snapshot!(shown(&plan, &none, &plain(100)), @"nothing to change: 2 checks in force as in /var/lib/mailsonde-collector/checks.d");
+    }
+}
