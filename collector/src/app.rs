@@ -26,7 +26,7 @@ use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
 use crate::fleet::{Fleet, FleetError};
 use crate::folder::Folder;
-use crate::identity::{Authorities, Authority, OperatorsTls, ServerTls};
+use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
 use crate::oidc::Oidc;
 use crate::pipeline::{Pipeline, Progress, extent};
@@ -98,8 +98,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
         clock,
     };
-    let network =
-        network(&folder, &config, (&tls, &enrolment.authorities.current()), clock).await?;
+    let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
@@ -122,9 +121,14 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     };
     shutdown.cancel();
     work.end().await;
-    while tasks.join_next().await.is_some() {}
-    while threads.join_next().await.is_some() {}
+    all_ended([tasks, threads]).await;
     served
+}
+
+async fn all_ended(sets: [JoinSet<()>; 2]) {
+    for mut set in sets {
+        while set.join_next().await.is_some() {}
+    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -232,7 +236,7 @@ async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
 async fn network(
     folder: &Folder,
     config: &Config,
-    (tls, authority): (&ServerTls, &Authority),
+    (tls, authorities): (&ServerTls, &Authorities),
     clock: Clock,
 ) -> anyhow::Result<Option<Network>> {
     let Some(operators) = &config.operators else { return Ok(None) };
@@ -252,7 +256,7 @@ async fn network(
     match &operators.certificate {
         Some(_) => tracing::info!(%address, "answering operators over the network"),
         None => {
-            let authority = hex::encode(authority.fingerprint());
+            let authority = hex::encode(authorities.current().fingerprint());
             tracing::info!(%address, authority, "answering operators over the network");
         }
     }

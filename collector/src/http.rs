@@ -1,4 +1,4 @@
-//! One bounded exchange of HTTP/1.1 over a stream that somebody else opened and bounds in time.
+//! One exchange of HTTP/1.1 over a stream that somebody else opened and bounds in time.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -17,19 +17,28 @@ pub(crate) enum HttpError {
     Body(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Asks, and reads an answer of at most so many bytes.
+/// Asks, and has the answer taken as it comes.
 ///
 /// # Errors
-/// When there is none, or it is larger.
-pub(crate) async fn exchange(
+/// When there is none; or what `take` says.
+pub(crate) async fn exchange<T, E: From<hyper::Error>>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<Full<Bytes>>,
-    max_bytes: usize,
-) -> Result<(StatusCode, Bytes), HttpError> {
-    through(stream, request, async |answer| whole(answer, max_bytes).await).await
+    take: impl AsyncFnOnce(Response<Incoming>) -> Result<T, E>,
+) -> Result<T, E> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let exchange = async move { take(sender.send_request(request).await?).await };
+    // The connection moves the bytes; when the exchange is over, nobody needs it any more.
+    tokio::pin!(exchange, connection);
+    tokio::select! {
+        outcome = &mut exchange => outcome,
+        // Whether that came to an answer, the exchange knows: many end a connection without TLS's farewell.
+        _ended = &mut connection => exchange.await,
+    }
 }
 
-/// Reads a whole answer of at most so many bytes.
+/// A whole answer of at most so many bytes.
 ///
 /// # Errors
 /// When it breaks off, or is larger.
@@ -40,27 +49,4 @@ pub(crate) async fn whole(
     let status = answer.status();
     let body = Limited::new(answer.into_body(), max_bytes).collect().await;
     Ok((status, body.map_err(HttpError::Body)?.to_bytes()))
-}
-
-/// Asks, and has the answer taken, piece by piece if need be.
-///
-/// # Errors
-/// When there is none; or what `take` says of it.
-pub(crate) async fn through<T, E: From<HttpError>>(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: Request<Full<Bytes>>,
-    take: impl AsyncFnOnce(Response<Incoming>) -> Result<T, E>,
-) -> Result<T, E> {
-    let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = shaken.map_err(HttpError::Connection)?;
-    let exchange = async move {
-        take(sender.send_request(request).await.map_err(HttpError::Connection)?).await
-    };
-    // The connection moves the bytes; when the exchange is over, nobody needs it any more.
-    tokio::pin!(exchange, connection);
-    tokio::select! {
-        outcome = &mut exchange => outcome,
-        // Whether that came to an answer, the exchange knows: many end a connection without TLS's farewell.
-        _ended = &mut connection => exchange.await,
-    }
 }

@@ -10,8 +10,8 @@
 mod authorities;
 mod authority;
 mod operators;
+mod roots;
 mod server;
-mod trust;
 mod trusted;
 
 use std::fmt;
@@ -27,8 +27,8 @@ use x509_parser::parse_x509_certificate;
 pub use authorities::Authorities;
 pub use authority::{AGENT_VALIDITY, Authority, Issued, PrivateKey, PublicKey, SERVER_VALIDITY};
 pub use operators::OperatorsTls;
+pub use roots::{authorities, https_config, system_authorities};
 pub use server::{RENEW_BEFORE, ServerTls, in_words};
-pub use trust::{authorities, https_config, system_authorities};
 
 use crate::folder::FolderError;
 

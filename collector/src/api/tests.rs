@@ -80,8 +80,8 @@ impl Running {
             enrolment: enrolment.clone(),
             registry: registry.clone(),
             access: access.clone(),
-            tls,
             oidc: None,
+            tls,
             clock,
         };
         let listener = listen(&folder).unwrap();

@@ -17,7 +17,7 @@ use super::remote::Remote;
 use crate::api::ErrorAnswer;
 use crate::config::ConfigError;
 use crate::folder::Folder;
-use crate::http::{self, HttpError};
+use crate::http::{exchange, whole};
 
 /// An answer takes no longer.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -78,7 +78,7 @@ pub async fn ask<T: DeserializeOwned>(
     at: impl Into<Collector>,
     path: &str,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(&at.into(), Method::GET, path, Bytes::new()).await
+    answered(&at.into(), Method::GET, path, Bytes::new()).await
 }
 
 /// Sends something to be done.
@@ -90,7 +90,7 @@ pub async fn send<T: DeserializeOwned>(
     path: &str,
     body: &impl Serialize,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
+    answered(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
 /// Sends something to be done that is answered by a line at a time; each is handed on as it comes.
@@ -107,12 +107,12 @@ pub async fn send_for_lines<T: DeserializeOwned>(
     let body = serde_json::to_vec(body)?.into();
     let refused = through(&at, (Method::POST, path, body), async move |answer| {
         if answer.status() != StatusCode::OK {
-            return Ok(Some(http::whole(answer, MAX_ANSWER_BYTES).await?));
+            return all_of(answer).await.map(Some);
         }
         let mut body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
         let mut line = Vec::new();
         while let Some(frame) = body.frame().await {
-            let Ok(bytes) = frame.map_err(HttpError::Body)?.into_data() else { continue };
+            let Ok(bytes) = frame.map_err(broke_off)?.into_data() else { continue };
             line.extend_from_slice(&bytes);
             while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
                 let whole: Vec<u8> = line.drain(..=end).collect();
@@ -128,15 +128,13 @@ pub async fn send_for_lines<T: DeserializeOwned>(
     }
 }
 
-async fn exchange<T: DeserializeOwned>(
+async fn answered<T: DeserializeOwned>(
     at: &Collector,
     method: Method,
     path: &str,
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
-    let asking = through(at, (method, path, body), async |answer| {
-        Ok(http::whole(answer, MAX_ANSWER_BYTES).await?)
-    });
+    let asking = through(at, (method, path, body), all_of);
     let (status, bytes) =
         tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
             let seconds = TIME_LIMIT.as_secs();
@@ -161,16 +159,25 @@ async fn through<T>(
     match at {
         Collector::Here(folder) => {
             let request = request.header(HOST, "collector").body(Full::new(body))?;
-            http::through(connect(folder).await?, request, take).await
+            exchange(connect(folder).await?, request, take).await
         }
         Collector::There(remote) => {
             let mut request = request.header(HOST, remote.url().authority());
             if let Some(token) = remote.authorization() {
                 request = request.header(AUTHORIZATION, token);
             }
-            http::through(remote.connect().await?, request.body(Full::new(body))?, take).await
+            exchange(remote.connect().await?, request.body(Full::new(body))?, take).await
         }
     }
+}
+
+/// An answer that is taken at once.
+async fn all_of(answer: Response<Incoming>) -> anyhow::Result<(StatusCode, Bytes)> {
+    Ok(whole(answer, MAX_ANSWER_BYTES).await?)
+}
+
+fn broke_off(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
+    anyhow!("the collector's answer broke off: {error}")
 }
 
 fn refusal(at: &Collector, status: StatusCode, bytes: &[u8]) -> Refused {

@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 
 use super::OidcError;
 use super::pending::Row;
-use crate::http::exchange;
+use crate::http::{exchange, whole};
 
 /// The provider answers by then.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -227,7 +227,8 @@ impl Provider {
             let name = ServerName::try_from(host.clone()).map_err(unreachable)?;
             let connector = TlsConnector::from(Arc::clone(&self.tls));
             let stream = connector.connect(name, stream).await.map_err(unreachable)?;
-            exchange(stream, request, MAX_ANSWER_BYTES).await.map_err(unreachable)
+            let all = async |answer| whole(answer, MAX_ANSWER_BYTES).await;
+            exchange(stream, request, all).await.map_err(unreachable)
         };
         let seconds = TIME_LIMIT.as_secs();
         tokio::time::timeout(TIME_LIMIT, asking)
