@@ -33,6 +33,7 @@ use mailsonde_proto::{Clock, VantagePoint};
 
 use crate::mail::mailbox::Mailbox;
 use crate::net::Net;
+use crate::peers::Peers;
 use crate::probe::Surroundings;
 
 pub use assigned::AssignedChecks;
@@ -117,7 +118,7 @@ pub fn surroundings(
             (name.clone(), mailbox)
         })
         .collect::<BTreeMap<String, Arc<Mailbox>>>();
-    Surroundings { net, clock, mailboxes }
+    Surroundings { net, clock, mailboxes, peers: Peers::default() }
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ use mailsonde_proto::{AgentId, WallTime};
 
 pub use disk::{Link, NotAControlRecord, link_in};
 pub use record::{
-    AppliedCheck, Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade,
+    AppliedCheck, Author, Control, ControlRecord, Enrolled, OperatorAction, Pair, TokenId,
+    TokenMade,
 };
 pub use roll::{Roll, Token};
 

@@ -4,6 +4,7 @@
 //! (connected, last heard of, spool) is of the moment and dies with the process.
 
 mod awaited;
+mod crossing;
 mod orders;
 mod processes;
 
@@ -13,10 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mailsonde_proto::convert::{
-    Assigned, FromCollector, Heartbeat, Hello, RejectReason, Revision, SequenceRange,
+    Assigned, FromCollector, Heartbeat, Hello, ReceivingMailbox, RejectReason, Revision,
+    SequenceRange,
 };
 use mailsonde_proto::journal::JournalError;
-use mailsonde_proto::{AgentId, Check, WallTime};
+use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +26,7 @@ use crate::central::CheckSet;
 use crate::control::{Author, Control, ControlError, ControlJournal, ControlNext, Enrolled};
 use crate::identity::Shown;
 
+use crossing::said;
 use orders::{Orders, words};
 use processes::Processes;
 
@@ -116,6 +119,10 @@ pub struct Presence {
 pub struct AgentEntry {
     /// What it runs, as it said last.
     pub checks: Vec<Check>,
+    /// By which other agents verify its mail, as it said last.
+    pub signing_key: Option<SenderKey>,
+    /// Where mail of other agents may arrive, as it said last.
+    pub mailboxes: Vec<ReceivingMailbox>,
     /// Of the collector's checks that it was told to run, since this collector started.
     pub told: Option<Revision>,
     /// What became of them, as it said.
@@ -165,8 +172,8 @@ impl Registry {
         loop {
             match records.read()? {
                 ControlNext::Record { record, .. } => {
-                    if let Control::Defined { agent, checks } = record.control {
-                        agents.entry(agent).or_default().entry.checks = checks;
+                    if let Control::Defined { agent, .. } = &record.control {
+                        agents.entry(*agent).or_default().entry.said(record.control);
                     }
                 }
                 ControlNext::Gap { .. } => {}
@@ -178,7 +185,9 @@ impl Registry {
             tracing::error!(%error, "the collector's checks cannot be used: apply them again");
             CheckSet::default()
         });
-        Ok(Self { control, agents: Mutex::new(agents), orders: Orders::new(checks) })
+        let registry = Self { control, agents: Mutex::new(agents), orders: Orders::new(checks) };
+        registry.look_for_receivers();
+        Ok(registry)
     }
 
     /// The map is plain data that no panic leaves half-changed.
@@ -210,9 +219,12 @@ impl Registry {
 
     /// Ends the stream of an agent that was revoked.
     pub(crate) fn put_out(&self, agent: AgentId) {
-        if let Some(stream) = self.lock().get(&agent).and_then(|row| row.stream.clone()) {
+        let stream = self.lock().get(&agent).and_then(|row| row.stream.clone());
+        if let Some(stream) = stream {
             stream.end(Ended::Revoked);
         }
+        // nobody sends to it any more
+        self.reselect();
     }
 
     /// Whether a name belongs to another agent than this.
@@ -254,7 +266,7 @@ impl Registry {
             if let Some(addresses) = clones.clone() {
                 row.entry.presence.clones = Some(Clones { noticed_at: now, addresses });
             }
-            (row.entry.checks == hello.checks, clones.filter(|_| are_new))
+            (row.entry.says_the_same(hello), clones.filter(|_| are_new))
         };
         if let Some(addresses) = clones {
             let [one, other] = &addresses;
@@ -269,9 +281,9 @@ impl Registry {
         if known {
             return Ok(());
         }
-        let checks = hello.checks.clone();
-        self.write(now, Control::Defined { agent, checks: checks.clone() }, None).await?;
-        self.lock().entry(agent).or_default().entry.checks = checks;
+        let said = said(agent, hello);
+        self.write(now, said.clone(), None).await?;
+        self.defined(agent, said);
         Ok(())
     }
 

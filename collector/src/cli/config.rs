@@ -201,6 +201,9 @@ fn names(agents: &[String]) -> String {
 fn said(plan: &Plan, refuse: &str, terminal: &Terminal) -> String {
     let Plan { agents, .. } = plan;
     let mut text = String::new();
+    for warning in &plan.warnings {
+        text.push_str(&format!("{}\n", terminal.paint(Tone::Doubtful, &printable(warning))));
+    }
     for RefusedCheck { check, place, reason, agents } in &agents.refused {
         let head = terminal.paint(Tone::Bad, &format!("{refuse} {}", printable(check)));
         let (place, reason) = (printable(place), printable(reason));
@@ -266,6 +269,7 @@ mod tests {
             difference: None,
             agents: Answered { asked: 3, answered: 2, refused: vec![refused] },
             is_applied: false,
+            warnings: vec!["mail.toml:4: check \"mail\": nothing can arrive at cape".into()],
         };
         insta::assert_snapshot!(shown(&plan, &difference, &plain(100)), @r#"
         ~ mail  on 3 agents; starts on cape
@@ -279,6 +283,7 @@ mod tests {
         - old  stops on branch-1, branch-2, branch-3, branch-4, branch-5 and 3 more
 
         1 added, 1 changed, 1 removed, 2 as before
+        mail.toml:4: check "mail": nothing can arrive at cape
         would refuse new (mail.toml:9): cape, hq: policy: targets.hosts: a.test
         2 of 3 agents answered in time
         "#);

@@ -45,11 +45,12 @@ pub(super) async fn of_trial(registry: &Registry, then: &CheckSet, clock: Clock)
     let mut asked: HashMap<Revision, Vec<AgentId>> = HashMap::new();
     let mut waiting = Vec::new();
     let mut names = HashMap::new();
+    let receivers = registry.receivers();
     for (enrolled, entry) in registry.agents() {
         if entry.presence.connected_since.is_none() {
             continue;
         }
-        let mut assignment = then.assignment(&enrolled);
+        let mut assignment = then.assignment(&enrolled, &receivers);
         assignment.is_trial = true;
         let revision = assignment.revision;
         if !asked.contains_key(&revision) {
@@ -79,13 +80,13 @@ pub(super) async fn of_trial(registry: &Registry, then: &CheckSet, clock: Clock)
 pub(super) async fn of_assigned(registry: &Registry, clock: Clock) -> Answered {
     let deadline = clock.monotonic() + PATIENCE;
     loop {
-        let set = registry.checks().borrow().clone();
+        let (set, receivers) = (registry.checks().borrow().clone(), registry.receivers());
         let here: Vec<_> = registry
             .agents()
             .into_iter()
             .filter(|(_, entry)| entry.presence.connected_since.is_some())
             .map(|(enrolled, entry)| {
-                let wanted = set.assignment(&enrolled).revision;
+                let wanted = set.assignment(&enrolled, &receivers).revision;
                 let said = entry.assigned.filter(|said| said.revision == wanted);
                 (enrolled.name, said)
             })
