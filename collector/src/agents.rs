@@ -1,7 +1,5 @@
 //! Serves agents: one listener, and behind it their two services, enrolment and uplink.
 
-mod accept;
-
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -9,11 +7,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
+use crate::accept::accept;
 use crate::enrolment::{Enrolment, EnrolmentService};
 use crate::ingest::Ingest;
-
-pub(crate) use accept::Peer;
-use accept::accept;
 
 /// Streams get this long to end when the collector stops.
 const FAREWELL: Duration = Duration::from_secs(3);

@@ -1,31 +1,23 @@
-//! The operators' API: HTTP and JSON over a unix socket in the collector's folder.
+//! The operators' API: HTTP and JSON over a unix socket in the collector's folder, and over the network by HTTPS.
 //!
-//! Who may open the socket may do everything here: the folder's permissions are the whole of its access
-//! control. Operators' commands never open the collector's files while it runs; they ask here.
+//! Who may open the socket may do everything: the folder's permissions are its access control. Over the network
+//! a question shows the token of a session or an API token, and `table` says which role it takes. Operators'
+//! commands never open the collector's files while it runs; they ask here.
 //!
-//! ```text
-//! GET  /api/v1/status                                              -> StatusAnswer
-//! GET  /api/v1/observations?check=&agent=&since=&verdict=&limit=   -> ObservationsAnswer
-//! GET  /api/v1/agents                                              -> AgentsAnswer
-//! POST /api/v1/agents/NAME   AgentChange                           -> AgentChanged
-//! GET  /api/v1/checks                                              -> ChecksAnswer
-//! GET  /api/v1/tokens                                              -> TokensAnswer
-//! POST /api/v1/tokens   TokenWish                                  -> NewToken
-//! POST /api/v1/tokens/ID/withdraw                                  -> TokensAnswer
-//! GET  /api/v1/audit?limit=                                        -> AuditAnswer
-//! GET  /api/v1/config/plan                                         -> Plan
-//! POST /api/v1/config/apply   ApplyWish                            -> Plan
-//! POST /api/v1/runs   RunWish                                      -> RunLine, a line each
-//! ```
-//!
-//! An error is `{"error": "..."}` with a sentence that says what to do. Absent on purpose: anything that
-//! an answer means, which `query` decides.
+//! An error is `{"error": "..."}` with a sentence that says what to do. Invariant: whatever is not in the table
+//! is refused, to whoever is not known before anything else is looked at. Absent on purpose: anything that an
+//! answer means, which `query` decides.
 
+mod access;
+mod authority;
 mod caller;
 
 mod config;
 mod fleet;
+mod network;
+mod questions;
 mod runs;
+mod table;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -33,10 +25,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Query as Parameters, State};
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use mailsonde_proto::Clock;
 use serde::{Deserialize, Serialize};
@@ -44,20 +36,28 @@ use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::enrolment::Enrolment;
 use crate::fleet::Fleet;
 use crate::folder::{Folder, FolderError};
-use crate::query::{ChangesWanted, Query, QueryError, Wanted};
+use crate::identity::ServerTls;
+use crate::query::{Query, QueryError};
 use crate::registry::Registry;
 
-use caller::Caller;
+pub use network::Network;
+pub use table::{Endpoint, endpoints};
 
+use caller::{Caller, Origin};
+
+pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
 
 /// Bytes of a question at most.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Questions that are worked on at once; others wait.
 const AT_ONCE: usize = 4;
+/// A question is answered by then, its body included, or not at all.
+const QUESTION_LIMIT: Duration = Duration::from_secs(60);
 /// Connections get this long to end when the collector stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The collector's user and group may ask.
@@ -71,12 +71,12 @@ pub mod path {
     pub const OBSERVATIONS: &str = "/api/v1/observations";
     /// What changed in the records that probes keep.
     pub const CHANGES: &str = "/api/v1/changes";
-    /// Agents; below it, by name, where one is changed.
-    pub const AGENTS: &str = "/api/v1/agents";
-    /// Tokens that let agents in; also where they are made.
-    pub const TOKENS: &str = "/api/v1/tokens";
-    /// Who did what, from where, when.
-    pub const AUDIT: &str = "/api/v1/audit";
+    /// The certificate authority.
+    pub const CA: &str = "/api/v1/ca";
+    /// Where the next one is made.
+    pub const CA_ROTATE: &str = "/api/v1/ca/rotate";
+    /// Where the first one is retired.
+    pub const CA_RETIRE: &str = "/api/v1/ca/retire";
     /// What the files of checks would change.
     pub const PLAN: &str = "/api/v1/config/plan";
     /// Putting them in force.
@@ -85,6 +85,50 @@ pub mod path {
     pub const RUNS: &str = "/api/v1/runs";
     /// Checks.
     pub const CHECKS: &str = "/api/v1/checks";
+    /// Agents.
+    pub const AGENTS: &str = "/api/v1/agents";
+    /// One agent, to be changed.
+    pub const AGENT: &str = "/api/v1/agents/{name}";
+    /// One agent, to be put out.
+    pub const AGENT_REVOKE: &str = "/api/v1/agents/{name}/revoke";
+    /// Tokens that let agents in; also where they are made.
+    pub const TOKENS: &str = "/api/v1/tokens";
+    /// One of them, to be withdrawn.
+    pub const TOKEN_WITHDRAW: &str = "/api/v1/tokens/{id}/withdraw";
+    /// Who did what, from where, when.
+    pub const AUDIT: &str = "/api/v1/audit";
+    /// Where a user signs in.
+    pub const LOGIN: &str = "/api/v1/login";
+    /// Where a session ends by its own wish.
+    pub const LOGOUT: &str = "/api/v1/logout";
+    /// Who asks.
+    pub const ME: &str = "/api/v1/me";
+    /// Sessions that stand.
+    pub const SESSIONS: &str = "/api/v1/sessions";
+    /// One of them, to be ended.
+    pub const SESSION_END: &str = "/api/v1/sessions/{id}/end";
+    /// Users; also where they are added.
+    pub const USERS: &str = "/api/v1/users";
+    /// One user, to be changed.
+    pub const USER: &str = "/api/v1/users/{name}";
+    /// One user, to be removed.
+    pub const USER_REMOVE: &str = "/api/v1/users/{name}/remove";
+    /// API tokens; also where they are made.
+    pub const API_TOKENS: &str = "/api/v1/api-tokens";
+    /// One of them, to be revoked.
+    pub const API_TOKEN_REVOKE: &str = "/api/v1/api-tokens/{name}/revoke";
+
+    /// A path with a word where it has `{name}` or `{id}`, escaped as one segment (RFC 3986 section 3.3).
+    pub fn with(path: &str, word: &str) -> String {
+        let escaped = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        };
+        let word: String = word.bytes().map(escaped).collect();
+        path.replace("{name}", &word).replace("{id}", &word)
+    }
 }
 
 /// What the API says when it cannot do what it was asked.
@@ -102,8 +146,12 @@ pub struct Operators {
     pub enrolment: Enrolment,
     /// Has agents do things.
     pub fleet: Fleet,
+    /// Goes by the authorities.
+    pub tls: Arc<ServerTls>,
     /// Puts agents out.
     pub registry: Arc<Registry>,
+    /// Knows who may ask over the network.
+    pub access: Access,
     /// What time it is.
     pub clock: Clock,
 }
@@ -128,42 +176,77 @@ pub fn listen(folder: &Folder) -> Result<UnixListener, FolderError> {
 }
 
 impl Operators {
-    /// Answers until the shutdown, and two seconds more for what is under way.
+    /// Answers until the shutdown, and two seconds more for what is under way; over the network too, if there is
+    /// a listener for it.
     ///
     /// # Errors
-    /// When the listener fails for good.
+    /// When the socket's listener fails for good.
     pub async fn serve(
         self,
         listener: UnixListener,
+        network: Option<Network>,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
         let operators = Arc::new(self);
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let shared = Shared { operators: Arc::downgrade(&operators), slots };
-        let router = Router::new()
-            .route(path::STATUS, get(status))
-            .route(path::OBSERVATIONS, get(observations))
-            .route(path::CHANGES, get(changes))
-            .route(path::AGENTS, get(agents))
-            .merge(fleet::routes())
-            .merge(config::routes())
-            .merge(runs::routes())
-            .route(path::CHECKS, get(checks))
-            .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is no such page") })
-            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-            .with_state(shared);
+        let router = router(shared);
+        let over_network = async {
+            if let Some(network) = network {
+                network.serve(router.clone(), shutdown.clone()).await;
+            }
+        };
         let stopping = shutdown.clone().cancelled_owned();
-        let service = router.into_make_service_with_connect_info::<Caller>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(stopping);
+        let service = router.clone().into_make_service_with_connect_info::<Origin>();
+        let over_socket =
+            axum::serve(listener, service).with_graceful_shutdown(stopping).into_future();
         let overdue = async {
             shutdown.cancelled().await;
             tokio::time::sleep(FAREWELL).await;
         };
         tokio::select! {
-            served = serving.into_future() => served,
+            (served, ()) = async { tokio::join!(over_socket, over_network) } => served,
             () = overdue => Ok(()),
         }
     }
+}
+
+/// The table's router, behind what holds for every question.
+fn router(shared: Shared) -> Router {
+    table::router()
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(shared.clone(), identify))
+        .layer(from_fn(in_time))
+        .with_state(shared)
+}
+
+/// Finds out who asks; whom nobody knows asks as nobody.
+async fn identify(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    let caller = match request.extensions().get::<ConnectInfo<Origin>>() {
+        Some(ConnectInfo(Origin::Socket { uid })) => Some(Caller::local(*uid)),
+        Some(ConnectInfo(Origin::Network { address })) => {
+            let (operators, token) = (shared.operators.upgrade(), caller::shown(request.headers()));
+            let known = operators
+                .zip(token)
+                .and_then(|(operators, token)| operators.access.principal(token, *address));
+            known.map(|principal| Caller::remote(principal, *address))
+        }
+        None => None,
+    };
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(ConnectInfo(caller));
+    }
+    next.run(request).await
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let mut response = match tokio::time::timeout(QUESTION_LIMIT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, "it took too long"),
+    };
+    let never = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, never);
+    response
 }
 
 /// What connections hold: nothing that keeps the collector from ending, should one of them hang.
@@ -220,32 +303,6 @@ impl From<QueryError> for Refusal {
         };
         Self(status, error.to_string())
     }
-}
-
-async fn status(State(shared): State<Shared>) -> Response {
-    shared.work(|operators| operators.query.status()).await
-}
-
-async fn observations(
-    State(shared): State<Shared>,
-    Parameters(wanted): Parameters<Wanted>,
-) -> Response {
-    shared.work(move |operators| operators.query.observations(&wanted)).await
-}
-
-async fn changes(
-    State(shared): State<Shared>,
-    Parameters(wanted): Parameters<ChangesWanted>,
-) -> Response {
-    shared.work(move |operators| operators.query.changes(&wanted)).await
-}
-
-async fn agents(State(shared): State<Shared>) -> Response {
-    shared.work(|operators| Ok::<_, QueryError>(operators.query.agents())).await
-}
-
-async fn checks(State(shared): State<Shared>) -> Response {
-    shared.work(|operators| Ok::<_, QueryError>(operators.query.checks())).await
 }
 
 #[cfg(test)]

@@ -18,14 +18,15 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::agents;
-use crate::api::{self, Operators};
+use crate::api::{self, Network, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
-use crate::fleet::{Fleet, FleetError, Work};
+use crate::fleet::{Fleet, FleetError};
 use crate::folder::Folder;
-use crate::identity::{Authority, ServerTls};
+use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
@@ -72,8 +73,8 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
-    let authority = Arc::new(Authority::open(&folder)?);
-    let tls = ServerTls::open(&folder, authority.clone(), &config.name, clock)?;
+    let authorities = Arc::new(Authorities::open(&folder, &config.name)?);
+    let tls = Arc::new(ServerTls::open(&folder, authorities.clone(), &config.name, clock)?);
     let (control, damage) = ControlJournal::open(&folder.control())?;
     tell("control journal", &damage);
     let control = Arc::new(control);
@@ -82,24 +83,25 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tell("ledger", &damage);
     let registry = Arc::new(Registry::new(control.clone())?);
     let listener = listen(config.listen).await?;
-    let extent = extent(&ledger, &control);
-    let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
-    tell_of_views(&recovered, extent, &rollups);
+    let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
     let enrolment = Enrolment {
-        authority,
+        authorities,
         control: control.clone(),
         collector: config.name.with_port(listener.local_addr()?.port()),
         validity: config.agent_certificate,
     };
-    let fleet = fleet(&folder, (&registry, &control, &ledger), clock);
+    let fleet = Fleet::new(&registry, &ledger, folder.checks(), clock);
     let work = fleet.work.clone();
     let operators = Operators {
         fleet: fleet.clone(),
         query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
         enrolment: enrolment.clone(),
         registry: registry.clone(),
+        tls: tls.clone(),
+        access: Access::new(control.clone(), clock)?,
         clock,
     };
+    let network = network(&folder, &config, &tls, clock).await?;
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
@@ -107,7 +109,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(tick(control, clock, shutdown.clone()));
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
-    tasks.spawn(answer(operators, api::listen(&folder)?, shutdown.clone()));
+    tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
@@ -125,21 +127,6 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     while tasks.join_next().await.is_some() {}
     while threads.join_next().await.is_some() {}
     served
-}
-
-fn fleet(
-    folder: &Folder,
-    (registry, control, ledger): (&Arc<Registry>, &Arc<ControlJournal>, &Ledger),
-    clock: Clock,
-) -> Fleet {
-    Fleet {
-        registry: registry.clone(),
-        control: control.clone(),
-        ledger: ledger.clone(),
-        folder: folder.checks(),
-        clock,
-        work: Arc::new(Work::default()),
-    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -190,6 +177,13 @@ fn tell(what: &'static str, damage: &[Damage]) {
     }
 }
 
+/// Opens the views; says where they are made anew.
+fn rollups(folder: &Folder, extent: Extent, clock: Clock) -> anyhow::Result<Rollups> {
+    let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
+    tell_of_views(&recovered, extent, &rollups);
+    Ok(rollups)
+}
+
 /// Says that the views are made anew, and why.
 fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: &Rollups) {
     for recovery in recovered {
@@ -222,14 +216,43 @@ async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
     }
 }
 
-async fn answer(operators: Operators, listener: UnixListener, shutdown: CancellationToken) {
-    if let Err(error) = operators.serve(listener, shutdown).await {
+/// Listens for operators over the network, if they are to be answered there.
+async fn network(
+    folder: &Folder,
+    config: &Config,
+    tls: &ServerTls,
+    clock: Clock,
+) -> anyhow::Result<Option<Network>> {
+    let Some(operators) = &config.operators else { return Ok(None) };
+    let tls = match &operators.certificate {
+        Some((certificate, key)) => {
+            let [certificate, key] = [certificate, key].map(|path| folder.path().join(path));
+            OperatorsTls::of_files(&certificate, &key, clock)
+                .context("operators_certificate and operators_key cannot be used")?
+        }
+        None => tls.for_operators()?,
+    };
+    let bound = Network::listen(operators.listen, tls).await;
+    let network = bound.with_context(|| {
+        format!("cannot listen on {} (operators_listen): is it in use?", operators.listen)
+    })?;
+    tracing::info!(address = %network.address()?, "answering operators over the network");
+    Ok(Some(network))
+}
+
+async fn answer(
+    operators: Operators,
+    listener: UnixListener,
+    network: Option<Network>,
+    shutdown: CancellationToken,
+) {
+    if let Err(error) = operators.serve(listener, network, shutdown).await {
         tracing::error!(%error, "operators cannot be answered any more: restart the collector");
     }
 }
 
 /// Keeps the server's certificate valid however long the collector runs.
-async fn renew(tls: ServerTls, shutdown: CancellationToken) {
+async fn renew(tls: Arc<ServerTls>, shutdown: CancellationToken) {
     let mut due = tokio::time::interval(RENEW);
     loop {
         tokio::select! {

@@ -1,10 +1,10 @@
 //! The command line: `init`, `serve`, and what operators ask and do.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
-//! log to standard error. Questions are asked over the operators' socket; no command but `init`
-//! and `serve` opens the collector's files. Exit codes: 0 done; 1 `status --exit-code` when mail does not work
-//! from everywhere, `run` when a run failed or there was none, `config` when agents refuse checks, `audit verify`
-//! when the log is not whole; 2 not done, and standard error says why.
+//! log to standard error. Questions are asked over the socket in the collector's folder or, with `--url` or a
+//! token file, over the network; no command but `init` and `serve` opens the collector's files. Exit codes: 0 done;
+//! 1 `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
+//! when agents refuse checks, `audit verify` when the log is not whole; 2 not done, and standard error says why.
 
 mod init;
 mod serve;
@@ -14,7 +14,13 @@ mod run;
 
 mod agents;
 mod audit;
+mod ca;
 mod token;
+
+mod api_token;
+mod login;
+mod session;
+mod user;
 
 mod changes;
 mod checks;
@@ -23,7 +29,11 @@ mod status;
 
 pub mod client;
 mod figures;
+mod pinned;
+pub mod remote;
 mod terminal;
+mod token_file;
+mod typed;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -33,6 +43,8 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::folder::{self, Folder};
+use client::Collector;
+use remote::CollectorUrl;
 use terminal::Terminal;
 
 /// How a command ended, for whoever called it.
@@ -71,6 +83,12 @@ struct Arguments {
     /// The collector's folder
     #[arg(long, global = true, value_name = "DIR", default_value = folder::DEFAULT)]
     data: PathBuf,
+    /// Ask a collector over the network, such as https://collector.example.org:7444; `login` there first
+    #[arg(long, global = true, value_name = "URL", env = "MAILSONDE_URL")]
+    url: Option<CollectorUrl>,
+    /// The token file that `login` wrote, where it is not the usual one
+    #[arg(long, global = true, value_name = "FILE", env = "MAILSONDE_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
     /// Print JSON instead of words and tables
     #[arg(long, global = true)]
     json: bool,
@@ -103,16 +121,46 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Every check that agents run
     Checks,
+    /// The certificate authority: show it, rotate it
+    Ca {
+        #[command(subcommand)]
+        command: Option<ca::CaCommand>,
+    },
     /// The files of checks that agents are to run: what is wrong, what they would change, put them in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Run a check at once, on every agent that has it
     Run(run::RunArguments),
+    /// Sign in at a collector over the network (`--url`); later commands with that URL are asked there
+    Login(login::LoginArguments),
+    /// End your session at a collector over the network, and remove its token file
+    Logout,
+    /// Users, who sign in over the network
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// API tokens, by which programs ask over the network
+    #[command(subcommand)]
+    ApiToken(api_token::ApiTokenCommand),
+    /// Who is signed in over the network
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+}
+
+impl Command {
+    /// Whether it asks a collector that it must be able to find.
+    const fn asks(&self) -> bool {
+        !matches!(self, Self::Init(_) | Self::Serve(_) | Self::Login(_))
+    }
 }
 
 /// What every command is told.
 struct Setting {
-    folder: Folder,
+    /// The collector's folder on this machine.
+    data: Folder,
+    /// Whom to ask.
+    collector: Collector,
+    url: Option<CollectorUrl>,
+    token_file: Option<PathBuf>,
     json: bool,
     terminal: Terminal,
 }
@@ -127,9 +175,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Ending::NotDone } else { Ending::Done }.into();
         }
     };
-    let Arguments { data, json, command } = arguments;
-    let setting = Setting { folder: Folder::at(data), json, terminal: Terminal::standard() };
-    match run(&setting, command) {
+    match run(arguments) {
         Ok(ending) => ending.into(),
         Err(error) => {
             terminal::complain(&format!("error: {error:#}"));
@@ -138,7 +184,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(setting: &Setting, command: Command) -> anyhow::Result<Ending> {
+fn run(arguments: Arguments) -> anyhow::Result<Ending> {
+    let Arguments { data, url, token_file, json, command } = arguments;
+    let data = Folder::at(data);
+    let collector = match command.asks() {
+        true => token_file::collector(&data, url.as_ref(), token_file.as_deref())?,
+        false => Collector::Here(data.clone()),
+    };
+    let terminal = Terminal::standard();
+    let setting = &Setting { data, collector, url, token_file, json, terminal };
     match command {
         Command::Init(arguments) => init::run(setting, &arguments),
         Command::Serve(arguments) => serve::run(setting, &arguments),
@@ -149,8 +203,14 @@ fn run(setting: &Setting, command: Command) -> anyhow::Result<Ending> {
         Command::Agents { command } => asking(agents::run(setting, command.as_ref())),
         Command::Audit(command) => asking(audit::run(setting, &command)),
         Command::Checks => asking(checks::run(setting)),
+        Command::Ca { command } => asking(ca::run(setting, command.as_ref())),
         Command::Config(command) => asking(config::run(setting, &command)),
         Command::Run(arguments) => asking(run::run(setting, &arguments)),
+        Command::Login(arguments) => asking(login::run(setting, &arguments)),
+        Command::Logout => asking(login::end(setting)),
+        Command::User(command) => asking(user::run(setting, &command)),
+        Command::ApiToken(command) => asking(api_token::run(setting, &command)),
+        Command::Session(command) => asking(session::run(setting, &command)),
     }
 }
 

@@ -38,6 +38,17 @@ pub struct Config {
     pub segment_bytes: u64,
     /// How long an agent's certificate lives; agents renew it at half of that.
     pub agent_certificate: Duration,
+    /// Where operators connect to over the network; `None`: nowhere.
+    pub operators: Option<OperatorsConfig>,
+}
+
+/// How operators are answered over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorsConfig {
+    /// Where.
+    pub listen: SocketAddr,
+    /// The PEM files of a certificate with its chain, and of its key; `None`: one of the collector's own authority.
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// Why a configuration cannot be used.
@@ -96,6 +107,7 @@ impl Config {
             raw_retention: DEFAULT_RAW_RETENTION,
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             agent_certificate: AGENT_VALIDITY,
+            operators: None,
         }
     }
 
@@ -143,7 +155,15 @@ impl Config {
              # Observations are kept in files of this size.\n\
              #segment_size = \"64MiB\"\n\
              # How long an agent's certificate lives. Agents renew it at half of that, by themselves.\n\
-             #agent_certificate = \"24h\"\n"
+             #agent_certificate = \"24h\"\n\
+             \n\
+             # Where operators connect to over the network, by HTTPS: nowhere unless it is said. They sign in as users\n\
+             # (`mailsonde-collector user add`) or by API tokens.\n\
+             #operators_listen = \"0.0.0.0:7444\"\n\
+             # A certificate and its key, PEM, read again when they are renewed. Without them operators are shown one\n\
+             # of the collector's own authority, which they trust by ca.pem or its fingerprint.\n\
+             #operators_certificate = \"operators.pem\"\n\
+             #operators_key = \"operators.key\"\n"
         );
         Ok(write_file(&folder.config(), text.as_bytes(), PUBLIC)?)
     }
@@ -165,13 +185,18 @@ mod tests {
         let config = Config::new("[::]:7443".parse().unwrap(), "mail.example.org".parse().unwrap());
         config.write(&folder).unwrap();
         assert_eq!(Config::load(&folder).unwrap(), config);
-        // What stands there as a comment is the default.
+        // What stands there as a comment is the default, but for operators.
         let text = std::fs::read_to_string(folder.config()).unwrap().replace("\n#", "\n");
         let text: String = text
             .lines()
             .filter(|line| line.contains('='))
             .map(|line| format!("{line}\n"))
             .collect();
+        let operators = OperatorsConfig {
+            listen: "0.0.0.0:7444".parse().unwrap(),
+            certificate: Some(("operators.pem".into(), "operators.key".into())),
+        };
+        let config = Config { operators: Some(operators), ..config };
         assert_eq!(Config::parse(Path::new("x"), &text).unwrap(), config);
     }
 
@@ -182,10 +207,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is agent_certificate, listen, name, raw_retention, segment_size
+        collector.toml:3:1: naem is not known here: there is agent_certificate, listen, name, operators_certificate, operators_key, operators_listen, raw_retention, segment_size
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is agent_certificate, listen, name, raw_retention, segment_size
+        collector.toml:6:1: views is not known here: there is agent_certificate, listen, name, operators_certificate, operators_key, operators_listen, raw_retention, segment_size
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }
@@ -204,6 +229,23 @@ mod tests {
         collector.toml: listen is missing
         collector.toml: name is missing
         ");
+    }
+
+    #[test]
+    fn a_certificate_has_its_key_and_somebody_to_show_it_to() {
+        insta::assert_snapshot!(mistakes(
+            "listen = '[::]:1'\nname = 'a'\noperators_certificate = 'x.pem'"
+        ), @r"
+        collector.toml: operators_key is missing
+        collector.toml: operators_listen is missing
+        ");
+        insta::assert_snapshot!(mistakes(
+            "listen = '[::]:1'\nname = 'a'\noperators_listen = '7444'\noperators_key = ''"
+        ), @r#"
+        collector.toml: operators_certificate is missing
+        collector.toml:3:20: operators_listen: must be an IP address and a port, such as "0.0.0.0:7444"
+        collector.toml:4:17: operators_key: must be the path of a PEM file
+        "#);
     }
 
     #[test]

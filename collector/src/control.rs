@@ -7,9 +7,11 @@
 //! before the state can change, so that no two agents have one name, however many ask at once; what has an
 //! author is chained, so that it cannot be changed or left out unnoticed. Absent on purpose: what a record means for the views, which the pipeline says.
 
+mod access;
 mod disk;
 mod record;
 
+mod people;
 mod roll;
 
 use std::path::Path;
@@ -20,7 +22,9 @@ use mailsonde_proto::journal::{
 };
 use mailsonde_proto::{AgentId, WallTime};
 
+pub use access::{AccessRecord, ApiToken, PasswordHash, Role, User};
 pub use disk::{Link, NotAControlRecord, link_in};
+pub use people::{Made, People, PeopleError};
 pub use record::{
     AppliedCheck, Author, Control, ControlRecord, Enrolled, OperatorAction, Pair, TokenId,
     TokenMade,
@@ -81,6 +85,9 @@ pub enum ControlError {
     /// The key is one that was revoked.
     #[error("this key was revoked: remove the agent's identity folder and enrol it anew")]
     RevokedKey,
+    /// Users and API tokens cannot become so.
+    #[error(transparent)]
+    People(#[from] PeopleError),
 }
 
 /// The control journal; one writer, which many may share.

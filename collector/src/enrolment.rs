@@ -5,6 +5,7 @@
 //! than its agent's. Absent on purpose: anything that a certificate is used for, which `ingest` says.
 
 mod administration;
+mod rotation;
 mod service;
 
 use std::collections::BTreeMap;
@@ -18,9 +19,10 @@ use mailsonde_proto::{AgentId, EnrolmentToken, TokenSecret, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Author, Control, ControlError, ControlJournal, Enrolled, TokenId, TokenMade};
-use crate::identity::{Authority, IdentityError, PublicKey, Shown};
+use crate::identity::{Authorities, IdentityError, PublicKey, Shown};
 
 pub use administration::{AgentChange, Label};
+pub use rotation::RetireWish;
 pub use service::EnrolmentService;
 
 /// Labels of one agent at most; as many as the agent itself may announce.
@@ -86,6 +88,17 @@ pub enum EnrolmentError {
     /// The certificate that was shown is not that of the key.
     #[error("the certificate that was shown is another agent's than the key")]
     OtherAgent,
+    /// The authority that is to be retired is the only one that some agents know.
+    #[error(
+        "{agents} agents have no certificate of the next authority yet ({named}): they get one within half of a \
+         certificate's life once they are here; retired with --force now, they have to be enrolled again"
+    )]
+    OldAuthority {
+        /// How many.
+        agents: usize,
+        /// The first few.
+        named: String,
+    },
     /// The certificate could not be made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -97,8 +110,8 @@ pub enum EnrolmentError {
 /// Who lets agents in.
 #[derive(Clone)]
 pub struct Enrolment {
-    /// Signs.
-    pub authority: Arc<Authority>,
+    /// Sign.
+    pub authorities: Arc<Authorities>,
     /// Remembers.
     pub control: Arc<ControlJournal>,
     /// Where agents find the collector: a host and a port.
@@ -145,7 +158,7 @@ impl Enrolment {
             };
             Ok((Control::TokenMade(made.clone()), made))
         })?;
-        let authority = self.authority.fingerprint();
+        let authority = self.authorities.current().fingerprint();
         let token = EnrolmentToken { collector: self.collector.clone(), authority, secret };
         tracing::info!(token = %made.id(), expires_at = %made.expires_at, "token made");
         Ok(NewToken {
@@ -263,13 +276,19 @@ impl Enrolment {
         key: &PublicKey,
         now: WallTime,
     ) -> Result<Certified, EnrolmentError> {
-        let issued = self.authority.issue_agent(enrolled.agent, key, (now, self.validity))?;
+        let authority = self.authorities.of_agents();
+        let issued = authority.issue_agent(enrolled.agent, key, (now, self.validity))?;
         Ok(Certified {
             agent: enrolled.agent,
             name: enrolled.name,
             labels: enrolled.labels,
             certificate: issued.der.to_vec(),
-            authorities: vec![self.authority.certificate().to_vec()],
+            authorities: self
+                .authorities
+                .trusted()
+                .iter()
+                .map(|authority| authority.certificate().to_vec())
+                .collect(),
         })
     }
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::central::{Change, CheckSet, Difference, PairTrouble, plan, read_folder};
 use crate::config::Mistake;
-use crate::control::{AppliedCheck, Author, Control, ControlError, ControlJournal};
+use crate::control::{AppliedCheck, Author, Control, ControlError};
 use crate::registry::Registry;
 use crate::store::ledger::Ledger;
 
@@ -31,8 +31,6 @@ const WISHES: usize = 16;
 pub struct Fleet {
     /// Knows who is here, and reaches them.
     pub registry: Arc<Registry>,
-    /// Remembers what is in force.
-    pub control: Arc<ControlJournal>,
     /// Where observations come in.
     pub ledger: Ledger,
     /// The folder of the files: `checks.d`.
@@ -111,6 +109,12 @@ pub enum FleetError {
 }
 
 impl Fleet {
+    /// Reaches these agents, sees what comes in here, and reads its files from `folder`.
+    pub fn new(registry: &Arc<Registry>, ledger: &Ledger, folder: PathBuf, clock: Clock) -> Self {
+        let (registry, ledger, work) = (registry.clone(), ledger.clone(), Arc::default());
+        Self { registry, ledger, folder, clock, work }
+    }
+
     /// What the files would change; asks agents that are here what they would say. It changes nothing.
     ///
     /// # Errors
@@ -155,9 +159,9 @@ impl Fleet {
         if difference.changes.is_empty() {
             return Ok(Plan { difference: Some(difference), ..shown });
         }
-        let (control, now, before) = (self.control.clone(), self.clock.wall(), self.in_force());
+        let (registry, now, before) = (self.registry.clone(), self.clock.wall(), self.in_force());
         let written = tokio::task::spawn_blocking(move || {
-            control.decide(now, author, |roll| {
+            registry.control().decide(now, author, |roll| {
                 // Two operators may have been shown the same.
                 if roll.applied() != before {
                     return Err(ControlError::AppliedMeanwhile);
@@ -215,12 +219,12 @@ impl Fleet {
     }
 
     fn in_force(&self) -> Vec<AppliedCheck> {
-        self.control.look(|roll| roll.applied().to_vec())
+        self.registry.control().look(|roll| roll.applied().to_vec())
     }
 
     fn difference(&self, then: &CheckSet) -> Difference {
         let now = self.registry.checks().borrow().clone();
-        plan(&now, then, &self.control.agents())
+        plan(&now, then, &self.registry.control().agents())
     }
 
     fn shown(&self, mistakes: Vec<String>) -> Plan {

@@ -85,6 +85,16 @@ impl Folder {
         self.0.join("ca.key")
     }
 
+    /// The certificate of the authority that takes over, PEM, while there are two.
+    pub fn next_authority_certificate(&self) -> PathBuf {
+        self.0.join("ca-next.pem")
+    }
+
+    /// Its private key, PEM.
+    pub fn next_authority_key(&self) -> PathBuf {
+        self.0.join("ca-next.key")
+    }
+
     /// The server's certificate and its private key, PEM, in one file so that they always match.
     pub fn server(&self) -> PathBuf {
         self.0.join("server.pem")

@@ -7,8 +7,11 @@
 //! public keys and never sees an agent's private one; every validity is judged by
 //! [`Clock`](mailsonde_proto::Clock). Absent on purpose: who is enrolled, which `control` knows.
 
+mod authorities;
 mod authority;
+mod operators;
 mod server;
+mod trusted;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,7 +23,9 @@ use rustls::pki_types::{CertificateDer, DnsName};
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
+pub use authorities::Authorities;
 pub use authority::{AGENT_VALIDITY, Authority, Issued, PrivateKey, PublicKey, SERVER_VALIDITY};
+pub use operators::OperatorsTls;
 pub use server::{RENEW_BEFORE, ServerTls, in_words};
 
 use crate::folder::FolderError;
@@ -43,6 +48,17 @@ pub enum IdentityError {
         /// What is wrong with it.
         detail: String,
     },
+    /// One authority is taking over from another already.
+    #[error(
+        "one certificate authority is taking over from another already: \
+         `mailsonde-collector ca` shows how far that is, `ca retire` ends it"
+    )]
+    TwoAuthorities,
+    /// None is taking over.
+    #[error(
+        "there is one certificate authority only: `mailsonde-collector ca rotate` makes the next"
+    )]
+    OneAuthority,
     /// A certificate or a key could not be made.
     #[error("cannot make a certificate: {0}")]
     Making(#[from] rcgen::Error),

@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::agents::Peer;
+use crate::accept::Peer;
 use crate::registry::{NotAdmitted, Registry};
 use crate::store::ledger::Ledger;
 

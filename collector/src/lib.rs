@@ -8,11 +8,13 @@ pub mod cli;
 pub mod app;
 pub mod config;
 
+pub mod access;
 pub mod api;
 pub mod enrolment;
 pub mod fleet;
 pub mod query;
 
+mod accept;
 pub mod agents;
 pub mod ingest;
 pub mod registry;

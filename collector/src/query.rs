@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod observations;
 pub mod status;
 
+mod access;
 mod series;
 
 use std::sync::Arc;

@@ -76,6 +76,8 @@ pub(crate) enum Ended {
     Replaced,
     /// The agent was revoked.
     Revoked,
+    /// The authority of its certificate was retired.
+    Retired,
 }
 
 /// Two machines use one agent's key.
@@ -225,6 +227,23 @@ impl Registry {
         }
         // nobody sends to it any more
         self.reselect();
+    }
+
+    /// Ends streams that stand by certificates made until `at`: their authority is not believed any more.
+    pub(crate) fn end_until(&self, at: WallTime) {
+        let agents = self.lock();
+        for stream in
+            agents.values().filter(|row| row.newest <= at).filter_map(|row| row.stream.as_ref())
+        {
+            stream.end(Ended::Retired);
+        }
+    }
+
+    /// When the newest certificate was made that each agent has shown since this collector started.
+    pub fn issued_at(&self) -> HashMap<AgentId, WallTime> {
+        let agents = self.lock();
+        let shown = agents.iter().filter(|(_, row)| row.newest > WallTime::default());
+        shown.map(|(agent, row)| (*agent, row.newest)).collect()
     }
 
     /// Whether a name belongs to another agent than this.

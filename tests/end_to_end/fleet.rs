@@ -173,3 +173,88 @@ fn names_and_labels_change_at_the_collector_and_the_log_proves_it() {
         ]
     );
 }
+
+#[test]
+fn one_authority_takes_over_from_another_without_a_gap() {
+    let mut site = Site::running("agent_certificate = \"10s\"");
+    let ca = |arguments: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["collector", "--data"]).arg(site.collector_folder()).arg("ca");
+        let output = command.args(arguments).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (_, before) = ca(&["show"]);
+    let (exit, said) = ca(&["rotate"]);
+    assert!(
+        exit == Some(0) && said.contains("without a certificate of the next one yet: 1 (branch)"),
+        "{said}"
+    );
+    // who does not know the next one would be lost
+    let (exit, said) = ca(&["retire"]);
+    assert!(
+        exit == Some(2) && said.contains("have no certificate of the next authority yet (branch)"),
+        "{said}"
+    );
+    let (exit, said) = ca(&["rotate"]);
+    assert!(exit == Some(2) && said.contains("is taking over from another already"), "{said}");
+    // one that comes in meanwhile knows both
+    let meanwhile = site.folder().join("meanwhile");
+    let (is_in, said) = enroll(&site.token(&["--name", "late"]), &meanwhile);
+    assert!(is_in, "{said}");
+    let known = fs::read_to_string(meanwhile.join("identity/ca.pem")).unwrap();
+    assert_eq!(known.matches("BEGIN CERTIFICATE").count(), 2);
+    site.ask_collector(&["agents", "revoke", "late"]);
+
+    wait_until("the agent has a certificate of the next one", PATIENCE, || {
+        ca(&["show"]).1.contains("every agent has a certificate of the next one")
+    });
+    let (exit, after) = ca(&["retire"]);
+    assert_eq!(exit, Some(0), "{after}");
+    let fingerprint = |text: &str| text.split_whitespace().nth(1).unwrap().to_owned();
+    assert_ne!(fingerprint(&before), fingerprint(&after));
+    let seen = site.newest_sequence();
+    wait_until("observations go on", PATIENCE, || site.newest_sequence() > seen + 4);
+    // the next certificate comes from it, over a connection to its server certificate; the first is known no more
+    let known = || fs::read_to_string(site.identity_folder().join("ca.pem")).unwrap();
+    wait_until("the agent believes the other one alone", PATIENCE, || {
+        known().matches("BEGIN CERTIFICATE").count() == 1
+    });
+    assert!(!site.log("agent").contains("rejoined=true"), "it never lost touch");
+    let acts = site.acts();
+    for act in
+        ["made the next certificate authority: ", "retired the certificate authority before: "]
+    {
+        assert!(acts.iter().any(|it| it.starts_with(act)), "{act}: {acts:?}");
+    }
+    // and all of it after a restart
+    site.stop_agent();
+    site.stop_collector();
+    site.start_collector();
+    site.wait_for_operators();
+    site.start_agent();
+    wait_until("the agent is here again", PATIENCE, || site.is_here(AGENT));
+}
+
+#[test]
+fn a_certificate_of_a_retired_authority_is_worth_nothing() {
+    let site = Site::running("");
+    let (copied, stolen) = (site.folder().join("copied"), site.identity_folder());
+    fs::create_dir_all(copied.join("identity")).unwrap();
+    for name in ["agent.key", "agent.pem", "ca.pem"] {
+        fs::copy(stolen.join(name), copied.join("identity").join(name)).unwrap();
+    }
+    site.ask_collector(&["ca", "rotate"]);
+    site.ask_collector(&["ca", "retire", "--force"]);
+    // its certificate is valid for a day, and its stream stood
+    wait_until("it is told so", Duration::from_secs(10), || {
+        site.log("collector").contains("the authority of this agent's certificate was retired")
+    });
+    wait_until("it does not come back", PATIENCE, || !site.is_here(AGENT));
+    let seen = site.newest_sequence();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!site.is_here(AGENT) && site.newest_sequence() == seen);
+    let (is_in, said) = enroll(&site.token(&["--agent", AGENT]), &site.outbox_folder());
+    assert!(is_in, "{said}");
+    wait_until("enrolled again it is here", PATIENCE, || site.is_here(AGENT));
+}

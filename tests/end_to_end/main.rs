@@ -32,6 +32,7 @@ mod nothing_lost;
 
 mod central_checks;
 mod fleet;
+mod operators;
 
 mod dns_posture;
 

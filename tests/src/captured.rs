@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use mailsonde_agent::identity::IdentityFiles;
 use mailsonde_collector::folder::Folder;
-use mailsonde_collector::identity::{Authority, IdentityError, PrivateKey, PublicKey, ServerTls};
+use mailsonde_collector::identity::{
+    Authorities, Authority, HostName, IdentityError, PrivateKey, PublicKey, ServerTls,
+};
 use mailsonde_proto::convert::{
     Ack, Assignment, FromAgent, FromCollector, HeartbeatAnswer, PROTOCOL, RunRequest, Welcome,
 };
@@ -56,9 +58,10 @@ impl Captured {
         let clock = Clock::system();
         fs::create_dir_all(folder)?;
         let folder = Folder::at(folder);
-        let name = "localhost".parse().map_err(|_| io::Error::other("a name"))?;
-        let authority = Arc::new(Authority::create(&folder, &name, clock.wall()).map_err(wrong)?);
-        let tls = ServerTls::open(&folder, Arc::clone(&authority), &name, clock).map_err(wrong)?;
+        let name = "localhost".parse::<HostName>().map_err(io::Error::other)?;
+        let authority = Authority::create(&folder, &name, clock.wall()).map_err(wrong)?;
+        let authorities = Arc::new(Authorities::open(&folder, &name).map_err(wrong)?);
+        let tls = ServerTls::open(&folder, authorities, &name, clock).map_err(wrong)?;
         let id = AgentId::random();
         write_identity(&authority, id, agent, clock).map_err(wrong)?;
         let (words, to_say) = mpsc::channel(WAITING);

@@ -232,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_right() {
+        let text = include_str!("../../../deploy/examples/checks.toml");
+        let read = Central::read(Path::new("checks.toml"), text, &Kinds::standard()).unwrap();
+        assert_eq!((read.mistakes, read.warnings, read.checks.len()), (vec![], vec![], 2));
+    }
+
+    #[test]
     fn central_files_are_known_and_read() {
         let kinds = samples::kinds();
         let read = |text: &str| Central::read(Path::new("mail.toml"), text, &kinds);

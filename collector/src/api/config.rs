@@ -1,19 +1,14 @@
 //! The collector's checks: what the files would change, and putting them in force.
 
+use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
-use super::{Refusal, Shared, path, refusal, stopping};
+use super::{Refusal, Shared, refusal, stopping};
 use crate::fleet::{Fleet, FleetError, Plan};
-
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route(path::PLAN, get(plan)).route(path::APPLY, post(apply))
-}
 
 /// Puts in force what a plan has shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,12 +39,12 @@ impl Shared {
     }
 }
 
-async fn plan(State(shared): State<Shared>) -> Response {
+pub(super) async fn plan(State(shared): State<Shared>) -> Response {
     let Some(fleet) = shared.fleet() else { return stopping() };
     told(fleet.plan().await)
 }
 
-async fn apply(
+pub(super) async fn apply(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<ApplyWish>,

@@ -1,25 +1,18 @@
 //! What operators ask about agents and do to them: tokens, names, labels, revocation, the audit log.
 
+use axum::Json;
 use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::Deserialize;
 
+use super::access::of_people;
 use super::caller::Caller;
-use super::{Operators, Refusal, Shared, path};
+use super::{Operators, Refusal, Shared};
 use crate::control::{ControlError, TokenId};
 use crate::enrolment::{AgentChange, EnrolmentError, TokenWish};
+use crate::identity::IdentityError;
 use crate::query::{AgentChanged, QueryError, TokensAnswer};
-
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route(&format!("{}/{{name}}", path::AGENTS), post(change_agent))
-        .route(path::TOKENS, get(tokens).post(make_token))
-        .route(&format!("{}/{{id}}/withdraw", path::TOKENS), post(withdraw_token))
-        .route(path::AUDIT, get(audit))
-}
 
 impl From<EnrolmentError> for Refusal {
     fn from(error: EnrolmentError) -> Self {
@@ -32,9 +25,14 @@ impl From<EnrolmentError> for Refusal {
                 ControlError::NoSuchAgent { .. } | ControlError::NoSuchToken => {
                     StatusCode::NOT_FOUND
                 }
+                ControlError::People(people) => of_people(people),
                 ControlError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 ControlError::TokenExpired(_) | ControlError::RevokedKey => StatusCode::BAD_REQUEST,
             },
+            EnrolmentError::OldAuthority { .. }
+            | EnrolmentError::Identity(
+                IdentityError::OneAuthority | IdentityError::TwoAuthorities,
+            ) => StatusCode::CONFLICT,
             EnrolmentError::Identity(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -42,7 +40,7 @@ impl From<EnrolmentError> for Refusal {
     }
 }
 
-async fn make_token(
+pub(super) async fn make_token(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<TokenWish>,
@@ -54,7 +52,7 @@ async fn make_token(
         .await
 }
 
-async fn tokens(State(shared): State<Shared>) -> Response {
+pub(super) async fn tokens(State(shared): State<Shared>) -> Response {
     shared.work(|operators| Ok::<_, QueryError>(told(operators))).await
 }
 
@@ -62,7 +60,7 @@ fn told(operators: &Operators) -> TokensAnswer {
     operators.query.tokens()
 }
 
-async fn withdraw_token(
+pub(super) async fn withdraw_token(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
@@ -77,39 +75,52 @@ async fn withdraw_token(
         .await
 }
 
-async fn change_agent(
+pub(super) async fn change_agent(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(name): Path<String>,
     Json(change): Json<AgentChange>,
 ) -> Response {
-    shared
-        .work(move |operators| {
-            let is_revoked = matches!(change, AgentChange::Revoke);
-            let now = operators.clock.wall();
-            let changed = operators.enrolment.change(&name, change, caller.author(), now)?;
-            if is_revoked {
-                operators.registry.put_out(changed.agent);
-            }
-            // other checks may be for it now, or for whoever comes in by its name
-            operators.registry.reselect();
-            Ok::<_, EnrolmentError>(AgentChanged {
-                agent_id: changed.agent.to_string(),
-                name: changed.name,
-                labels: changed.labels,
-                is_revoked,
-            })
-        })
-        .await
+    shared.work(move |operators| changed(operators, &name, change, &caller)).await
+}
+
+pub(super) async fn revoke_agent(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(name): Path<String>,
+) -> Response {
+    shared.work(move |operators| changed(operators, &name, AgentChange::Revoke, &caller)).await
+}
+
+fn changed(
+    operators: &Operators,
+    name: &str,
+    change: AgentChange,
+    caller: &Caller,
+) -> Result<AgentChanged, EnrolmentError> {
+    let is_revoked = matches!(change, AgentChange::Revoke);
+    let now = operators.clock.wall();
+    let changed = operators.enrolment.change(name, change, caller.author(), now)?;
+    if is_revoked {
+        operators.registry.put_out(changed.agent);
+    }
+    // other checks may be for it now, or for whoever comes in by its name
+    operators.registry.reselect();
+    Ok(AgentChanged {
+        agent_id: changed.agent.to_string(),
+        name: changed.name,
+        labels: changed.labels,
+        is_revoked,
+    })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AuditWanted {
+pub(super) struct AuditWanted {
     limit: Option<usize>,
 }
 
-async fn audit(
+pub(super) async fn audit(
     State(shared): State<Shared>,
     Parameters(wanted): Parameters<AuditWanted>,
 ) -> Response {

@@ -1,24 +1,19 @@
 //! One run at once: the answer is a line of JSON for each thing that comes, as it comes.
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use bytes::Bytes;
 use mailsonde_proto::Cause;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Refusal, Shared, path, refusal, stopping};
+use super::{Refusal, Shared, refusal, stopping};
 use crate::fleet::{RunLine, RunWish};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route(path::RUNS, post(run))
-}
-
-async fn run(State(shared): State<Shared>, Json(wish): Json<RunWish>) -> Response {
+pub(super) async fn run(State(shared): State<Shared>, Json(wish): Json<RunWish>) -> Response {
     let Some(fleet) = shared.fleet() else { return stopping() };
     match fleet.run(&wish, Cause::OnDemand).await {
         Ok(told) => {

@@ -1,5 +1,7 @@
 //! Questions over a real socket, asked by the command line's own client.
 
+mod walk;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,15 +9,16 @@ use bytes::Bytes;
 use mailsonde_proto::convert::{Certified, EnrollRequest, Hello, observation_to_bytes};
 use mailsonde_proto::{AgentId, Clock, EnrolmentToken, Epoch, VantagePoint, Verdict};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Operators, listen};
+use super::{Network, Operators, listen};
+use crate::access::Access;
 use crate::cli::client::{NotRunning, ask, send};
 use crate::control::ControlJournal;
 use crate::enrolment::{AgentChange, Enrolment, NewToken, TokenWish};
 use crate::fleet::Fleet;
 use crate::folder::Folder;
-use crate::identity::{AGENT_VALIDITY, Authority, PrivateKey};
+use crate::identity::{AGENT_VALIDITY, Authorities, Authority, PrivateKey, ServerTls};
 use crate::pipeline::{Pipeline, extent};
 use crate::query::status::samples::{NOW, check, refused, run};
 use crate::query::{
@@ -31,18 +34,24 @@ struct Running {
     registry: Arc<Registry>,
     ledger: Ledger,
     enrolment: Enrolment,
+    access: Access,
+    /// Where operators are answered over the network.
+    address: std::net::SocketAddr,
     shutdown: CancellationToken,
+    /// A test that fails ends everything too, and so ends.
+    _ends: DropGuard,
     tasks: JoinSet<()>,
     temporary: tempfile::TempDir,
 }
 
 impl Running {
-    fn start() -> Self {
+    async fn start() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path());
         let clock = Clock::starting_at(NOW);
         let name = "localhost".parse().unwrap();
-        let authority = Arc::new(Authority::create(&folder, &name, clock.wall()).unwrap());
+        Authority::create(&folder, &name, clock.wall()).unwrap();
+        let authorities = Arc::new(Authorities::open(&folder, &name).unwrap());
         let control = Arc::new(ControlJournal::open(&folder.control()).unwrap().0);
         let registry = Arc::new(Registry::new(control.clone()).unwrap());
         let opened = Ledger::open(folder.path(), LedgerOptions::default(), clock).unwrap();
@@ -53,24 +62,24 @@ impl Running {
         let pipeline =
             Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress);
         let enrolment = Enrolment {
-            authority,
-            control: control.clone(),
+            authorities: authorities.clone(),
+            control,
             collector: "localhost:7443".to_owned(),
             validity: AGENT_VALIDITY,
         };
-        let fleet = Fleet {
-            registry: registry.clone(),
-            control: control.clone(),
-            ledger: opened.ledger.clone(),
-            folder: folder.checks(),
-            clock,
-            work: Arc::default(),
-        };
+        let fleet = Fleet::new(&registry, &opened.ledger, folder.checks(), clock);
+        let tls = Arc::new(ServerTls::open(&folder, authorities, &name, clock).unwrap());
+        let anywhere = "127.0.0.1:0".parse().unwrap();
+        let network = Network::listen(anywhere, tls.for_operators().unwrap()).await.unwrap();
+        let address = network.address().unwrap();
+        let access = Access::new(enrolment.control.clone(), clock).unwrap();
         let operators = Operators {
             query,
             fleet,
             enrolment: enrolment.clone(),
             registry: registry.clone(),
+            access: access.clone(),
+            tls,
             clock,
         };
         let listener = listen(&folder).unwrap();
@@ -79,8 +88,21 @@ impl Running {
         let stopping = shutdown.clone();
         tasks.spawn_blocking(move || pipeline.run(&stopping));
         let stopping = shutdown.clone();
-        tasks.spawn(async move { operators.serve(listener, stopping).await.unwrap() });
-        Self { folder, registry, ledger: opened.ledger, enrolment, shutdown, tasks, temporary }
+        tasks.spawn(
+            async move { operators.serve(listener, Some(network), stopping).await.unwrap() },
+        );
+        Self {
+            folder,
+            registry,
+            ledger: opened.ledger,
+            enrolment,
+            access,
+            address,
+            _ends: shutdown.clone().drop_guard(),
+            shutdown,
+            tasks,
+            temporary,
+        }
     }
 
     async fn stop(mut self) -> tempfile::TempDir {
@@ -111,7 +133,7 @@ impl Running {
 
 #[tokio::test]
 async fn an_agent_is_added_and_shown() {
-    let running = Running::start();
+    let running = Running::start().await;
     let folder = running.folder.clone();
     running.add("hq").await.unwrap();
     let refused = running.add("hq").await.unwrap_err().to_string();
@@ -132,7 +154,7 @@ async fn an_agent_is_added_and_shown() {
 
 #[tokio::test]
 async fn what_agents_sent_is_in_the_status() {
-    let running = Running::start();
+    let running = Running::start().await;
     let admission = running.add("hq").await.unwrap();
     let agent: AgentId = admission.agent;
     let hello = Hello {
@@ -174,7 +196,7 @@ async fn what_agents_sent_is_in_the_status() {
 
 #[tokio::test]
 async fn the_newest_observations_come_first() {
-    let running = Running::start();
+    let running = Running::start().await;
     let admission = running.add("hq").await.unwrap();
     let agent: AgentId = admission.agent;
     let source = Source { agent, epoch: Epoch(7) };
@@ -210,7 +232,7 @@ async fn the_newest_observations_come_first() {
 #[tokio::test]
 async fn a_socket_left_by_a_crash_is_replaced_and_the_folder_is_its_guard() {
     use std::os::unix::fs::PermissionsExt;
-    let running = Running::start();
+    let running = Running::start().await;
     let path = running.folder.operators_socket().unwrap();
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, super::SOCKET_MODE);
@@ -222,7 +244,7 @@ async fn a_socket_left_by_a_crash_is_replaced_and_the_folder_is_its_guard() {
 
 #[tokio::test]
 async fn what_is_done_stands_in_the_audit_log() {
-    let running = Running::start();
+    let running = Running::start().await;
     let folder = running.folder.clone();
     let before = running.add("hq").await.unwrap();
     let tokens: TokensAnswer = ask(&folder, super::path::TOKENS).await.unwrap().value;
@@ -232,17 +254,21 @@ async fn what_is_done_stands_in_the_audit_log() {
         .map(|token| (token.state.as_str(), token.used_by.as_deref()))
         .collect();
     assert_eq!(states, [("used", Some("hq"))]);
-    let spent = format!("{}/{}/withdraw", super::path::TOKENS, tokens.tokens[0].id);
+    let spent = super::path::with(super::path::TOKEN_WITHDRAW, &tokens.tokens[0].id);
     let refused = send::<TokensAnswer>(&folder, &spent, &()).await.err().unwrap().to_string();
     assert!(refused.contains("was used already"), "{refused}");
     let change = |name: &str, change: AgentChange| {
-        let (folder, path) = (folder.clone(), format!("{}/{name}", super::path::AGENTS));
+        let (folder, path) = (folder.clone(), super::path::with(super::path::AGENT, name));
         async move { send::<AgentChanged>(&folder, &path, &change).await.map(|it| it.value) }
+    };
+    let revoke = |name: &str| {
+        let (folder, path) = (folder.clone(), super::path::with(super::path::AGENT_REVOKE, name));
+        async move { send::<AgentChanged>(&folder, &path, &()).await.map(|it| it.value) }
     };
     let renamed = change("hq", AgentChange::Rename("head".into())).await.unwrap();
     assert_eq!((renamed.agent_id, renamed.is_revoked), (before.agent.to_string(), false));
-    assert!(change("hq", AgentChange::Revoke).await.is_err(), "nobody is called so any more");
-    assert!(change("head", AgentChange::Revoke).await.unwrap().is_revoked);
+    assert!(revoke("hq").await.is_err(), "nobody is called so any more");
+    assert!(revoke("head").await.unwrap().is_revoked);
     let agents: AgentsAnswer = ask(&folder, super::path::AGENTS).await.unwrap().value;
     assert_eq!(agents.agents, []);
     let audit: AuditAnswer = ask(&folder, super::path::AUDIT).await.unwrap().value;

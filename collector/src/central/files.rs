@@ -301,6 +301,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_right() {
+        let text = include_str!("../../../deploy/examples/checks.toml");
+        assert_eq!(read(&[("checks.toml", text)]).unwrap().len(), 2);
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_place() {
         let a = "[[check]]\nname = \"one\"\non = \"site=\"\nkind = \"tcp\"\n[[check]]\nname = 5\n\
                  [[check]]\nname = \"o n e\"\non = \"*\"\nkind = \"tcp\"\n[mailbox]\n";

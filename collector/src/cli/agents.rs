@@ -72,7 +72,7 @@ pub(super) async fn run(
 }
 
 async fn list(setting: &Setting) -> anyhow::Result<Ending> {
-    let answer = client::ask::<AgentsAnswer>(&setting.folder, path::AGENTS).await?;
+    let answer = client::ask::<AgentsAnswer>(&setting.collector, path::AGENTS).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {
@@ -83,7 +83,7 @@ async fn list(setting: &Setting) -> anyhow::Result<Ending> {
 }
 
 async fn show(setting: &Setting, name: &str) -> anyhow::Result<Ending> {
-    let answer = client::ask::<AgentsAnswer>(&setting.folder, path::AGENTS).await?.value;
+    let answer = client::ask::<AgentsAnswer>(&setting.collector, path::AGENTS).await?.value;
     let Some(agent) = answer.agents.iter().find(|agent| agent.name.eq_ignore_ascii_case(name))
     else {
         bail!("there is no agent called {name}: `mailsonde-collector agents` lists them");
@@ -98,8 +98,16 @@ async fn show(setting: &Setting, name: &str) -> anyhow::Result<Ending> {
 }
 
 async fn change(setting: &Setting, name: &str, change: AgentChange) -> anyhow::Result<Ending> {
-    let wanted = format!("{}/{}", path::AGENTS, client::segment(name));
-    let answer = client::send::<AgentChanged>(&setting.folder, &wanted, &change).await?;
+    let answer = match &change {
+        AgentChange::Revoke => {
+            let wanted = path::with(path::AGENT_REVOKE, name);
+            client::send::<AgentChanged>(&setting.collector, &wanted, &()).await?
+        }
+        change => {
+            let wanted = path::with(path::AGENT, name);
+            client::send::<AgentChanged>(&setting.collector, &wanted, change).await?
+        }
+    };
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {

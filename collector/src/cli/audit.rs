@@ -30,7 +30,7 @@ pub(super) async fn run(setting: &Setting, command: &AuditCommand) -> anyhow::Re
         AuditCommand::Verify { head } => head.as_ref().map_or(0, |_| 10_000),
     };
     let wanted = format!("{}?limit={limit}", path::AUDIT);
-    let answer = client::ask::<AuditAnswer>(&setting.folder, &wanted).await?;
+    let answer = client::ask::<AuditAnswer>(&setting.collector, &wanted).await?;
     let audit = &answer.value;
     let head = match command {
         AuditCommand::Show { .. } => None,

@@ -41,7 +41,7 @@ fn limit(text: &str) -> Result<usize, String> {
 }
 
 pub(super) async fn run(setting: &Setting, arguments: &ChangesArguments) -> anyhow::Result<Ending> {
-    let answer = client::ask::<ChangesAnswer>(&setting.folder, &question(arguments)).await?;
+    let answer = client::ask::<ChangesAnswer>(&setting.collector, &question(arguments)).await?;
     let now = Clock::system().wall().timestamp();
     let text = if setting.json {
         format!("{}\n", answer.raw)

@@ -7,7 +7,7 @@ use crate::api::path;
 use crate::query::ChecksAnswer;
 
 pub(super) async fn run(setting: &Setting) -> anyhow::Result<Ending> {
-    let answer = client::ask::<ChecksAnswer>(&setting.folder, path::CHECKS).await?;
+    let answer = client::ask::<ChecksAnswer>(&setting.collector, path::CHECKS).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {

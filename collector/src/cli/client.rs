@@ -1,17 +1,21 @@
-//! Asks a running collector over its socket: HTTP and JSON, bounded in size and in time.
+//! Asks a running collector, over the socket in its folder or over the network: HTTP and JSON, bounded in size and
+//! in time.
 
 use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
+use super::remote::Remote;
 use crate::api::ErrorAnswer;
 use crate::config::ConfigError;
 use crate::folder::Folder;
@@ -28,6 +32,37 @@ const OTHER_FORM: &str = "the collector answered in another form: are both of th
 #[error("the collector is not running: start it with `mailsonde-collector --data {0} serve`")]
 pub struct NotRunning(String);
 
+/// The collector answered that it will not.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct Refused {
+    /// Of HTTP.
+    pub status: StatusCode,
+    /// Its own, and what to do.
+    pub words: String,
+}
+
+/// Where a collector is asked.
+#[derive(Clone, Debug)]
+pub enum Collector {
+    /// On this machine: the one with this folder.
+    Here(Folder),
+    /// Over the network.
+    There(Remote),
+}
+
+impl From<&Folder> for Collector {
+    fn from(folder: &Folder) -> Self {
+        Self::Here(folder.clone())
+    }
+}
+
+impl From<&Self> for Collector {
+    fn from(collector: &Self) -> Self {
+        collector.clone()
+    }
+}
+
 /// An answer: as it came, and as it was understood.
 pub struct Answer<T> {
     /// JSON.
@@ -40,8 +75,11 @@ pub struct Answer<T> {
 ///
 /// # Errors
 /// [`NotRunning`] when nobody listens; the collector's own words when it refuses.
-pub async fn ask<T: DeserializeOwned>(folder: &Folder, path: &str) -> anyhow::Result<Answer<T>> {
-    exchange(folder, Method::GET, path, Bytes::new()).await
+pub async fn ask<T: DeserializeOwned>(
+    at: impl Into<Collector>,
+    path: &str,
+) -> anyhow::Result<Answer<T>> {
+    exchange(&at.into(), Method::GET, path, Bytes::new()).await
 }
 
 /// Sends something to be done.
@@ -49,11 +87,11 @@ pub async fn ask<T: DeserializeOwned>(folder: &Folder, path: &str) -> anyhow::Re
 /// # Errors
 /// As [`ask`].
 pub async fn send<T: DeserializeOwned>(
-    folder: &Folder,
+    at: impl Into<Collector>,
     path: &str,
     body: &impl Serialize,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(folder, Method::POST, path, serde_json::to_vec(body)?.into()).await
+    exchange(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
 /// Sends something to be done that is answered by a line at a time; each is handed on as it comes.
@@ -61,89 +99,106 @@ pub async fn send<T: DeserializeOwned>(
 /// # Errors
 /// As [`ask`]; or what `each` says of a line.
 pub async fn send_for_lines<T: DeserializeOwned>(
-    folder: &Folder,
+    at: impl Into<Collector>,
     path: &str,
     body: &impl Serialize,
     mut each: impl FnMut(&str, T) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let stream = connect(folder).await?;
-    let request = request(Method::POST, path, serde_json::to_vec(body)?.into())?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let exchange = async move {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status();
+    let at = at.into();
+    let body = serde_json::to_vec(body)?.into();
+    let refused = through(&at, (Method::POST, path, body), async move |answer| {
+        if answer.status() != StatusCode::OK {
+            return whole(answer).await.map(Some);
+        }
         let mut body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
         let mut line = Vec::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| anyhow!("the answer broke off: {error}"))?;
-            let Ok(bytes) = frame.into_data() else { continue };
+            let Ok(bytes) = frame.map_err(broke_off)?.into_data() else { continue };
             line.extend_from_slice(&bytes);
             while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
                 let whole: Vec<u8> = line.drain(..=end).collect();
                 let raw = String::from_utf8_lossy(&whole);
-                let read = serde_json::from_str(&raw);
-                each(raw.trim_end(), read.context(OTHER_FORM)?)?;
+                each(raw.trim_end(), serde_json::from_str(&raw).context(OTHER_FORM)?)?;
             }
         }
-        if status != StatusCode::OK {
-            let raw = String::from_utf8_lossy(&line).into_owned();
-            bail!("{}", refusal(raw));
-        }
-        Ok(())
-    };
-    tokio::pin!(exchange, connection);
-    tokio::select! {
-        outcome = &mut exchange => outcome,
-        ended = &mut connection => {
-            ended.context("the collector ended the connection")?;
-            exchange.await
-        }
+        Ok(None)
+    });
+    match refused.await? {
+        Some((status, bytes)) => Err(refusal(&at, status, &bytes).into()),
+        None => Ok(()),
     }
 }
 
-/// A word as one segment of a path (RFC 3986 section 3.3).
-pub fn segment(word: &str) -> String {
-    let escaped = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    word.bytes().map(escaped).collect()
-}
-
 async fn exchange<T: DeserializeOwned>(
-    folder: &Folder,
+    at: &Collector,
     method: Method,
     path: &str,
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
-    let stream = connect(folder).await?;
-    let request = request(method, path, body)?;
-    let (status, bytes) = tokio::time::timeout(TIME_LIMIT, speak(stream, request))
-        .await
-        .ok()
-        .ok_or_else(|| {
+    let exchange = through(at, (method, path, body), whole);
+    let (status, bytes) =
+        tokio::time::timeout(TIME_LIMIT, exchange).await.ok().ok_or_else(|| {
             let seconds = TIME_LIMIT.as_secs();
             anyhow!("the collector did not answer within {seconds} s: see its own log")
         })??;
-    let raw = String::from_utf8_lossy(&bytes).into_owned();
     if status != StatusCode::OK {
-        bail!("{}", refusal(raw));
+        return Err(refusal(at, status, &bytes).into());
     }
+    let raw = String::from_utf8_lossy(&bytes).into_owned();
     let value = serde_json::from_str(&raw).context(OTHER_FORM)?;
     Ok(Answer { raw, value })
 }
 
-fn request(method: Method, path: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
-    let request = Request::builder().method(method).uri(path).header("host", "collector");
-    Ok(request.header("content-type", "application/json").body(Full::new(body))?)
+/// Asks, and has the answer taken.
+async fn through<T>(
+    at: &Collector,
+    (method, path, body): (Method, &str, Bytes),
+    take: impl AsyncFnOnce(Response<Incoming>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let request =
+        Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
+    match at {
+        Collector::Here(folder) => {
+            let request = request.header(HOST, "collector").body(Full::new(body))?;
+            speak(connect(folder).await?, request, take).await
+        }
+        Collector::There(remote) => {
+            let mut request = request.header(HOST, remote.url().authority());
+            if let Some(token) = remote.authorization() {
+                request = request.header(AUTHORIZATION, token);
+            }
+            speak(remote.connect().await?, request.body(Full::new(body))?, take).await
+        }
+    }
 }
 
-/// What the collector says when it refuses.
-fn refusal(raw: String) -> String {
-    serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error)
+/// An answer that is taken at once.
+async fn whole(answer: Response<Incoming>) -> anyhow::Result<(StatusCode, Bytes)> {
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
+    Ok((status, body.collect().await.map_err(broke_off)?.to_bytes()))
+}
+
+fn broke_off(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
+    anyhow!("the collector's answer broke off: {error}")
+}
+
+fn refusal(at: &Collector, status: StatusCode, bytes: &[u8]) -> Refused {
+    let raw = String::from_utf8_lossy(bytes).into_owned();
+    let words = serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error);
+    Refused { status, words: in_words(at, status, words) }
+}
+
+/// The collector's words, and what to do when it does not know us.
+fn in_words(at: &Collector, status: StatusCode, words: String) -> String {
+    match at {
+        Collector::There(remote)
+            if status == StatusCode::UNAUTHORIZED && remote.authorization().is_some() =>
+        {
+            format!("{words}: `mailsonde-collector login --url {}`", remote.url())
+        }
+        _ => words,
+    }
 }
 
 async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
@@ -166,21 +221,14 @@ async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
     }
 }
 
-async fn speak(
-    stream: UnixStream,
+async fn speak<T>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<Full<Bytes>>,
-) -> anyhow::Result<(StatusCode, Bytes)> {
+    take: impl AsyncFnOnce(Response<Incoming>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let exchange = async move {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
-        match body.collect().await {
-            Ok(body) => Ok((status, body.to_bytes())),
-            Err(error) => Err(anyhow!("the collector's answer broke off: {error}")),
-        }
-    };
+    let exchange = async move { take(sender.send_request(request).await?).await };
     // The connection moves the bytes; when the exchange is over, nobody needs it any more.
     tokio::pin!(exchange, connection);
     tokio::select! {

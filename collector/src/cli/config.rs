@@ -39,10 +39,10 @@ pub(super) async fn run(setting: &Setting, command: &ConfigCommand) -> anyhow::R
 }
 
 async fn check(setting: &Setting) -> anyhow::Result<Ending> {
-    let answer = match client::ask::<Plan>(&setting.folder, path::PLAN).await {
+    let answer = match client::ask::<Plan>(&setting.collector, path::PLAN).await {
         Ok(answer) => answer,
         Err(error) if error.is::<client::NotRunning>() => {
-            let ending = check_files(&setting.folder.checks(), &setting.terminal)?;
+            let ending = check_files(&setting.data.checks(), &setting.terminal)?;
             complain("the collector is not running: agents were not asked");
             return Ok(ending);
         }
@@ -80,7 +80,7 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
 }
 
 async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
-    let plan = client::ask::<Plan>(&setting.folder, path::PLAN).await?.value;
+    let plan = client::ask::<Plan>(&setting.collector, path::PLAN).await?.value;
     let Some(difference) = differs(&plan)? else { return Ok(Ending::NotDone) };
     if !setting.json || difference.changes.is_empty() {
         let text = shown(&plan, difference, &setting.terminal);
@@ -94,7 +94,7 @@ async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
         return Ok(Ending::NotDone);
     }
     let wish = ApplyWish { id: difference.id.clone() };
-    let answer = client::send::<Plan>(&setting.folder, path::APPLY, &wish).await?;
+    let answer = client::send::<Plan>(&setting.collector, path::APPLY, &wish).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {

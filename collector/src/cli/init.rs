@@ -27,7 +27,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(super) fn run(setting: &Setting, arguments: &InitArguments) -> anyhow::Result<Ending> {
-    let folder = &setting.folder;
+    let folder = &setting.data;
     let config = folder.config();
     let shown = folder.path().display();
     if config.exists() {

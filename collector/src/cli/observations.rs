@@ -46,7 +46,8 @@ pub(super) async fn run(
     setting: &Setting,
     arguments: &ObservationsArguments,
 ) -> anyhow::Result<Ending> {
-    let answer = client::ask::<ObservationsAnswer>(&setting.folder, &question(arguments)).await?;
+    let answer =
+        client::ask::<ObservationsAnswer>(&setting.collector, &question(arguments)).await?;
     let now = Clock::system().wall().timestamp();
     let text = if setting.json {
         format!("{}\n", answer.raw)

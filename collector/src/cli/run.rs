@@ -28,8 +28,8 @@ struct Tally {
 pub(super) async fn run(setting: &Setting, arguments: &RunArguments) -> anyhow::Result<Ending> {
     let wish = RunWish { check: arguments.check.clone(), on: arguments.on.clone() };
     let mut tally = Tally::default();
-    let Setting { folder, terminal, json } = setting;
-    client::send_for_lines(folder, path::RUNS, &wish, |raw, line: RunLine| {
+    let Setting { collector, terminal, json, .. } = setting;
+    client::send_for_lines(collector, path::RUNS, &wish, |raw, line: RunLine| {
         tally.count(&line);
         say(&if *json { format!("{raw}\n") } else { shown(&line, terminal) })
     })

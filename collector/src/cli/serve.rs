@@ -31,6 +31,6 @@ pub(super) fn run(setting: &Setting, arguments: &ServeArguments) -> anyhow::Resu
         .enable_all()
         .build()
         .context("cannot start the runtime")?
-        .block_on(app::serve(setting.folder.clone()))?;
+        .block_on(app::serve(setting.data.clone()))?;
     Ok(Ending::Done)
 }

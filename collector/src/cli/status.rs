@@ -38,7 +38,7 @@ pub(super) async fn run(setting: &Setting, arguments: &StatusArguments) -> anyho
     if arguments.watch {
         return watch(setting).await;
     }
-    let answer = client::ask::<StatusAnswer>(&setting.folder, path::STATUS).await?;
+    let answer = client::ask::<StatusAnswer>(&setting.collector, path::STATUS).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {
@@ -62,7 +62,7 @@ async fn watch(setting: &Setting) -> anyhow::Result<Ending> {
             }
             _ = due.tick() => {}
         }
-        let answer = client::ask::<StatusAnswer>(&setting.folder, path::STATUS).await;
+        let answer = client::ask::<StatusAnswer>(&setting.collector, path::STATUS).await;
         let text = match answer {
             Ok(answer) if setting.json => format!("{}\n", answer.raw),
             // A width that changes is followed.

@@ -50,12 +50,12 @@ pub(super) async fn run(setting: &Setting, command: &TokenCommand) -> anyhow::Re
     match command {
         TokenCommand::Create(arguments) => create(setting, arguments).await,
         TokenCommand::List => {
-            let answer = client::ask::<TokensAnswer>(&setting.folder, path::TOKENS).await?;
+            let answer = client::ask::<TokensAnswer>(&setting.collector, path::TOKENS).await?;
             tell(setting, &answer)
         }
         TokenCommand::Withdraw { id } => {
-            let wanted = format!("{}/{}/withdraw", path::TOKENS, client::segment(id));
-            let answer = client::send::<TokensAnswer>(&setting.folder, &wanted, &()).await?;
+            let wanted = path::with(path::TOKEN_WITHDRAW, id);
+            let answer = client::send::<TokensAnswer>(&setting.collector, &wanted, &()).await?;
             tell(setting, &answer)
         }
     }
@@ -69,7 +69,7 @@ async fn create(setting: &Setting, arguments: &CreateArguments) -> anyhow::Resul
         ttl_s: arguments.ttl.as_secs(),
         agent: arguments.agent.clone(),
     };
-    let answer = client::send::<NewToken>(&setting.folder, path::TOKENS, &wish).await?;
+    let answer = client::send::<NewToken>(&setting.collector, path::TOKENS, &wish).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {

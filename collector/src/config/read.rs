@@ -1,7 +1,8 @@
 //! Reads `collector.toml` key by key, so that every mistake is found and has its place.
 
+use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -9,11 +10,20 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES, Mistake,
-    RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
+    OperatorsConfig, RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
 };
 use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 5] = ["agent_certificate", "listen", "name", "raw_retention", "segment_size"];
+const KEYS: [&str; 8] = [
+    "agent_certificate",
+    "listen",
+    "name",
+    "operators_certificate",
+    "operators_key",
+    "operators_listen",
+    "raw_retention",
+    "segment_size",
+];
 
 /// Reads the whole text.
 pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
@@ -23,15 +33,12 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
         reader.mistake(error.span().unwrap_or(0..0), error.message().replace('\n', ", "));
     }
     reader.refuse_unknown();
-    let listen = reader.value("listen", |text| {
-        text.parse()
-            .ok()
-            .ok_or_else(|| "must be an IP address and a port, such as \"0.0.0.0:7443\"".into())
-    });
+    let listen = reader.value("listen", |text| address(text, 7443));
     let name = reader.value("name", |text| text.parse::<HostName>().map_err(|e| e.to_string()));
     let raw_retention = reader.value("raw_retention", raw_retention);
     let segment_bytes = reader.value("segment_size", segment_bytes);
     let agent_certificate = reader.value("agent_certificate", agent_certificate);
+    let operators = reader.operators();
     reader.require("listen");
     reader.require("name");
     match (listen, name, reader.mistakes.is_empty()) {
@@ -41,6 +48,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             raw_retention: raw_retention.unwrap_or(DEFAULT_RAW_RETENTION),
             segment_bytes: segment_bytes.unwrap_or(DEFAULT_SEGMENT_BYTES),
             agent_certificate: agent_certificate.unwrap_or(AGENT_VALIDITY),
+            operators,
         }),
         _ => {
             reader.mistakes.sort();
@@ -85,6 +93,22 @@ impl Reader<'_> {
         }
     }
 
+    fn operators(&mut self) -> Option<OperatorsConfig> {
+        let listen = self.value("operators_listen", |text| address(text, 7444));
+        let certificate = self.value("operators_certificate", path);
+        let key = self.value("operators_key", path);
+        for (one, other) in [
+            ("operators_certificate", "operators_key"),
+            ("operators_key", "operators_certificate"),
+            ("operators_certificate", "operators_listen"),
+        ] {
+            if self.table.contains_key(one) {
+                self.require(other);
+            }
+        }
+        Some(OperatorsConfig { listen: listen?, certificate: certificate.zip(key) })
+    }
+
     fn value<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let entry: &Spanned<DeValue<'_>> = self.table.get(key)?;
         let outcome = match entry.get_ref() {
@@ -94,6 +118,16 @@ impl Reader<'_> {
         let span = entry.span();
         outcome.map_err(|message| self.mistake(span, format!("{key}: {message}"))).ok()
     }
+}
+
+fn address(text: &str, port: u16) -> Result<SocketAddr, String> {
+    let form = || format!("must be an IP address and a port, such as \"0.0.0.0:{port}\"");
+    text.parse().ok().ok_or_else(form)
+}
+
+/// A relative one is looked for in the collector's folder.
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("must be the path of a PEM file".into()) } else { Ok(text.into()) }
 }
 
 fn raw_retention(text: &str) -> Result<Duration, String> {

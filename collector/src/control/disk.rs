@@ -4,6 +4,7 @@
 //! with an author ends with a link of the audit log's chain: SHA-256 over the link before and all bytes of the
 //! record before its own link.
 
+mod access;
 mod applied;
 
 use std::collections::BTreeMap;
@@ -115,6 +116,7 @@ fn body_of(control: &Control) -> Option<Body> {
             addresses: addresses.to_vec(),
         }),
         Control::Applied { checks } => Body::Applied(checks.as_slice().into()),
+        Control::Access(access) => access::body_of(access),
         Control::Unknown => return None,
     })
 }
@@ -158,6 +160,13 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
             addresses: read.addresses.try_into().ok().ok_or(wrong(&"a clone has two addresses"))?,
         },
         Body::Applied(read) => Control::Applied { checks: read.into() },
+        Body::UserSet(read) => Control::Access(read.try_into()?),
+        Body::UserRemoved(read) => Control::Access(access::user_removed(read)),
+        Body::ApiTokenMade(read) => Control::Access(read.try_into()?),
+        Body::ApiTokenRevoked(read) => Control::Access(access::api_token_revoked(read)),
+        Body::SignedIn(read) => Control::Access(access::signed_in(&read)?),
+        Body::SignInRefused(read) => Control::Access(access::sign_in_refused(read)),
+        Body::SessionEnded(read) => Control::Access(access::session_ended(read)?),
     })
 }
 
@@ -173,7 +182,7 @@ fn token(bytes: &[u8]) -> Result<TokenId, NotAControlRecord> {
 struct OnDisk {
     #[prost(sfixed64, tag = "1")]
     received_at_ns: i64,
-    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20")]
+    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 31, 32, 33, 34, 35, 36")]
     body: Option<Body>,
     #[prost(message, optional, tag = "14")]
     author: Option<AuthorOnDisk>,
@@ -204,6 +213,20 @@ enum Body {
     CloneNoticed(CloneOnDisk),
     #[prost(message, tag = "20")]
     Applied(AppliedOnDisk),
+    #[prost(message, tag = "30")]
+    UserSet(access::UserOnDisk),
+    #[prost(message, tag = "31")]
+    UserRemoved(access::NameOnDisk),
+    #[prost(message, tag = "32")]
+    ApiTokenMade(access::ApiTokenOnDisk),
+    #[prost(message, tag = "33")]
+    ApiTokenRevoked(access::NameOnDisk),
+    #[prost(message, tag = "34")]
+    SignedIn(access::SessionOnDisk),
+    #[prost(message, tag = "35")]
+    SignInRefused(access::RefusedOnDisk),
+    #[prost(message, tag = "36")]
+    SessionEnded(access::SessionOnDisk),
 }
 
 #[derive(Clone, PartialEq, Message)]

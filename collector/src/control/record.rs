@@ -6,6 +6,8 @@ use std::fmt;
 use mailsonde_proto::convert::ReceivingMailbox;
 use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 
+use super::access::AccessRecord;
+
 /// One record of the control journal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControlRecord {
@@ -67,6 +69,8 @@ pub enum Control {
         /// In the order of their files.
         checks: Vec<AppliedCheck>,
     },
+    /// Who may ask, and who signed in.
+    Access(AccessRecord),
     /// Something that a newer collector wrote.
     Unknown,
 }

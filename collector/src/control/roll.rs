@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use mailsonde_proto::{AgentId, WallTime};
 
 use super::ControlError;
+use super::people::People;
 use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 
 /// A token, and who came in by it.
@@ -30,6 +31,7 @@ pub struct Roll {
     keys: HashMap<[u8; 32], AgentId>,
     tokens: BTreeMap<TokenId, Token>,
     applied: Vec<AppliedCheck>,
+    people: People,
 }
 
 impl Roll {
@@ -59,6 +61,9 @@ impl Roll {
                 }
             }
             Control::Applied { checks } => self.applied.clone_from(checks),
+            Control::Access(access) => {
+                self.people.apply(access, record.received_at, record.author.as_ref());
+            }
             Control::Defined { .. }
             | Control::Tick
             | Control::Operator(_)
@@ -81,6 +86,11 @@ impl Roll {
     /// The collector's checks, as they were applied last.
     pub fn applied(&self) -> &[AppliedCheck] {
         &self.applied
+    }
+
+    /// Who may ask.
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// The agent of this identity; `None` for one that is not ours (any more).

@@ -42,6 +42,14 @@ fn token(first: u8) -> TokenMade {
     TokenMade { digest, expires_at: NOW.plus(TTL), name, labels, agent: None }
 }
 
+fn user(name: &str, role: Role) -> User {
+    User { name: name.into(), role, password: PasswordHash::from_phc("$argon2id$x".into()) }
+}
+
+fn api_token(name: &str) -> ApiToken {
+    ApiToken { name: name.into(), role: Role::Viewer, digest: [4; 32], expires_at: NOW.plus(TTL) }
+}
+
 fn write(journal: &ControlJournal, control: Control) {
     journal.decide(NOW, root(), |_| Ok((control, ()))).unwrap();
 }
@@ -74,6 +82,16 @@ fn every_record_reads_back_in_order() {
         Control::Rejoined { agent },
         Control::CloneNoticed { agent, addresses: ["a".into(), "b".into()] },
         Control::Revoked { agent },
+        Control::Access(AccessRecord::UserSet(user("ann", Role::Operator))),
+        Control::Access(AccessRecord::UserRemoved { name: "ann".into() }),
+        Control::Access(AccessRecord::ApiTokenMade(api_token("wall"))),
+        Control::Access(AccessRecord::ApiTokenRevoked { name: "wall".into() }),
+        Control::Access(AccessRecord::SignedIn { session: TokenId([1, 2, 3, 4]) }),
+        Control::Access(AccessRecord::SignInRefused { user: None, failures: 3, unwritten: 9 }),
+        Control::Access(AccessRecord::SessionEnded {
+            session: TokenId([1, 2, 3, 4]),
+            user: "ann".into(),
+        }),
     ];
     {
         let (journal, damage) = ControlJournal::open(folder.path()).unwrap();
@@ -159,4 +177,38 @@ fn names_are_free_again_after_a_revocation_and_numbered_until_then() {
     let renamed = Enrolled { name: "hq".into(), ..enrolled(2, "") };
     write(&journal, Control::Enrolled(renamed.clone()));
     assert_eq!(journal.agents(), [renamed, enrolled(3, &long)]);
+}
+
+#[test]
+fn users_and_api_tokens_are_as_their_records_left_them() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let (journal, _) = ControlJournal::open(folder.path()).unwrap();
+        for record in [
+            AccessRecord::UserSet(user("Ann", Role::Viewer)),
+            AccessRecord::UserSet(user("ann", Role::Admin)),
+            AccessRecord::UserSet(user("bob", Role::Viewer)),
+            AccessRecord::UserRemoved { name: "BOB".into() },
+            AccessRecord::ApiTokenMade(api_token("wall")),
+            AccessRecord::ApiTokenMade(ApiToken { digest: [5; 32], ..api_token("old") }),
+            AccessRecord::ApiTokenRevoked { name: "Old".into() },
+        ] {
+            write(&journal, Control::Access(record));
+        }
+    }
+    let (journal, _) = ControlJournal::open(folder.path()).unwrap();
+    journal.look(|roll| {
+        let people = roll.people();
+        let users: Vec<_> =
+            people.users().map(|known| (known.it.role, known.by.as_str())).collect();
+        assert_eq!(users, [(Role::Admin, "uid 0 (root)")]);
+        assert_eq!(people.api_token_with(&[4; 32]), Some(&api_token("wall")));
+        assert_eq!(people.api_token_with(&[5; 32]), None);
+        assert_eq!(
+            (people.free_for_user("bob"), people.free_for_api_token("old")),
+            (Ok(()), Ok(()))
+        );
+        assert!(people.free_for_user("ANN").is_err() && people.known_user("bob").is_err());
+        assert!(people.free_for_api_token("WALL").is_err());
+    });
 }

@@ -17,7 +17,8 @@ pub enum AgentChange {
     /// These labels are set or taken away; the others stay.
     Label(Vec<Label>),
     /// Its key is refused from now on, also on a stream that stands. For good: what its machine is to be again
-    /// is enrolled anew.
+    /// is enrolled anew. Never read from a question about names and labels: it takes another role.
+    #[serde(skip)]
     Revoke,
 }
 

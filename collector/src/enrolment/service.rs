@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::{Enrolment, EnrolmentError};
-use crate::agents::Peer;
+use crate::accept::Peer;
 use crate::control::ControlError;
 use crate::identity::IdentityError;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::folder::Folder;
-use crate::identity::{PrivateKey, agent_of};
+use crate::identity::{Authority, PrivateKey, agent_of};
 
 const NOW: WallTime = WallTime::from_s(1_800_000_000);
 
@@ -14,10 +14,12 @@ struct Site {
 fn site() -> Site {
     let temporary = tempfile::tempdir().unwrap();
     let folder = Folder::at(temporary.path());
-    let authority = Authority::create(&folder, &"localhost".parse().unwrap(), NOW).unwrap();
+    let name = "localhost".parse().unwrap();
+    Authority::create(&folder, &name, NOW).unwrap();
+    let authorities = Arc::new(Authorities::open(&folder, &name).unwrap());
     let (control, _) = ControlJournal::open(&folder.control()).unwrap();
     let enrolment = Enrolment {
-        authority: Arc::new(authority),
+        authorities,
         control: Arc::new(control),
         collector: "localhost:7443".into(),
         validity: Duration::from_secs(86_400),
@@ -81,7 +83,7 @@ fn a_token_holds_where_and_whom_and_lets_one_key_in() {
     let labels: BTreeMap<String, String> = [("site".to_owned(), "durban".to_owned())].into();
     let token = site.token(TokenWish { labels: labels.clone(), ..TokenWish::default() });
     assert_eq!(token.collector, "localhost:7443");
-    assert_eq!(token.authority, site.enrolment.authority.fingerprint());
+    assert_eq!(token.authority, site.enrolment.authorities.current().fingerprint());
     let first = key();
     let certified = site.enroll(&token, &first, NOW).unwrap();
     assert_eq!((certified.name.as_str(), &certified.labels), ("mx1", &labels));

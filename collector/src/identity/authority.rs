@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mailsonde_proto::{AgentId, WallTime};
@@ -123,6 +123,24 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     pem: String,
+    made_at: WallTime,
+    not_after: WallTime,
+}
+
+/// Where an authority stands.
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Files {
+    fn current(folder: &Folder) -> Self {
+        Self { certificate: folder.authority_certificate(), key: folder.authority_key() }
+    }
+
+    fn next(folder: &Folder) -> Self {
+        Self { certificate: folder.next_authority_certificate(), key: folder.next_authority_key() }
+    }
 }
 
 impl fmt::Debug for Authority {
@@ -143,6 +161,19 @@ impl Authority {
         if folder.authority_certificate().exists() {
             return Self::open(folder);
         }
+        Self::make(&Files::current(folder), name, now)
+    }
+
+    /// Makes the authority that is to take over.
+    pub(super) fn create_next(
+        folder: &Folder,
+        name: &HostName,
+        now: WallTime,
+    ) -> Result<Self, IdentityError> {
+        Self::make(&Files::next(folder), name, now)
+    }
+
+    fn make(files: &Files, name: &HostName, now: WallTime) -> Result<Self, IdentityError> {
         let key = PrivateKey::generate()?;
         let subject = format!("Mailsonde authority of {name}");
         let valid = (now.minus(BACKDATED), now.plus(AUTHORITY_VALIDITY));
@@ -150,9 +181,9 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key.pair)?;
-        write_file(&folder.authority_key(), key.to_pem().as_bytes(), PRIVATE)?;
-        write_file(&folder.authority_certificate(), certificate.pem().as_bytes(), PUBLIC)?;
-        Self::open(folder)
+        write_file(&files.key, key.to_pem().as_bytes(), PRIVATE)?;
+        write_file(&files.certificate, certificate.pem().as_bytes(), PUBLIC)?;
+        Self::read(files)
     }
 
     /// Opens the folder's authority.
@@ -160,22 +191,48 @@ impl Authority {
     /// # Errors
     /// When a file is missing or damaged, or the key is not the certificate's.
     pub fn open(folder: &Folder) -> Result<Self, IdentityError> {
-        let certificate_path = folder.authority_certificate();
+        Self::read(&Files::current(folder))
+    }
+
+    /// Opens the one that is to take over, where there is one.
+    pub(super) fn open_next(folder: &Folder) -> Result<Option<Self>, IdentityError> {
+        let files = Files::next(folder);
+        // A lone key is what a rotation that was cut short left.
+        if files.certificate.exists() { Self::read(&files).map(Some) } else { Ok(None) }
+    }
+
+    fn read(files: &Files) -> Result<Self, IdentityError> {
         let unusable =
-            |detail: String| IdentityError::Authority { path: certificate_path.clone(), detail };
-        let pem = read(&certificate_path)?;
-        let key = KeyPair::from_pem(&read(&folder.authority_key())?)
-            .map_err(|error| unusable(format!("ca.key: {error}")))?;
-        let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
-            .map_err(|error| unusable(format!("ca.pem: {error}")))?;
-        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
-            .map_err(|error| unusable(format!("ca.pem: {error}")))?;
+            |detail: String| IdentityError::Authority { path: files.certificate.clone(), detail };
+        let [pem_name, key_name] = [&files.certificate, &files.key].map(|path| {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        });
+        let of_pem = |error: &dyn fmt::Display| unusable(format!("{pem_name}: {error}"));
+        let pem = read(&files.certificate)?;
+        let key = KeyPair::from_pem(&read(&files.key)?)
+            .map_err(|error| unusable(format!("{key_name}: {error}")))?;
+        let certificate =
+            CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| of_pem(&error))?;
+        let (_, parsed) =
+            x509_parser::parse_x509_certificate(&certificate).map_err(|error| of_pem(&error))?;
         if parsed.public_key().raw != key.subject_public_key_info() {
-            return Err(unusable("ca.key is not the key of ca.pem".into()));
+            return Err(unusable(format!("{key_name} is not the key of {pem_name}")));
         }
-        let issuer = Issuer::from_ca_cert_der(&certificate, key)
-            .map_err(|error| unusable(format!("ca.pem: {error}")))?;
-        Ok(Self { issuer, certificate, pem })
+        let not_before = WallTime::from_s(parsed.validity().not_before.timestamp());
+        let not_after = WallTime::from_s(parsed.validity().not_after.timestamp());
+        let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|error| of_pem(&error))?;
+        let made_at = not_before.plus(BACKDATED);
+        Ok(Self { issuer, certificate, pem, made_at, not_after })
+    }
+
+    /// When it was made.
+    pub fn made_at(&self) -> WallTime {
+        self.made_at
+    }
+
+    /// Until when it is valid.
+    pub fn not_after(&self) -> WallTime {
+        self.not_after
     }
 
     /// Its certificate, PEM: what an agent trusts.

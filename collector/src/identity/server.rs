@@ -15,14 +15,13 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::{
-    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
-};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
-use rustls::{CertificateError, RootCertStore, ServerConfig};
+use rustls::{CertificateError, ServerConfig};
 
-use super::{Authority, HostName, IdentityError, PrivateKey};
+use super::trusted::{Trusted, roots};
+use super::{Authorities, Authority, HostName, IdentityError, OperatorsTls, PrivateKey};
 use crate::folder::{Folder, PRIVATE, write_file};
 
 /// A server certificate is renewed when it has less than this left.
@@ -33,7 +32,8 @@ pub const RENEW_BEFORE: Duration = Duration::from_secs(30 * 86_400);
 pub struct ServerTls {
     config: Arc<ServerConfig>,
     current: Arc<Current>,
-    authority: Arc<Authority>,
+    trusted: Arc<Trusted>,
+    authorities: Arc<Authorities>,
     folder: Folder,
     name: HostName,
     clock: Clock,
@@ -47,17 +47,20 @@ impl ServerTls {
     /// When a new certificate cannot be made or written.
     pub fn open(
         folder: &Folder,
-        authority: Arc<Authority>,
+        authorities: Arc<Authorities>,
         name: &HostName,
         clock: Clock,
     ) -> Result<Self, IdentityError> {
-        let key = match stored(folder, &authority, name, clock.wall()) {
+        let (authority, now) = (authorities.current(), clock.wall());
+        let key = match stored(folder, &authority, name, now) {
             Some(key) => key,
-            None => renewed(folder, &authority, name, clock.wall())?,
+            None => renewed(folder, &authority, name, now)?,
         };
-        let current = Arc::new(Current(RwLock::new(Arc::new(key))));
-        let config = Arc::new(server_config(&authority, current.clone(), clock)?);
-        Ok(Self { config, current, authority, folder: folder.clone(), name: name.clone(), clock })
+        let current = Arc::new(Current::new(key));
+        let trusted = Arc::new(Trusted::new(&authorities.trusted())?);
+        let config = Arc::new(server_config(trusted.clone(), current.clone(), clock)?);
+        let (folder, name) = (folder.clone(), name.clone());
+        Ok(Self { config, current, trusted, authorities, folder, name, clock })
     }
 
     /// For accepting connections; it keeps up with renewals by itself.
@@ -65,33 +68,54 @@ impl ServerTls {
         self.config.clone()
     }
 
+    /// The same certificate for operators, to whom no other one is to be shown.
+    ///
+    /// # Errors
+    /// When the TLS library refuses it.
+    pub fn for_operators(&self) -> Result<OperatorsTls, IdentityError> {
+        OperatorsTls::of_agents(self.current.clone(), self.clock)
+    }
+
     /// Renews the certificate when it is due and says whether it was: ask once a day.
     ///
     /// # Errors
     /// When a new certificate cannot be made or written; the old one stays in use.
     pub fn renew_if_due(&self) -> Result<bool, IdentityError> {
-        let now = self.clock.wall();
+        let (authority, now) = (self.authorities.current(), self.clock.wall());
         let due = match self.current.get().end_entity_cert() {
-            Ok(certificate) => !holds(&self.authority, certificate, &self.name, now),
+            Ok(certificate) => !holds(&authority, certificate, &self.name, now),
             Err(_) => true,
         };
         if due {
-            self.current.set(renewed(&self.folder, &self.authority, &self.name, now)?);
+            self.current.set(renewed(&self.folder, &authority, &self.name, now)?);
         }
         Ok(due)
+    }
+
+    /// Goes by the authorities as they are now: whom to believe, and who signs the server's certificate.
+    ///
+    /// # Errors
+    /// As [`renew_if_due`](Self::renew_if_due).
+    pub fn follow_authorities(&self) -> Result<(), IdentityError> {
+        self.trusted.set(&self.authorities.trusted())?;
+        self.renew_if_due().map(drop)
     }
 }
 
 /// The certificate that is shown at the moment.
 #[derive(Debug)]
-struct Current(RwLock<Arc<CertifiedKey>>);
+pub(super) struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl Current {
-    fn get(&self) -> Arc<CertifiedKey> {
+    pub(super) fn new(key: CertifiedKey) -> Self {
+        Self(RwLock::new(Arc::new(key)))
+    }
+
+    pub(super) fn get(&self) -> Arc<CertifiedKey> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, key: CertifiedKey) {
+    pub(super) fn set(&self, key: CertifiedKey) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
 }
@@ -116,29 +140,19 @@ fn unix_time(at: WallTime) -> UnixTime {
     UnixTime::since_unix_epoch(at.since(WallTime::default()))
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn tls_error(error: impl std::fmt::Display) -> IdentityError {
+pub(super) fn tls_error(error: impl std::fmt::Display) -> IdentityError {
     IdentityError::Tls(error.to_string())
 }
 
-fn roots(authority: &Authority) -> Result<Arc<RootCertStore>, IdentityError> {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone()).map_err(tls_error)?;
-    Ok(Arc::new(roots))
-}
-
 fn server_config(
-    authority: &Authority,
+    verifier: Arc<Trusted>,
     current: Arc<Current>,
     clock: Clock,
 ) -> Result<ServerConfig, IdentityError> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots(authority)?, provider())
-        .allow_unauthenticated()
-        .build()
-        .map_err(tls_error)?;
     let mut config = ServerConfig::builder_with_details(provider(), Arc::new(AskClock(clock)))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(tls_error)?
@@ -153,7 +167,7 @@ fn server_config(
 /// The stored certificate, when it can be used and will be for a while.
 fn stored(
     folder: &Folder,
-    authority: &Authority,
+    authority: &Arc<Authority>,
     name: &HostName,
     now: WallTime,
 ) -> Option<CertifiedKey> {
@@ -181,13 +195,13 @@ fn renewed(
 
 /// Whether an agent would still accept the certificate when it is time to renew it.
 fn holds(
-    authority: &Authority,
+    authority: &Arc<Authority>,
     certificate: &CertificateDer<'_>,
     name: &HostName,
     now: WallTime,
 ) -> bool {
     let verified = || {
-        let roots = roots(authority).ok()?;
+        let roots = roots(std::slice::from_ref(authority)).ok()?;
         let verifier =
             WebPkiServerVerifier::builder_with_provider(roots, provider()).build().ok()?;
         let name = ServerName::try_from(name.to_string()).ok()?;
@@ -197,7 +211,7 @@ fn holds(
     verified().is_some()
 }
 
-fn certified(pem: &str) -> Result<CertifiedKey, IdentityError> {
+pub(super) fn certified(pem: &str) -> Result<CertifiedKey, IdentityError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     let chain = chain.map_err(tls_error)?;
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(tls_error)?;

@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
 
 use super::{
-    AGENT_VALIDITY, Authority, HostName, IdentityError, PrivateKey, PublicKey, RENEW_BEFORE,
-    SERVER_VALIDITY, ServerTls, agent_of, in_words,
+    AGENT_VALIDITY, Authorities, Authority, HostName, IdentityError, PrivateKey, PublicKey,
+    RENEW_BEFORE, SERVER_VALIDITY, ServerTls, agent_of, in_words,
 };
 use crate::folder::{Folder, PRIVATE, write_file};
 
@@ -36,7 +36,8 @@ impl Collector {
 
     fn tls_at(&self, now: WallTime) -> ServerTls {
         let clock = Clock::starting_at(now);
-        ServerTls::open(&self.folder, self.authority.clone(), &self.name, clock).unwrap()
+        let authorities = Arc::new(Authorities::open(&self.folder, &self.name).unwrap());
+        ServerTls::open(&self.folder, authorities, &self.name, clock).unwrap()
     }
 
     fn agent(&self, id: AgentId, now: WallTime) -> Agent {

@@ -7,6 +7,7 @@ use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
+use super::access::Users;
 use crate::control::{Control, ControlJournal, ControlNext, ControlRecord, Link, Roll};
 
 /// Acts that one answer shows at most.
@@ -128,7 +129,7 @@ pub(super) fn audit(
     let kept = limit.unwrap_or(DEFAULT_ACTS).min(MOST_ACTS);
     let (mut link, mut acts, mut breaks) = (Link::default(), 0, Vec::new());
     let mut newest = std::collections::VecDeque::new();
-    let mut names = BTreeMap::new();
+    let (mut names, mut users) = (BTreeMap::new(), Users::default());
     let mut records = control.follow(1);
     loop {
         let (sequence, record, read) = match records.read_with_link(&link)? {
@@ -139,7 +140,10 @@ pub(super) fn audit(
             }
             (ControlNext::CaughtUp, _) => break,
         };
-        let what = words(&record, &mut names);
+        let what = match &record.control {
+            Control::Access(access) => users.words(access),
+            _ => words(&record, &mut names),
+        };
         let Some((next, follows)) = read else { continue };
         if !follows {
             breaks.push(format!("record {sequence} does not follow the one before it"));
@@ -219,6 +223,8 @@ fn words(
         }
         Control::Applied { checks } => format!("put {} checks in force", checks.len()),
         Control::Operator(action) => action.action.clone(),
-        Control::Defined { .. } | Control::Tick | Control::Unknown => "something".to_owned(),
+        Control::Defined { .. } | Control::Tick | Control::Access(_) | Control::Unknown => {
+            "something".to_owned()
+        }
     }
 }

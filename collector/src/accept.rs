@@ -63,9 +63,16 @@ impl Peer {
 }
 
 /// An accepted connection, as tonic wants it.
-pub(super) struct Accepted {
+pub(crate) struct Accepted {
     stream: TlsStream<TcpStream>,
     peer: Peer,
+}
+
+impl Accepted {
+    /// Where from.
+    pub(crate) const fn address(&self) -> Option<SocketAddr> {
+        self.peer.address
+    }
 }
 
 impl Connected for Accepted {
@@ -107,7 +114,7 @@ impl AsyncWrite for Accepted {
 type Incoming = ReceiverStream<Result<Accepted, io::Error>>;
 
 /// Accepts until the shutdown. The second part is the accepting task, to be ended by the caller.
-pub(super) fn accept(
+pub(crate) fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     shutdown: CancellationToken,

@@ -1,0 +1,202 @@
+//! Signing in and out; and what an administrator asks and does about users, API tokens and sessions.
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::caller::{Caller, Origin};
+use super::{Refusal, Shared, refusal};
+use crate::access::{AccessError, ApiTokenWish, Identity, MeAnswer, SignIn, UserChange, UserWish};
+use crate::control::{ControlError, PeopleError, Role, TokenId};
+
+impl From<AccessError> for Refusal {
+    fn from(error: AccessError) -> Self {
+        let status = match &error {
+            AccessError::NotSignedIn => StatusCode::UNAUTHORIZED,
+            AccessError::Throttled(_) | AccessError::Busy => StatusCode::TOO_MANY_REQUESTS,
+            AccessError::NoSuchSession => StatusCode::NOT_FOUND,
+            AccessError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            AccessError::Hash(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            AccessError::Control(ControlError::People(people)) => of_people(people),
+            AccessError::Control(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            AccessError::Name(_)
+            | AccessError::Password
+            | AccessError::Ttl
+            | AccessError::NoSession => StatusCode::BAD_REQUEST,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+pub(super) const fn of_people(error: &PeopleError) -> StatusCode {
+    match error {
+        PeopleError::NoSuchUser { .. } | PeopleError::NoSuchApiToken { .. } => {
+            StatusCode::NOT_FOUND
+        }
+        PeopleError::UserTaken { .. }
+        | PeopleError::ApiTokenTaken { .. }
+        | PeopleError::TooMany => StatusCode::CONFLICT,
+    }
+}
+
+pub(super) async fn sign_in(
+    State(shared): State<Shared>,
+    ConnectInfo(origin): ConnectInfo<Origin>,
+    Json(wish): Json<SignIn>,
+) -> Response {
+    let Origin::Network { address } = origin else {
+        let words = "who asks over the folder's socket needs no session";
+        return refusal(StatusCode::BAD_REQUEST, words);
+    };
+    let Some(access) = shared.operators.upgrade().map(|operators| operators.access.clone()) else {
+        return refused(AccessError::Stopping);
+    };
+    match access.sign_in(wish, address).await {
+        Ok(signed_in) => Json(signed_in).into_response(),
+        Err(error) => refused(error),
+    }
+}
+
+fn refused(error: AccessError) -> Response {
+    let retry_after_s = match &error {
+        AccessError::Throttled(wait) => Some(wait.as_secs()),
+        AccessError::Busy => Some(1),
+        _ => None,
+    };
+    let Refusal(status, words) = error.into();
+    let mut response = refusal(status, &words);
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+pub(super) async fn sign_out(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            let Some(Identity::User { name, session }) = &caller.identity else {
+                return Err(AccessError::NoSession);
+            };
+            operators.access.end_session(session.id(), Some(name), caller.author())?;
+            Ok(operators.access.sessions(Some(name), None))
+        })
+        .await
+}
+
+pub(super) async fn me(ConnectInfo(caller): ConnectInfo<Caller>) -> Response {
+    Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response()
+}
+
+/// Whose sessions a caller may see and end: an administrator everybody's, everybody else their own.
+fn reach(caller: &Caller) -> Result<Option<&str>, AccessError> {
+    match &caller.identity {
+        _ if caller.role >= Role::Admin => Ok(None),
+        Some(Identity::User { name, .. }) => Ok(Some(name)),
+        _ => Err(AccessError::NoSession),
+    }
+}
+
+fn own(caller: &Caller) -> Option<&crate::access::BearerDigest> {
+    match &caller.identity {
+        Some(Identity::User { session, .. }) => Some(session),
+        _ => None,
+    }
+}
+
+pub(super) async fn sessions(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            Ok::<_, AccessError>(operators.access.sessions(reach(&caller)?, own(&caller)))
+        })
+        .await
+}
+
+pub(super) async fn end_session(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(id): Path<String>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            let id = TokenId::parse(&id).ok_or(AccessError::NoSuchSession)?;
+            operators.access.end_session(id, reach(&caller)?, caller.author())?;
+            Ok::<_, AccessError>(operators.access.sessions(reach(&caller)?, own(&caller)))
+        })
+        .await
+}
+
+pub(super) async fn users(State(shared): State<Shared>) -> Response {
+    shared.work(|operators| Ok::<_, AccessError>(operators.access.users())).await
+}
+
+pub(super) async fn add_user(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Json(wish): Json<UserWish>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            operators.access.add_user(wish, caller.author())?;
+            Ok::<_, AccessError>(operators.access.users())
+        })
+        .await
+}
+
+pub(super) async fn change_user(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(name): Path<String>,
+    Json(change): Json<UserChange>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            operators.access.change_user(&name, change, caller.author())?;
+            Ok::<_, AccessError>(operators.access.users())
+        })
+        .await
+}
+
+pub(super) async fn remove_user(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(name): Path<String>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            operators.access.remove_user(&name, caller.author())?;
+            Ok::<_, AccessError>(operators.access.users())
+        })
+        .await
+}
+
+pub(super) async fn api_tokens(State(shared): State<Shared>) -> Response {
+    shared.work(|operators| Ok::<_, AccessError>(operators.access.api_tokens())).await
+}
+
+pub(super) async fn make_api_token(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Json(wish): Json<ApiTokenWish>,
+) -> Response {
+    shared.work(move |operators| operators.access.make_api_token(wish, caller.author())).await
+}
+
+pub(super) async fn revoke_api_token(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(name): Path<String>,
+) -> Response {
+    shared
+        .work(move |operators| {
+            operators.access.revoke_api_token(&name, caller.author())?;
+            Ok::<_, AccessError>(operators.access.api_tokens())
+        })
+        .await
+}

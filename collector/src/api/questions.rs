@@ -1,0 +1,33 @@
+//! What anybody may ask who may ask at all: how mail is doing, from where.
+
+use axum::extract::{Query as Parameters, State};
+use axum::response::Response;
+
+use super::Shared;
+use crate::query::{ChangesWanted, QueryError, Wanted};
+
+pub(super) async fn status(State(shared): State<Shared>) -> Response {
+    shared.work(|operators| operators.query.status()).await
+}
+
+pub(super) async fn observations(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<Wanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.observations(&wanted)).await
+}
+
+pub(super) async fn changes(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<ChangesWanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.changes(&wanted)).await
+}
+
+pub(super) async fn agents(State(shared): State<Shared>) -> Response {
+    shared.work(|operators| Ok::<_, QueryError>(operators.query.agents())).await
+}
+
+pub(super) async fn checks(State(shared): State<Shared>) -> Response {
+    shared.work(|operators| Ok::<_, QueryError>(operators.query.checks())).await
+}

@@ -1,0 +1,202 @@
+//! The one table of what can be asked: each line is a path, a method, the least role, and who answers.
+//!
+//! The router is made from it and from nothing else, so that nothing can be asked without a role, and the test
+//! that walks every line with every role needs no list of its own. To add a question, add a line.
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::handler::Handler;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+
+use super::caller::{Caller, shown};
+use super::{Shared, access, authority, config, fleet, path, questions, refusal, runs};
+use crate::control::Role;
+
+const ANYBODY: Option<Role> = None;
+const VIEWER: Option<Role> = Some(Role::Viewer);
+const OPERATOR: Option<Role> = Some(Role::Operator);
+const ADMIN: Option<Role> = Some(Role::Admin);
+
+/// Everything that can be asked.
+fn table() -> Vec<Line> {
+    vec![
+        // how mail is doing
+        asked(path::STATUS, VIEWER, questions::status),
+        asked(path::OBSERVATIONS, VIEWER, questions::observations),
+        asked(path::CHANGES, VIEWER, questions::changes),
+        asked(path::CHECKS, VIEWER, questions::checks),
+        // the fleet
+        asked(path::AGENTS, VIEWER, questions::agents),
+        done(path::AGENT, OPERATOR, fleet::change_agent),
+        done(path::AGENT_REVOKE, ADMIN, fleet::revoke_agent),
+        asked(path::TOKENS, ADMIN, fleet::tokens),
+        done(path::TOKENS, ADMIN, fleet::make_token),
+        done(path::TOKEN_WITHDRAW, ADMIN, fleet::withdraw_token),
+        asked(path::AUDIT, ADMIN, fleet::audit),
+        asked(path::CA, ADMIN, authority::show),
+        done(path::CA_ROTATE, ADMIN, authority::rotate),
+        done(path::CA_RETIRE, ADMIN, authority::retire),
+        // what agents are to do
+        asked(path::PLAN, OPERATOR, config::plan),
+        done(path::APPLY, OPERATOR, config::apply),
+        done(path::RUNS, OPERATOR, runs::run),
+        // who may ask
+        done(path::LOGIN, ANYBODY, access::sign_in),
+        done(path::LOGOUT, VIEWER, access::sign_out),
+        asked(path::ME, VIEWER, access::me),
+        asked(path::SESSIONS, VIEWER, access::sessions),
+        done(path::SESSION_END, VIEWER, access::end_session),
+        asked(path::USERS, ADMIN, access::users),
+        done(path::USERS, ADMIN, access::add_user),
+        done(path::USER, ADMIN, access::change_user),
+        done(path::USER_REMOVE, ADMIN, access::remove_user),
+        asked(path::API_TOKENS, ADMIN, access::api_tokens),
+        done(path::API_TOKENS, ADMIN, access::make_api_token),
+        done(path::API_TOKEN_REVOKE, ADMIN, access::revoke_api_token),
+    ]
+}
+
+/// One line of the table, for whoever wants to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// With `{name}` where a name stands.
+    pub path: &'static str,
+    /// The least role that may ask; `None`: anybody.
+    pub least: Option<Role>,
+}
+
+/// Every line of the table.
+pub fn endpoints() -> Vec<Endpoint> {
+    table().into_iter().map(|line| line.endpoint).collect()
+}
+
+struct Line {
+    endpoint: Endpoint,
+    answer: MethodRouter<Shared>,
+}
+
+/// A line that changes nothing.
+fn asked<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
+where
+    H: Handler<T, Shared>,
+    T: 'static,
+{
+    Line { endpoint: Endpoint { method: Method::GET, path, least }, answer: get(handler) }
+}
+
+/// A line that changes something.
+fn done<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
+where
+    H: Handler<T, Shared>,
+    T: 'static,
+{
+    Line { endpoint: Endpoint { method: Method::POST, path, least }, answer: post(handler) }
+}
+
+/// The router of the whole table. Who asks must be known by then.
+pub(super) fn router() -> Router<Shared> {
+    let nowhere = |request: Request| async move {
+        match may(request.extensions().get(), VIEWER) {
+            Ok(()) => refusal(StatusCode::NOT_FOUND, "there is no such page"),
+            Err(no) => no.in_words(&request),
+        }
+    };
+    let router = table().into_iter().fold(Router::new(), |router, line| {
+        let least = line.endpoint.least;
+        let gate = move |request: Request, next: Next| async move {
+            match may(request.extensions().get(), least) {
+                Ok(()) => next.run(request).await,
+                Err(no) => no.in_words(&request),
+            }
+        };
+        router.route(line.endpoint.path, line.answer.route_layer(from_fn(gate)))
+    });
+    router.method_not_allowed_fallback(nowhere).fallback(nowhere)
+}
+
+/// Why not.
+enum No {
+    /// Nobody knows who asks.
+    Unknown,
+    /// They are known, and their role is not enough.
+    Lacks { role: Role, least: Role },
+}
+
+fn may(caller: Option<&ConnectInfo<Caller>>, least: Option<Role>) -> Result<(), No> {
+    match (caller, least) {
+        (_, None) => Ok(()),
+        (Some(ConnectInfo(caller)), Some(least)) if caller.role >= least => Ok(()),
+        (Some(ConnectInfo(caller)), Some(least)) => Err(No::Lacks { role: caller.role, least }),
+        (None, Some(_)) => Err(No::Unknown),
+    }
+}
+
+impl No {
+    fn in_words(self, request: &Request) -> Response {
+        match self {
+            Self::Lacks { role, least } => {
+                let words = format!("this needs the role {least}; you are {role}");
+                refusal(StatusCode::FORBIDDEN, &words)
+            }
+            Self::Unknown => {
+                let words = match shown(request.headers()) {
+                    Some(_) => "your session has ended, or your token is not valid (any more)",
+                    None => "you are not signed in",
+                };
+                let mut response = refusal(StatusCode::UNAUTHORIZED, words);
+                // RFC 6750 section 3
+                let challenge = HeaderValue::from_static("Bearer");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                response
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_says_who_may_ask_what() {
+        let lines = endpoints().into_iter().map(|Endpoint { method, path, least }| {
+            format!("{method} {path} {}\n", least.map_or("anybody", Role::as_str))
+        });
+        insta::assert_snapshot!(lines.collect::<String>(), @r"
+        GET /api/v1/status viewer
+        GET /api/v1/observations viewer
+        GET /api/v1/changes viewer
+        GET /api/v1/checks viewer
+        GET /api/v1/agents viewer
+        POST /api/v1/agents/{name} operator
+        POST /api/v1/agents/{name}/revoke admin
+        GET /api/v1/tokens admin
+        POST /api/v1/tokens admin
+        POST /api/v1/tokens/{id}/withdraw admin
+        GET /api/v1/audit admin
+        GET /api/v1/ca admin
+        POST /api/v1/ca/rotate admin
+        POST /api/v1/ca/retire admin
+        GET /api/v1/config/plan operator
+        POST /api/v1/config/apply operator
+        POST /api/v1/runs operator
+        POST /api/v1/login anybody
+        POST /api/v1/logout viewer
+        GET /api/v1/me viewer
+        GET /api/v1/sessions viewer
+        POST /api/v1/sessions/{id}/end viewer
+        GET /api/v1/users admin
+        POST /api/v1/users admin
+        POST /api/v1/users/{name} admin
+        POST /api/v1/users/{name}/remove admin
+        GET /api/v1/api-tokens admin
+        POST /api/v1/api-tokens admin
+        POST /api/v1/api-tokens/{name}/revoke admin
+        ");
+    }
+}
