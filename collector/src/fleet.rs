@@ -215,7 +215,7 @@ impl Fleet {
     }
 
     fn pairs(&self, then: &CheckSet) -> PairTrouble {
-        then.pair_trouble(&self.control.agents(), &self.registry.receivers())
+        then.pair_trouble(&self.registry.control().agents(), &self.registry.receivers())
     }
 
     fn in_force(&self) -> Vec<AppliedCheck> {

@@ -5,6 +5,7 @@
 
 mod awaited;
 mod crossing;
+mod heard;
 mod orders;
 mod processes;
 
@@ -13,10 +14,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use mailsonde_proto::convert::{
-    Assigned, FromCollector, Heartbeat, Hello, ReceivingMailbox, RejectReason, Revision,
-    SequenceRange,
-};
+use mailsonde_proto::convert::{Assigned, FromCollector, Hello, ReceivingMailbox, Revision};
 use mailsonde_proto::journal::JournalError;
 use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 use tokio::sync::mpsc;
@@ -348,37 +346,6 @@ impl Registry {
             stream.end(Ended::Revoked);
         }
         (StreamPresence { registry: self.clone(), agent: shown.agent, stream }, words)
-    }
-
-    /// A heartbeat came.
-    pub(crate) fn heard(&self, agent: AgentId, now: WallTime, heartbeat: &Heartbeat) {
-        if let Some(row) = self.lock().get_mut(&agent) {
-            let presence = &mut row.entry.presence;
-            presence.last_heard = Some(now);
-            presence.spooled = heartbeat.spooled;
-            presence.spooled_bytes = heartbeat.spooled_bytes;
-            presence.clock_offset_us = heartbeat.clock_offset_us;
-            presence.running = Some(heartbeat.running).filter(|running| !running.is_zero());
-        }
-    }
-
-    /// Observations came.
-    pub(crate) fn observed(&self, agent: AgentId, now: WallTime) {
-        if let Some(row) = self.lock().get_mut(&agent) {
-            row.entry.presence.last_heard = Some(now);
-        }
-    }
-
-    /// Observations were refused.
-    pub(crate) fn rejected(&self, agent: AgentId, reason: RejectReason, ranges: &[SequenceRange]) {
-        let count: u64 = ranges.iter().map(|range| range.count()).sum();
-        if let Some(row) = self.lock().get_mut(&agent) {
-            let (malformed, conflicting) = &mut row.entry.presence.rejected;
-            match reason {
-                RejectReason::Conflict => *conflicting += count,
-                RejectReason::Malformed | RejectReason::Unknown => *malformed += count,
-            }
-        }
     }
 }
 

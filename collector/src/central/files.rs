@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn the_example_is_right() {
         let text = include_str!("../../../deploy/examples/checks.toml");
-        assert_eq!(read(&[("checks.toml", text)]).unwrap().len(), 2);
+        assert_eq!(read(&[("checks.toml", text)]).unwrap().len(), 3);
     }
 
     #[test]

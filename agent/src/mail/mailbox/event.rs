@@ -83,7 +83,7 @@ pub struct Told {
 
 impl Arrival {
     /// From the acceptance to the arrival, in a run that began at `origin`. It may be negative; of what another host
-    /// saw it is absent where its error is larger than itself.
+    /// saw it is absent where its error is as large as itself.
     pub fn phase(&self, origin: Instant, accepted: Instant) -> Option<Phase> {
         let start_us = signed_us(origin, accepted);
         let duration_us = signed_us(origin, self.first_seen).saturating_sub(start_us);
@@ -91,9 +91,9 @@ impl Arrival {
             None => us(self.last_absent, self.first_seen),
             Some(told) => as_us(told.uncertainty?),
         };
-        let is_known = self.told.is_none() || uncertainty_us <= duration_us.unsigned_abs();
         let name = name::ARRIVAL.to_owned();
-        is_known.then_some(Phase { name, start_us, duration_us, uncertainty_us })
+        let phase = Phase { name, start_us, duration_us, uncertainty_us };
+        (self.told.is_none() || phase.is_known()).then_some(phase)
     }
 
     /// When it was there, as far as this host can tell: where its own time is not known, when it was heard of.
@@ -173,8 +173,8 @@ mod tests {
         for (arrival, expected, seen_by) in [
             (arrival(40, None), Some((50_000, 40_000, 40_000)), accepted + ms(40)),
             (arrival(40, told(7)), Some((50_000, 40_000, 7_000)), accepted + ms(40)),
-            (arrival(40, told(40)), Some((50_000, 40_000, 40_000)), accepted + ms(40)),
-            (arrival(40, told(41)), None, heard),
+            (arrival(40, told(39)), Some((50_000, 40_000, 39_000)), accepted + ms(40)),
+            (arrival(40, told(40)), None, heard),
             (arrival(40, Some(Told { heard, uncertainty: None })), None, heard),
         ] {
             let phase = arrival.phase(origin, accepted);

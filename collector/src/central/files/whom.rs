@@ -110,6 +110,14 @@ mod tests {
         );
         fs::write(folder.path().join("a.toml"), wrong).unwrap();
         let told = ConfigError::Mistakes(read_folder(folder.path()).unwrap_err()).to_string();
-        insta::assert_snapshot!(told, @"");
+        insta::assert_snapshot!(told, @r#"
+        a.toml:1:1: to is missing: mail goes from some agents to others
+        a.toml:1:1: to_mailbox is missing: say in which mailbox of the receivers it arrives
+        a.toml:11:6: check "d": to is empty: write "*" for every agent, or such as "site=durban, network!=lte"
+        a.toml:12:14: check "d": to_mailbox must be the name of a mailbox in the receivers' agent.toml
+        a.toml:13:7: check "d": via has no place here: to_mailbox says where it arrives
+        a.toml:19:8: check "e": say either on, or from, to and to_mailbox
+        a.toml:22:8: check "f": only a round-trip goes from one agent to another: say on instead of from
+        "#);
     }
 }
