@@ -87,7 +87,7 @@ impl CheckSet {
                 }),
             }
         }
-        Assignment::new(checks)
+        Assignment::new(pairs::bounded(checks))
     }
 
     /// Whether a check sends mail from the one to the other.

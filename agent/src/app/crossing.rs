@@ -119,7 +119,12 @@ impl Agent {
     }
 
     /// Watches for a mail of another agent.
-    fn expect(&mut self, peer: AgentId, run: RunId, expect: Expect) -> Result<(), Unready> {
+    pub(super) fn expect(
+        &mut self,
+        peer: AgentId,
+        run: RunId,
+        expect: Expect,
+    ) -> Result<(), Unready> {
         let Expect { signing_key, mailbox: name, within, bytes } = expect;
         let unready = |reason, detail: String| Unready { reason, detail };
         let Some(mailbox) = self.checks.receiving(&name) else {

@@ -253,6 +253,35 @@ mod tests {
     }
 
     #[test]
+    fn mail_to_another_agent_is_bound_by_what_this_one_may_write_to() {
+        let config = samples::loaded().config;
+        let peer = "[peer]\nname = 'cape'\nagent = '03030303030303030303030303030303'\nat = 'main'\n\
+                    us = 'hq'\n";
+        let check = |name: &str, rest: &str| {
+            let settings = format!("kind = 'round-trip'\nmailbox = 'main'\n{rest}\n{peer}");
+            (name.to_owned(), settings)
+        };
+        let own = config.mailboxes["main"].settings.address.clone();
+        let checks = [
+            check("own", &format!("via = '{own}'")),
+            check("strange", "via = 'somebody@elsewhere.test'"),
+            check("nowhere", ""),
+            check("bounced", &format!("via = '{own}'\nexpect = 'bounced'\nattachment = '1KiB'")),
+        ];
+        let named: Vec<_> = checks.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let read = AssignedChecks::read(&assignment(&named), &config, &Kinds::standard());
+        let names: Vec<_> = read.checks.iter().map(|c| c.check.name.as_str()).collect();
+        assert_eq!(names, ["own"]);
+        let told: String =
+            read.refused.iter().map(|it| format!("{}: {}\n", it.check, it.reason)).collect();
+        insta::assert_snapshot!(told, @r#"
+        strange: policy: recipients: somebody@elsewhere.test is not listed
+        nowhere: via must say to whom the message goes
+        bounced: between two agents expect is "inbox", "junk" or "anywhere"; attachment has no place in a check between two agents
+        "#);
+    }
+
+    #[test]
     fn the_example_is_right() {
         let text = include_str!("../../../deploy/examples/checks.toml");
         let read = Central::read(Path::new("checks.toml"), text, &Kinds::standard()).unwrap();

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use mailsonde_proto::AgentId;
 use mailsonde_proto::check::is_name;
-use mailsonde_proto::convert::{AssignedCheck, ReceivingMailbox};
+use mailsonde_proto::convert::{
+    AssignedCheck, MAX_ASSIGNMENT_BYTES, MAX_SETTINGS_BYTES, ReceivingMailbox,
+};
 
-use super::{CheckSet, Chosen};
+use super::{CheckSet, MAX_CHECKS};
 use crate::control::{AppliedCheck, Enrolled, Pair};
 use crate::selector::Selector;
 
@@ -64,6 +66,16 @@ pub(super) fn expanded(
     checks.collect()
 }
 
+/// As many as one agent may be told of: labels may have changed since they were looked at.
+pub(super) fn bounded(checks: Vec<AssignedCheck>) -> Vec<AssignedCheck> {
+    let mut bytes = 0;
+    let fits = |check: &AssignedCheck| {
+        bytes += check.settings.len();
+        bytes <= MAX_ASSIGNMENT_BYTES && check.settings.len() <= MAX_SETTINGS_BYTES
+    };
+    checks.into_iter().take(MAX_CHECKS).take_while(fits).collect()
+}
+
 fn name_of(check: &AppliedCheck, receiver: &str) -> String {
     format!("{}-{receiver}", check.name)
 }
@@ -94,44 +106,65 @@ impl CheckSet {
     /// Looks at every check between two agents, with these agents.
     pub fn pair_trouble(&self, agents: &[Enrolled], receivers: &[Receiver]) -> PairTrouble {
         let mut trouble = PairTrouble::default();
+        // How many each agent runs, at most.
+        let ordinary = self.0.iter().filter(|chosen| chosen.to.is_none()).count();
+        let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
         for chosen in &self.0 {
-            let Chosen { check, on, to: Some(to) } = chosen else { continue };
-            let place = format!("{}:{}: check \"{}\"", check.file, check.line, check.name);
+            let Some(to) = &chosen.to else { continue };
             let selected = |by: &Selector| -> Vec<&Enrolled> {
                 agents.iter().filter(|agent| by.selects(&agent.name, &agent.labels)).collect()
             };
-            let (senders, targets) = (selected(on), selected(to));
-            let is_alone = |target: &Enrolled| senders.iter().all(|s| s.agent == target.agent);
-            if targets.iter().all(|target| is_alone(target)) {
-                trouble.warnings.push(format!(
-                    "{place}: no agent that from selects has another that to selects: nothing is measured"
-                ));
-                continue;
+            let (senders, targets) = (selected(&chosen.on), selected(to));
+            for sender in &senders {
+                *runs.entry(&sender.name).or_insert(ordinary) += targets.len();
             }
-            let mailbox = check.pair.as_ref().map_or("", |pair| pair.mailbox.as_str());
-            let mut without = Vec::new();
-            for target in targets.into_iter().filter(|target| !is_alone(target)) {
-                let name = name_of(check, &target.name);
-                if !is_name(&name) {
-                    trouble.mistakes.push(format!(
-                        "{place}: its agents would call it {name}, and a name has 64 characters at most: give it \
-                         a shorter one"
-                    ));
-                }
-                let receiver = receivers.iter().find(|receiver| receiver.agent == target.agent);
-                if receiver.is_none_or(|receiver| receiver.mailbox(mailbox).is_none()) {
-                    without.push(target.name.as_str());
-                }
-            }
-            if !without.is_empty() {
-                trouble.warnings.push(format!(
-                    "{place}: nothing can arrive at {}: each needs a [[mailbox]] \"{mailbox}\" with receive = true \
-                     in its agent.toml",
-                    listed(&without)
-                ));
-            }
+            of_one(&chosen.check, (&senders, targets), receivers, &mut trouble);
+        }
+        if let Some((agent, runs)) = runs.into_iter().max_by_key(|(_, runs)| *runs)
+            && runs > MAX_CHECKS
+        {
+            trouble.mistakes.push(format!(
+                "{agent} would run {runs} checks, and {MAX_CHECKS} are the most: let from and to select fewer"
+            ));
         }
         trouble
+    }
+}
+
+fn of_one(
+    check: &AppliedCheck,
+    (senders, targets): (&[&Enrolled], Vec<&Enrolled>),
+    receivers: &[Receiver],
+    trouble: &mut PairTrouble,
+) {
+    let place = format!("{}:{}: check \"{}\"", check.file, check.line, check.name);
+    let is_alone = |target: &Enrolled| senders.iter().all(|s| s.agent == target.agent);
+    if targets.iter().all(|target| is_alone(target)) {
+        return trouble.warnings.push(format!(
+            "{place}: no agent that from selects has another that to selects: nothing is measured"
+        ));
+    }
+    let mailbox = check.pair.as_ref().map_or("", |pair| pair.mailbox.as_str());
+    let mut without = Vec::new();
+    for target in targets.into_iter().filter(|target| !is_alone(target)) {
+        let name = name_of(check, &target.name);
+        if !is_name(&name) {
+            trouble.mistakes.push(format!(
+                "{place}: its agents would call it {name}, and a name has 64 characters at most: give it a shorter \
+                 one"
+            ));
+        }
+        let receiver = receivers.iter().find(|receiver| receiver.agent == target.agent);
+        if receiver.is_none_or(|receiver| receiver.mailbox(mailbox).is_none()) {
+            without.push(target.name.as_str());
+        }
+    }
+    if !without.is_empty() {
+        trouble.warnings.push(format!(
+            "{place}: nothing can arrive at {}: each needs a [[mailbox]] \"{mailbox}\" with receive = true in its \
+             agent.toml",
+            listed(&without)
+        ));
     }
 }
 
@@ -236,6 +269,18 @@ mod tests {
             ]
         );
         let unknown = set.pair_trouble(&[], &[]);
+        let many: Vec<_> = (0..1_001_u32)
+            .map(|n| Enrolled { name: format!("b{n}"), ..agent("x", "durban") })
+            .collect();
+        let all = CheckSet::new(vec![pair("mail", "*", "*")]).unwrap();
+        let told = all.pair_trouble(&many, &[]);
+        assert!(told.mistakes[0].contains("would run 1001 checks"), "{told:?}");
+        let receivers = many.iter().enumerate().map(|(n, agent)| {
+            let id = AgentId(u128::try_from(n).unwrap().to_le_bytes());
+            Receiver { agent: id, ..receiver(agent, "main") }
+        });
+        let receivers: Vec<_> = receivers.collect();
+        assert_eq!(all.assignment(&agents[2], &receivers).checks.len(), MAX_CHECKS);
         assert_eq!((unknown.mistakes.len(), unknown.warnings.len()), (0, 4));
     }
 }
