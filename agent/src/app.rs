@@ -64,7 +64,7 @@ pub async fn run(config: AgentConfig, kinds: Kinds) -> anyhow::Result<()> {
                 break Err(anyhow::anyhow!("the {} ended by itself, which is a defect: report it",
                     part.unwrap_or("outbox, uplink or amendments")));
             }
-            Ok(()) = agent.orders.assignment.changed() => agent.assign().await,
+            Ok(()) = agent.orders.assignment.changed(), if agent.may_assign() => agent.assign().await,
             Some(trial) = agent.orders.trials.recv() => agent.answer_trial(&trial),
             Some(asked) = agent.orders.runs.recv() => agent.run_now(asked),
             Some(said) = agent.orders.crossings.recv() => agent.crossing(said),

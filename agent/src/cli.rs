@@ -167,6 +167,15 @@ impl ProbeArguments {
     fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
     }
+
+    /// Only a plugin's line has a state between good and bad.
+    fn thresholds_fit(&self) -> Result<(), &'static str> {
+        let has_some = !self.warn.is_empty() || !self.crit.is_empty();
+        if has_some && self.format() != Format::Nagios {
+            return Err("--warn and --crit go with --format nagios: add that, or leave them out");
+        }
+        Ok(())
+    }
 }
 
 /// How a run is printed.
@@ -318,6 +327,22 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn thresholds_go_with_a_plugin() {
+        for (line, fits) in [
+            ("probe smtp --format nagios -w 5s -c 20s", true),
+            ("probe smtp -w 5s", false),
+            ("probe smtp --json -c 5s", false),
+            ("probe smtp --format prometheus -c 5s", false),
+            ("probe smtp --json", true),
+        ] {
+            let args = std::iter::once("mailsonde-agent").chain(line.split_whitespace());
+            let read = Arguments::try_parse_from(args).unwrap();
+            let Command::Probe(arguments) = read.command else { panic!("{line}") };
+            assert_eq!(arguments.thresholds_fit().is_ok(), fits, "{line}");
+        }
     }
 
     #[test]

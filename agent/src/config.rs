@@ -17,6 +17,7 @@ pub mod server;
 
 pub mod policy;
 
+pub mod host;
 pub mod section;
 
 pub mod mistake;

@@ -32,6 +32,12 @@ pub trait Ask: Send + Sync {
         name: &'a Name,
         kind: RecordType,
     ) -> BoxFuture<'a, Result<Answer, AskError>>;
+
+    /// That nobody has answered anything so far, where that is certain: for a run that ends before its
+    /// questions do.
+    fn silence(&self) -> Option<AskError> {
+        None
+    }
 }
 
 /// What DNS says to one question.
@@ -117,6 +123,25 @@ pub enum AskError {
         /// The name and type asked for.
         name: String,
     },
+    /// Not one resolver answers anything, not even what each of them knows: whatever is asked, nobody
+    /// can say. Where the system names the resolvers, it is our own network that does not work; where a
+    /// check names them, it is they whom the check is to tell about.
+    #[error(
+        "no DNS server answers at all: {servers} answered neither the question for {name} nor one for \
+         the root's name servers ({why})"
+    )]
+    Silent {
+        /// The name and type asked for.
+        name: String,
+        /// Those that were asked.
+        servers: String,
+        /// What became of the last try.
+        why: String,
+        /// Whether the question was turned away rather than passed over.
+        is_refused: bool,
+        /// The host's own configuration names them, not the check.
+        are_ours: bool,
+    },
     /// The server says that it could not (RFC 1035 section 4.1.1), in its own words where it has any
     /// (RFC 8914).
     #[error("the DNS server answered {code} to the question for {name}{}", because(.extended))]
@@ -170,13 +195,18 @@ impl AskError {
     /// The class of the fault that this is.
     pub const fn class(&self) -> FaultClass {
         match self {
-            Self::Timeout { .. } => FaultClass::Timeout,
+            Self::Timeout { .. } | Self::Silent { is_refused: false, .. } => FaultClass::Timeout,
             Self::Failed { .. } | Self::Indeterminate { .. } => FaultClass::Temporary,
             Self::Bogus { .. } => FaultClass::Mismatch,
-            Self::NotAsked { .. } => FaultClass::Refused,
+            Self::NotAsked { .. } | Self::Silent { .. } => FaultClass::Refused,
             Self::Malformed { .. } => FaultClass::Protocol,
             Self::Forbidden(_) => FaultClass::Permanent,
         }
+    }
+
+    /// Whether nobody was there to be asked, so that there is nothing to look at.
+    pub const fn is_of_nobody(&self) -> bool {
+        matches!(self, Self::NotAsked { is_local: true, .. } | Self::Silent { .. })
     }
 }
 

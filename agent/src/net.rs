@@ -8,6 +8,7 @@ pub mod dns;
 mod fault;
 mod gate;
 mod resolve;
+mod silence;
 mod socket;
 pub mod tls;
 
@@ -56,13 +57,13 @@ impl Net {
     /// an operator points a branch at a server.
     ///
     /// # Errors
-    /// When there is no such host, or nobody to ask.
-    pub async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, NetError> {
+    /// When there is no such host, or nobody to ask, or no answer within this time.
+    pub async fn resolve(&self, host: &str, within: Duration) -> Result<Vec<IpAddr>, NetError> {
         if resolve::is_asked(host) {
             // One for IPv4, one for IPv6.
             self.may_look_up(host, 2)?;
         }
-        let mut addresses = resolve::addresses(host).await?;
+        let mut addresses = resolve::addresses(self, host, within).await?;
         addresses.truncate(MOST_ADDRESSES);
         self.learn_addresses(host, &addresses);
         Ok(addresses)
@@ -72,10 +73,15 @@ impl Net {
     /// (RFC 5321 section 5.1).
     ///
     /// # Errors
-    /// When the domain takes no mail (null MX, RFC 7505), does not exist, or nobody can be asked.
-    pub async fn mail_exchangers(&self, domain: &str) -> Result<Vec<MailExchanger>, NetError> {
+    /// When the domain takes no mail (null MX, RFC 7505), does not exist, nobody can be asked, or
+    /// nothing is heard within this time.
+    pub async fn mail_exchangers(
+        &self,
+        domain: &str,
+        within: Duration,
+    ) -> Result<Vec<MailExchanger>, NetError> {
         self.may_look_up(domain, 1)?;
-        let exchangers = resolve::mail_exchangers(domain).await?;
+        let exchangers = resolve::mail_exchangers(self, domain, within).await?;
         self.learn_exchangers(domain, &exchangers);
         Ok(exchangers)
     }
@@ -256,7 +262,7 @@ impl Net {
         within: Duration,
     ) -> Result<TlsStream<Socket>, NetError> {
         let opened = async {
-            let addresses = self.resolve(host).await?;
+            let addresses = self.resolve(host, within).await?;
             let stream = self.connect(host, &addresses, port, within).await?;
             self.handshake(stream, server_name, config).await
         };
@@ -326,7 +332,7 @@ mod tests {
             ("::1", "::1"),
             ("192.0.2.7", "192.0.2.7"),
         ] {
-            assert_eq!(net.resolve(host).await.unwrap()[0].to_string(), first, "{host}");
+            assert_eq!(net.resolve(host, SOON).await.unwrap()[0].to_string(), first, "{host}");
         }
     }
 

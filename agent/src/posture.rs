@@ -15,6 +15,7 @@ pub mod tlsrpt;
 
 pub mod bimi;
 
+mod rule;
 mod tags;
 mod told;
 
@@ -24,7 +25,8 @@ mod hostile;
 
 use hickory_resolver::proto::rr::Name;
 
-pub use told::{Rule, Told, bounded};
+pub use rule::{Rule, bounded, one_line};
+pub use told::Told;
 
 /// The name that a text is, whatever bytes its labels have; `None` when a label is empty or longer than
 /// 63 bytes, or the whole longer than 255 (RFC 1035 section 2.3.4).

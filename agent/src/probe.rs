@@ -17,7 +17,6 @@ mod tls;
 
 mod governed;
 mod pattern;
-mod rule;
 mod stock;
 mod told;
 #[cfg(test)]
@@ -206,5 +205,54 @@ impl Kinds {
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Kind>> {
         self.0.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::mistake::Report;
+    use crate::config::value::Table;
+
+    /// What nobody lists, nobody finds.
+    #[test]
+    fn whatever_a_kind_reads_stands_in_its_help() {
+        for (name, pairs) in [
+            ("dns", &[][..]),
+            ("dnsbl", &[]),
+            ("http", &[]),
+            ("http", &["pages=exchange"]),
+            ("http", &["pages=autoconfig"]),
+            ("imap", &[]),
+            ("imap", &["mailbox=m"]),
+            ("pop3", &[]),
+            ("round-trip", &[]),
+            ("smtp", &[]),
+            ("spf", &[]),
+            ("tcp", &[]),
+            ("tcp", &["tls=true"]),
+            ("tls", &[]),
+        ] {
+            let kinds = Kinds::standard();
+            let kind = kinds.get(name).unwrap();
+            let (table, _) = Table::of_settings(pairs.iter().copied());
+            let report = Report::default();
+            let surroundings = Surroundings {
+                net: Net::new(),
+                clock: Clock::system(),
+                mailboxes: BTreeMap::new(),
+                peers: Peers::default(),
+            };
+            let mut section = Section::new(&table, &report, Path::new(""), "");
+            kind.configure(&mut section, &surroundings);
+            let listed = |key: &String| {
+                let names = kind.settings().iter().map(|setting| setting.name);
+                names.into_iter().any(|name| name.split('.').next() == Some(key))
+            };
+            let unlisted: Vec<_> = section.asked().into_iter().filter(|k| !listed(k)).collect();
+            assert_eq!(unlisted, Vec::<String>::new(), "{name} {pairs:?}");
+        }
     }
 }

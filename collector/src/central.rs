@@ -62,14 +62,31 @@ impl CheckSet {
         self.checks().find(|check| check.name == name).or_else(|| self.checks().find(is_of))
     }
 
-    /// Those for the agent of this name with these labels.
-    pub fn of<'s>(
-        &'s self,
-        name: &'s str,
-        labels: &'s BTreeMap<String, String>,
-    ) -> impl Iterator<Item = &'s AppliedCheck> {
-        let chosen = self.0.iter().filter(|chosen| chosen.on.selects(name, labels));
+    /// Those for this agent.
+    pub fn of<'s>(&'s self, agent: &'s Enrolled) -> impl Iterator<Item = &'s AppliedCheck> {
+        let chosen = self.0.iter().filter(|chosen| chosen.on.selects(&agent.name, &agent.labels));
         chosen.map(|chosen| &chosen.check)
+    }
+
+    /// Each with whom it is for.
+    fn by_name(&self) -> BTreeMap<&str, (&AppliedCheck, &Selector)> {
+        let all = self.0.iter();
+        all.map(|Chosen { check, on, .. }| (check.name.as_str(), (check, on))).collect()
+    }
+
+    /// How many checks this agent is told to run.
+    pub fn count(&self, agent: &Enrolled, receivers: &[Receiver]) -> usize {
+        let chosen = self.0.iter().filter(|it| it.on.selects(&agent.name, &agent.labels));
+        let counts = chosen.map(|Chosen { check, to, .. }| match (&check.pair, to) {
+            (Some(pair), Some(to)) => pairs::of_sender((pair, to), agent, receivers).count(),
+            _ => 1,
+        });
+        counts.sum::<usize>().min(MAX_CHECKS)
+    }
+
+    /// Whether any of them goes from one agent to another.
+    pub fn has_pairs(&self) -> bool {
+        self.0.iter().any(|chosen| chosen.to.is_some())
     }
 
     /// What this agent is told to run; `receivers` are those at which mail of others may arrive.

@@ -27,7 +27,9 @@ use crate::series::SeriesId;
 use crate::store::ledger::Ledger;
 use series::SeriesViews;
 
-pub use agents::{AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer, RefusalAnswer};
+pub use agents::{
+    AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer, RefusalAnswer, RevokedAnswer,
+};
 pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};

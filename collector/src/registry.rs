@@ -123,12 +123,19 @@ pub struct AgentEntry {
     pub signing_key: Option<SenderKey>,
     /// Where mail of other agents may arrive, as it said last.
     pub mailboxes: Vec<ReceivingMailbox>,
-    /// Of the collector's checks that it was told to run, since this collector started.
+    /// Of the checks in force that it was told to run, on the stream that stands.
     pub told: Option<Revision>,
     /// What became of them, as it said.
     pub assigned: Option<Assigned>,
     /// How it is at the moment.
     pub presence: Presence,
+}
+
+impl AgentEntry {
+    /// What became of the checks in force, where it has said so.
+    pub fn said(&self) -> Option<&Assigned> {
+        self.assigned.as_ref().filter(|said| self.told == Some(said.revision))
+    }
 }
 
 /// The registry; shared by ingest and API.
@@ -173,7 +180,7 @@ impl Registry {
             match records.read()? {
                 ControlNext::Record { record, .. } => {
                     if let Control::Defined { agent, .. } = &record.control {
-                        agents.entry(*agent).or_default().entry.said(record.control);
+                        agents.entry(*agent).or_default().entry.say_of_itself(record.control);
                     }
                 }
                 ControlNext::Gap { .. } => {}

@@ -5,9 +5,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use mailsonde_tests::lab::{self, Host, Lab, User};
+use mailsonde_tests::hostile::{Hostile, Script};
+use mailsonde_tests::lab::{self, Host, Lab, SPARE, User};
 use serde::Deserialize;
 use tempfile::TempDir;
+
+pub(crate) use crate::told::{Amendment, Told};
 
 /// Re-executes itself as the agent, and as its test role.
 pub(crate) const DEMO: &str = env!("CARGO_BIN_EXE_demo");
@@ -31,97 +34,11 @@ pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     COMPANY.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// What a run told, by `probe --json` or as a line of `demo round-trips`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Told {
-    pub(crate) verdict: String,
-    pub(crate) fault: Option<Fault>,
-    pub(crate) void: Option<Void>,
-    pub(crate) total_us: i64,
-    pub(crate) phases: Vec<Phase>,
-    pub(crate) facts: Vec<Fact>,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub(crate) struct Void {
-    pub(crate) reason: String,
-    pub(crate) detail: String,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) phase: String,
-    pub(crate) class: String,
-    pub(crate) basic_code: Option<u16>,
-    pub(crate) enhanced_code: Option<String>,
-    pub(crate) explanation: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Phase {
-    pub(crate) name: String,
-    pub(crate) us: i64,
-    pub(crate) start_us: i64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Fact {
-    name: String,
-    value: String,
-}
-
-/// What became known of a run after it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Amendment {
-    pub(crate) amends: u64,
-    pub(crate) fault: Fault,
-    pub(crate) facts: Vec<Fact>,
-}
-
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Ended {
     pub(crate) elapsed_us: u64,
     pub(crate) commands: u64,
     pub(crate) peak_rss_kib: u64,
-}
-
-impl Told {
-    pub(crate) fn fact(&self, name: &str) -> &str {
-        fact(&self.facts, name).unwrap_or_else(|| panic!("no fact {name}: {self:#?}"))
-    }
-
-    pub(crate) fn phase(&self, name: &str) -> &Phase {
-        let phase = self.phases.iter().find(|phase| phase.name == name);
-        phase.unwrap_or_else(|| panic!("no phase {name}: {self:#?}"))
-    }
-
-    pub(crate) fn assert_pass(&self) {
-        assert_eq!(self.verdict, "pass", "{self:#?}");
-    }
-
-    /// The run failed in this phase, with this class of fault, and says these words about it.
-    pub(crate) fn assert_fault(&self, phase: &str, class: &str, words: &str) -> &Fault {
-        let fault = self.fault.as_ref().unwrap_or_else(|| panic!("no fault: {self:#?}"));
-        assert_eq!((fault.phase.as_str(), fault.class.as_str()), (phase, class), "{self:#?}");
-        assert!(fault.explanation.contains(words), "{words:?} is not in {self:#?}");
-        fault
-    }
-}
-
-impl Amendment {
-    pub(crate) fn fact(&self, name: &str) -> Option<&str> {
-        fact(&self.facts, name)
-    }
-}
-
-impl Phase {
-    pub(crate) fn end_us(&self) -> i64 {
-        self.start_us + self.us
-    }
-}
-
-fn fact<'f>(facts: &'f [Fact], name: &str) -> Option<&'f str> {
-    facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str())
 }
 
 /// The settings of one mailbox and its check, as `--set` takes them.
@@ -170,15 +87,7 @@ impl Settings {
 
     /// `mailsonde-agent probe round-trip --json` in branch 1.
     pub(crate) fn probe(&self) -> Told {
-        let (exit, told, errors) = self.probe_in(&[]);
-        let told = told.unwrap_or_else(|| panic!("it told nothing: {errors}"));
-        let expected = match told.verdict.as_str() {
-            "pass" => 0,
-            "fail" => 1,
-            _ => 3,
-        };
-        assert_eq!(exit, expected, "{told:#?}\n{errors}");
-        told
+        Told::of(self.printed_in(&[], &["--json"]))
     }
 
     /// The same behind another command; its exit status, what it told, and its errors.
@@ -192,7 +101,8 @@ impl Settings {
         self.printed_in(&[], arguments)
     }
 
-    fn printed_in(&self, before: &[&str], arguments: &[&str]) -> (i32, String, String) {
+    /// Both.
+    pub(crate) fn printed_in(&self, before: &[&str], arguments: &[&str]) -> (i32, String, String) {
         let mut command = bounded(before);
         command.args(["agent", "probe", "round-trip"]).args(arguments);
         command.env(PASSWORD, &self.password);
@@ -364,6 +274,14 @@ impl RoundTrips {
             self.findings.push(line.to_owned());
         }
     }
+}
+
+/// A hostile server beside the mail host, at `spare.lab.test`, and its port.
+pub(crate) fn hostile(script: Script) -> (Hostile, u16) {
+    let network = lab().network(Host::Mail).expect("the mail host");
+    let hostile = script.start(&network, (SPARE, 0).into()).expect("it listens");
+    let port = hostile.address().port();
+    (hostile, port)
 }
 
 /// Our binary in branch 1, which does not outlive its time.

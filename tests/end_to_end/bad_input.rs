@@ -80,7 +80,7 @@ timout = \"20s\"
         assert_eq!((exit, output.as_str()), (2, ""), "{errors}");
         for (line, words) in [
             (8, "name must"),
-            (12, "address must be like probe@example.org"),
+            (12, "address must be a mail address such as \"probe@example.org\""),
             (16, "starttls"),
             (24, "unit"),
             (25, "timeout"),

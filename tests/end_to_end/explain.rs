@@ -133,6 +133,62 @@ fn bounces_of_postfix_say_why() {
     }
 }
 
+#[test]
+fn who_quotes_a_bounce_writes_none() {
+    let _company = in_company();
+    let user = lab().claim_user().expect("a user");
+    let id = send(
+        &mut submission(lab(), &user),
+        &user.address,
+        "x@bounce.test",
+        "Subject: to be quoted\r\n\r\nhello",
+    )
+    .expect("it is accepted");
+    let (_, bounce) = wait_for(&user, &format!("Message-ID: <{id}>"));
+    assert_eq!(here(&bounce, &[])["kind"], "bounce");
+    let bounce = String::from_utf8_lossy(&bounce).into_owned();
+    let quoted: String = bounce.lines().map(|line| format!("> {line}\r\n")).collect();
+    let attached = format!(
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\nsee below\r\n\
+         --q\r\nContent-Type: message/rfc822\r\n\r\n{bounce}\r\n--q--\r\n"
+    );
+    let plain = |text: &str| format!("\r\n{text}");
+    for (who, headers) in [
+        ("a person", "From: a@good.test\r\nSubject: Re: Undelivered Mail Returned to Sender"),
+        (
+            "a person who names who failed",
+            "From: a@good.test\r\nX-Failed-Recipients: x@bounce.test\r\nSubject: Undelivered Mail",
+        ),
+        (
+            "a postmaster",
+            "From: postmaster@good.test\r\nReferences: <1@good.test>\r\nSubject: Re: Undelivered Mail",
+        ),
+        (
+            "a ticket",
+            "From: noreply@help.test\r\nAuto-Submitted: auto-generated\r\nSubject: [Ticket 4711] \
+             Undelivered Mail Returned to Sender",
+        ),
+        (
+            "an answer to it",
+            "From: noreply@help.test\r\nReferences: <1@good.test>\r\nReturn-Path: <>\r\nSubject: \
+             Undelivered Mail Returned to Sender",
+        ),
+        (
+            "list software",
+            "From: mailman@lists.test\r\nReturn-Path: <>\r\nX-Mailman-Version: 2.1.39\r\nList-Id: \
+             <team.lists.test>\r\nSubject: Undeliverable: bounce action notification",
+        ),
+    ] {
+        for body in [plain(&quoted), plain(&bounce), attached.clone()] {
+            let message =
+                format!("Message-ID: <q@good.test>\r\nTo: b@good.test\r\n{headers}\r\n{body}");
+            let value = here(message.as_bytes(), &[]);
+            assert_eq!(value["kind"], "message", "{who}: {value:#}");
+            assert_eq!(value["recipients"].as_array().map_or(0, Vec::len), 0, "{who}: {value:#}");
+        }
+    }
+}
+
 /// A message that the lab's key of this selector signs, by RFC 6376 itself and not by the library that
 /// verifies it.
 fn signed(domain: &str, selector: &str, client: &str) -> String {
@@ -258,10 +314,18 @@ fn what_cannot_be_read_says_so() {
         let output = output.expect("it runs");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
+    let folder = tempfile::tempdir().expect("a folder");
+    let [empty, pipe] =
+        ["empty", "pipe"].map(|name| folder.path().join(name).display().to_string());
+    std::fs::write(&empty, "").expect("a file");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
     for (arguments, words) in [
         (&["/nowhere/a.eml"][..], "No such file"),
         (&["/"], "is a folder"),
-        (&["/dev/null"], "is empty"),
+        (&[empty.as_str()], "is empty"),
+        // Nobody ever writes into it.
+        (&[pipe.as_str()], "is no regular file: name one, or - for standard input"),
+        (&["/dev/null"], "is no regular file"),
         (&[], "Usage"),
         (&["a.eml", "--receiver", "a"], "--verify"),
     ] {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mailsonde_tests::enrolment::make_token;
 
-use crate::site::{AGENT, PROGRAM, Site, files_with, wait_until};
+use crate::site::{AGENT, PROGRAM, Process, Site, files_with, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -172,6 +172,78 @@ fn names_and_labels_change_at_the_collector_and_the_log_proves_it() {
             "renamed branch to coast"
         ]
     );
+}
+
+/// The demo's program with a wall clock that is ahead by so much; the monotonic clock is left alone.
+fn later(by: &str) -> Command {
+    // not by the program `faketime`, which would stand between us and the process
+    let mut libraries = fs::read_dir("/usr/lib")
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("faketime/libfaketimeMT.so.1"));
+    let library = libraries.find(|path| path.exists()).expect("the package faketime");
+    let mut command = Command::new(PROGRAM);
+    command.env("LD_PRELOAD", library).env("FAKETIME", by);
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    command
+}
+
+impl Site {
+    /// The agent, by a clock that is ahead.
+    fn agent_later(&self, by: &str) -> Process {
+        let mut command = later(by);
+        command.args(["agent", "run", "--config"]).arg(self.agent_config());
+        command.arg("--data").arg(self.outbox_folder());
+        Process::spawn("agent", command, self.folder())
+    }
+
+    /// Stops the collector, and starts it by a clock that is ahead.
+    fn collector_later(&mut self, by: &str) {
+        self.stop_collector();
+        let mut command = later(by);
+        command.args(["collector", "--data"]).arg(self.collector_folder()).arg("serve");
+        self.collector = Some(Process::spawn("collector", command, self.folder()));
+        self.wait_for_operators();
+    }
+}
+
+#[test]
+fn after_a_month_an_agent_rejoins_and_a_token_is_over() {
+    let mut site = Site::running("");
+    let before = site.listed(AGENT).unwrap().agent_id;
+    let token = site.token(&[]);
+    site.stop_agent();
+    site.collector_later("+31d");
+    let agent = site.agent_later("+31d");
+    wait_until("the agent is here again", PATIENCE, || site.is_here(AGENT));
+    assert_eq!(site.listed(AGENT).unwrap().agent_id, before);
+    assert!(site.log("agent").contains("rejoined=true"), "{}", site.log("agent"));
+    let data = site.folder().join("too-late");
+    let output =
+        later("+31d").args(["agent", "enroll", &token, "--data"]).arg(&data).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("this token expired at"), "{said}");
+    agent.stop();
+}
+
+#[test]
+fn a_clock_that_is_off_is_known_within_bounds_and_flagged() {
+    let mut site = Site::running("");
+    let right = site.listed(AGENT).unwrap();
+    site.stop_agent();
+    let agent = site.agent_later("+600s");
+    let off =
+        || site.listed(AGENT).and_then(|agent| agent.clock_offset_us.zip(agent.clock_error_us));
+    wait_until("its clock is known", PATIENCE, || {
+        off().is_some_and(|(off_us, error_us)| {
+            off_us.abs_diff(600_000_000) <= error_us + 1_000 && error_us < 1_000_000
+        })
+    });
+    let mut command = Command::new(PROGRAM);
+    command.args(["collector", "--data"]).arg(site.collector_folder()).arg("agents");
+    let said = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+    assert!(said.contains("off: set it by NTP"), "{said}");
+    assert_ne!(right.clock_offset_us.map(i64::abs).unwrap_or_default() / 1_000_000, 600);
+    agent.stop();
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod server_probes;
 mod sign_in;
 mod web_pages;
 
+mod secrets;
+
 mod explain;
 
 mod bad_input;
@@ -37,8 +39,11 @@ mod pairs;
 
 mod dns_posture;
 
+mod dead_resolver;
+
 mod findings;
 
+mod canaries;
 mod policy;
 
 mod lab;
@@ -48,3 +53,4 @@ mod agent;
 mod dialogue;
 mod process;
 mod site;
+mod told;

@@ -5,77 +5,16 @@ mod chains;
 mod openssl;
 mod scripted;
 
-use mailsonde_tests::hostile::{Hostile, Script};
-use mailsonde_tests::lab::{Host, SPARE};
-use serde::Deserialize;
+use mailsonde_tests::hostile::Script;
 
-use crate::agent::{Fault, bounded, in_company, lab, output_of};
+use crate::agent::{Told, bounded, hostile, in_company, lab, output_of};
 
 const PASSWORD: &str = "PROBE_PASSWORD";
-
-/// What a probe of these kinds told.
-#[derive(Debug, Deserialize)]
-struct Seen {
-    verdict: String,
-    fault: Option<Fault>,
-    phases: Vec<crate::agent::Phase>,
-    facts: Vec<Named>,
-    findings: Vec<Finding>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Named {
-    name: String,
-    value: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Finding {
-    rule: String,
-    severity: String,
-    evidence: String,
-    source: String,
-    advice: String,
-}
-
-impl Seen {
-    fn fact(&self, name: &str) -> &str {
-        let fact = self.facts.iter().find(|fact| fact.name == name);
-        &fact.unwrap_or_else(|| panic!("no fact {name}: {self:#?}")).value
-    }
-
-    /// The rules that do not hold and are at least a warning.
-    fn rules(&self) -> Vec<String> {
-        assert!(self.findings.iter().all(|f| !f.source.is_empty() && !f.advice.is_empty()));
-        let severe = self.findings.iter().filter(|finding| finding.severity != "notice");
-        let mut rules: Vec<_> =
-            severe.map(|finding| format!("{} {}", finding.rule, finding.severity)).collect();
-        rules.sort();
-        rules
-    }
-
-    fn evidence(&self, rule: &str) -> &str {
-        let finding = self.findings.iter().find(|finding| finding.rule == rule);
-        &finding.unwrap_or_else(|| panic!("no finding {rule}: {self:#?}")).evidence
-    }
-
-    #[track_caller]
-    fn assert_pass(&self) {
-        assert_eq!(self.verdict, "pass", "{self:#?}");
-    }
-
-    #[track_caller]
-    fn assert_fault(&self, phase: &str, class: &str, words: &str) {
-        let fault = self.fault.as_ref().unwrap_or_else(|| panic!("no fault: {self:#?}"));
-        assert_eq!((fault.phase.as_str(), fault.class.as_str()), (phase, class), "{self:#?}");
-        assert!(fault.explanation.contains(words), "{words:?} is not in {self:#?}");
-    }
-}
 
 /// `mailsonde-agent probe KIND --json` in branch 1 with these settings, and the lab's authority where
 /// there is no other.
 #[track_caller]
-fn probe(kind: &str, host: &str, port: u16, more: &[(&str, &str)]) -> Seen {
+fn probe(kind: &str, host: &str, port: u16, more: &[(&str, &str)]) -> Told {
     let mut command = bounded(&[]);
     command.args(["agent", "probe", kind, "--json"]).env(PASSWORD, "probe");
     let ca = lab().ca_file().display().to_string();
@@ -89,11 +28,7 @@ fn probe(kind: &str, host: &str, port: u16, more: &[(&str, &str)]) -> Seen {
     for (key, value) in settings {
         command.arg("--set").arg(format!("{key}={value}"));
     }
-    let (exit, output, errors) = output_of(&mut command);
-    let seen: Seen = serde_json::from_str(&output)
-        .unwrap_or_else(|error| panic!("{error}: exit {exit}: {output}{errors}"));
-    assert_eq!(exit, i32::from(seen.verdict != "pass"), "{seen:#?}");
-    seen
+    Told::of(output_of(&mut command))
 }
 
 const GOOD: &str = "mail.good.test";
@@ -115,7 +50,7 @@ fn tls_of_good_servers_passes_on_every_port() {
         seen.assert_pass();
         // Where TLS is opportunistic, Postfix takes all versions that OpenSSL has: better than no TLS.
         let rules: &[&str] = if port == 25 { &["tls.old_version warning"] } else { &[] };
-        assert_eq!(seen.rules(), rules, "{port}: {seen:#?}");
+        assert_eq!(seen.severe_rules(), rules, "{port}: {seen:#?}");
         assert_eq!(seen.fact("tls.starttls"), starttls, "{port}");
         assert_eq!(seen.fact("tls.version"), "TLSv1.3");
         assert_eq!(seen.fact("tls.accepted"), "yes");
@@ -155,10 +90,10 @@ fn each_bad_certificate_has_its_rule() {
         } else {
             seen.assert_fault("tls", "mismatch", words);
         }
-        assert_eq!(seen.rules().join(", "), rule, "{port}: {seen:#?}");
+        assert_eq!(seen.severe_rules().join(", "), rule, "{port}: {seen:#?}");
         let seen = probe("tls", BAD, port, &[("scan", "none"), ("accept", "any")]);
         seen.assert_pass();
-        assert_eq!(seen.rules().join(", "), rule, "{port}: what is wrong stays a finding");
+        assert_eq!(seen.severe_rules().join(", "), rule, "{port}: what is wrong stays a finding");
     }
     let seen = probe("tls", BAD, 470, &[("scan", "none")]);
     assert!(seen.evidence("tls.certificate_expired").contains("Intermediate CA"), "{seen:#?}");
@@ -169,7 +104,7 @@ fn each_bad_certificate_has_its_rule() {
     let seen = probe("tls", BAD, 466, &[("scan", "none"), ("accept", "self-signed")]);
     seen.assert_pass();
     let soon = [("scan", "none"), ("warn_before", "1d"), ("critical_before", "1d")];
-    assert_eq!(probe("tls", BAD, 468, &soon).rules(), [""; 0]);
+    assert_eq!(probe("tls", BAD, 468, &soon).severe_rules(), [""; 0]);
     let seen = probe("tls", BAD, 468, &[("scan", "none"), ("fail_from", "critical")]);
     seen.assert_fault("posture", "mismatch", "tls.certificate_expires_soon");
 }
@@ -182,7 +117,7 @@ fn old_versions_are_found_where_no_library_speaks_them() {
         let words = format!("the server accepts nothing newer than {version}");
         seen.assert_fault("tls", "protocol", &words);
         assert_eq!(seen.fact("tls.versions"), version, "{seen:#?}");
-        assert!(seen.rules().contains(&"tls.old_version warning".to_owned()), "{seen:#?}");
+        assert!(seen.severe_rules().contains(&"tls.old_version warning".to_owned()), "{seen:#?}");
         assert!(seen.evidence("tls.old_version").ends_with(version));
     }
     let seen = probe("tls", BAD, 475, &[("scan", "versions")]);
@@ -204,7 +139,7 @@ fn smtp_of_good_servers_is_told() {
             [&[("tls", tls), ("expect_auth", "PLAIN"), ("expect_size_min", "5MiB")], &login[..]];
         let seen = probe("smtp", GOOD, port, &more.concat());
         seen.assert_pass();
-        assert_eq!(seen.rules(), [""; 0], "{seen:#?}");
+        assert_eq!(seen.severe_rules(), [""; 0], "{seen:#?}");
         assert_eq!(seen.fact("smtp.signed_in"), "yes");
         assert_eq!(seen.fact("smtp.name"), "mx1.good.test");
         assert_eq!(seen.fact("smtp.size_limit"), "5242880");
@@ -237,24 +172,17 @@ fn what_is_wrong_with_an_smtp_server_is_found() {
     let relay = [("tls", "opportunistic"), ("relay_to", "somebody@elsewhere.test")];
     let seen = probe("smtp", "mx.relay.test", 25, &relay);
     seen.assert_fault("envelope", "mismatch", "the server relays for anybody");
-    assert_eq!(seen.rules(), ["smtp.open_relay critical"], "{seen:#?}");
+    assert_eq!(seen.severe_rules(), ["smtp.open_relay critical"], "{seen:#?}");
 
     let seen = probe("smtp", BAD, 587, &[("tls", "opportunistic")]);
     seen.assert_pass();
-    assert_eq!(seen.rules(), ["smtp.no_starttls warning"], "{seen:#?}");
+    assert_eq!(seen.severe_rules(), ["smtp.no_starttls warning"], "{seen:#?}");
     let seen = probe("smtp", BAD, 587, &[]);
     seen.assert_fault("tls", "protocol", "does not offer STARTTLS");
 
     let seen = probe("smtp", BAD, 466, &[("tls", "implicit")]);
     seen.assert_fault("tls", "mismatch", "not trusted here");
-    assert_eq!(seen.rules(), ["tls.self_signed critical"]);
-}
-
-fn hostile(script: Script) -> (Hostile, u16) {
-    let network = lab().network(Host::Mail).expect("the mail host");
-    let hostile = script.start(&network, (SPARE, 0).into()).expect("it listens");
-    let port = hostile.address().port();
-    (hostile, port)
+    assert_eq!(seen.severe_rules(), ["tls.self_signed critical"]);
 }
 
 #[test]
@@ -265,7 +193,7 @@ fn auth_before_tls_is_found_and_no_password_follows_a_bad_certificate() {
     let (server, port) = hostile(Script::smtp().starttls(&good).expect("TLS"));
     let seen = probe("smtp", "spare.lab.test", port, &login);
     seen.assert_pass();
-    assert_eq!(seen.rules(), ["smtp.auth_before_tls warning"], "{seen:#?}");
+    assert_eq!(seen.severe_rules(), ["smtp.auth_before_tls warning"], "{seen:#?}");
     assert_eq!(seen.evidence("smtp.auth_before_tls"), "AUTH PLAIN LOGIN is offered before TLS");
     assert!(server.commands().iter().any(|command| command.starts_with("AUTH ")));
 
@@ -280,7 +208,10 @@ fn auth_before_tls_is_found_and_no_password_follows_a_bad_certificate() {
             let seen = probe("smtp", "spare.lab.test", port, &more);
             let phase = if accept == "trusted" { "tls" } else { "auth" };
             seen.assert_fault(phase, "mismatch", "it is for other names: elsewhere.lab.test");
-            assert!(seen.rules().contains(&"tls.name_mismatch critical".to_owned()), "{seen:#?}");
+            assert!(
+                seen.severe_rules().contains(&"tls.name_mismatch critical".to_owned()),
+                "{seen:#?}"
+            );
         }
         let commands = server.commands();
         assert!(commands.iter().any(|command| command.starts_with("EHLO")), "{commands:?}");

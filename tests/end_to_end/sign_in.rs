@@ -60,12 +60,8 @@ fn look(kind: &str, user: &User, url: &str, keys: &[(&str, &str)]) -> Told {
     for (key, value) in all {
         command.arg("--set").arg(format!("{key}={value}"));
     }
-    let (exit, output, errors) = output_of(&mut command);
-    let told: Told = serde_json::from_str(&output)
-        .unwrap_or_else(|error| panic!("{error}: exit {exit}: {output}{errors}"));
-    assert!(!output.contains("eyJ") && !errors.contains("eyJ"), "a token shows: {output}{errors}");
-    assert!(!output.contains(SECRET.1) && !errors.contains(SECRET.1), "{output}{errors}");
-    told
+    // That no token shows is seen to in `secrets`.
+    Told::of(output_of(&mut command))
 }
 
 /// A round trip whose mailbox signs in by a token from this URL everywhere.

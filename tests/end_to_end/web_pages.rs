@@ -17,13 +17,7 @@ fn look(keys: &[(&str, &str)]) -> Told {
     for (key, value) in all {
         command.arg("--set").arg(format!("{key}={value}"));
     }
-    let (exit, output, errors) = output_of(&mut command);
-    serde_json::from_str(&output)
-        .unwrap_or_else(|error| panic!("{error}: exit {exit}: {output}{errors}"))
-}
-
-fn phases(told: &Told) -> Vec<&str> {
-    told.phases.iter().map(|phase| phase.name.as_str()).collect()
+    Told::of(output_of(&mut command))
 }
 
 #[test]
@@ -36,7 +30,7 @@ fn webmail_is_followed_to_its_sign_in_page() {
         ("forbid_body", "(?i)maintenance"),
     ]);
     told.assert_pass();
-    assert_eq!(phases(&told), ["redirect", "resolve", "connect", "tls", "first_byte", "body"]);
+    assert_eq!(told.phases(), ["redirect", "resolve", "connect", "tls", "first_byte", "body"]);
     assert_eq!(told.fact("http.url"), "https://webmail.good.test/login");
     assert_eq!(told.fact("http.status"), "200");
     assert!(told.fact("http.certificate_days").parse::<u32>().expect("days") > 14);
@@ -101,7 +95,7 @@ fn bad_certificates_are_faults_of_the_handshake() {
         let told = look(&[("url", &url)]);
         let fault = told.assert_fault("tls", "mismatch", words);
         assert_eq!(fault.basic_code, None);
-        assert_eq!(phases(&told), ["resolve", "connect"]);
+        assert_eq!(told.phases(), ["resolve", "connect"]);
     }
     let soon = look(&[("url", "https://soon.web.lab.test/"), ("fail_from", "warning")]);
     soon.assert_fault(
@@ -118,7 +112,7 @@ fn the_health_pages_of_exchange() {
     told.assert_pass();
     assert_eq!(told.fact("http.exchange.server"), "EXCHANGE.GOOD.TEST");
     assert_eq!(
-        phases(&told),
+        told.phases(),
         ["owa", "ecp", "ews", "mapi", "rpc", "oab", "autodiscover", "activesync"]
     );
     let sick = look(&[("pages", "exchange"), ("host", "sick.web.lab.test")]);

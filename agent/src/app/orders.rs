@@ -1,8 +1,11 @@
 //! What the collector wants done: its checks for this agent, and single runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use mailsonde_proto::AgentId;
 use mailsonde_proto::convert::{Assigned, Assignment, RunAnswer, RunRequest};
+use mailsonde_proto::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
@@ -11,11 +14,14 @@ use super::{Agent, announced_by};
 use crate::assignment::{self, NotKept};
 use crate::config::{AgentConfig, AssignedChecks};
 use crate::probe::Kinds;
-use mailsonde_proto::AgentId;
 
 /// Runs that were asked for and are under way, at most: a collector that asks for more is refused, so that it cannot
 /// keep the agent from its schedule.
 const ASKED_FOR: usize = 8;
+
+/// From one assignment to the next: one that comes sooner waits, and of several the last counts, so that a collector
+/// that sends without end keeps neither disk nor schedule busy.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The collector's checks, as they are assigned and as they were read.
 pub(super) struct FromCollector {
@@ -23,6 +29,8 @@ pub(super) struct FromCollector {
     read: AssignedChecks,
     /// Places for runs that are asked for.
     places: Arc<Semaphore>,
+    /// When they were assigned; `None` for those from before the start.
+    at: Option<Instant>,
 }
 
 impl FromCollector {
@@ -36,6 +44,7 @@ impl FromCollector {
             read: AssignedChecks::read(&assignment, config, kinds),
             assignment,
             places: Arc::new(Semaphore::new(ASKED_FOR)),
+            at: None,
         }
     }
 
@@ -50,6 +59,7 @@ impl FromCollector {
             assignment: self.assignment.clone(),
             read: AssignedChecks::read(&self.assignment, config, kinds),
             places: Arc::clone(&self.places),
+            at: self.at,
         }
     }
 
@@ -64,6 +74,12 @@ impl Agent {
         self.orders.assigned(self.assigned.answer());
     }
 
+    /// Whether the pause after the last assignment is over.
+    pub(super) fn may_assign(&self) -> bool {
+        let now = self.clock.monotonic();
+        self.assigned.at.is_none_or(|at| now.saturating_duration_since(at) >= PAUSE)
+    }
+
     /// Goes over to the checks that the collector wants run, as far as they can be.
     pub(super) async fn assign(&mut self) {
         let Some(assignment) = self.orders.assignment.borrow_and_update().clone() else { return };
@@ -76,6 +92,7 @@ impl Agent {
             read: AssignedChecks::read(&assignment, &self.config, &self.kinds),
             assignment,
             places: Arc::clone(&self.assigned.places),
+            at: Some(self.clock.monotonic()),
         };
         let effective = assigned.beside(&self.config);
         if let Err(error) = self.checks.replace(&effective, &self.kinds, self.clock) {

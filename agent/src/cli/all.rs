@@ -64,13 +64,17 @@ fn from_file(file: &Path, arguments: &ProbeArguments, kinds: &Kinds) -> Result<A
     let surroundings = loaded.config.surroundings(loaded.config.policy.nets(clock).local, clock);
     let mut subjects = Vec::new();
     for config in &loaded.config.checks {
+        let config = match arguments.timeout {
+            Some(timeout) => config.clone().with_timeout(timeout),
+            None => config.clone(),
+        };
         let probe = config
             .probe(kinds, &surroundings)
             .map_err(|mistakes| Refusal { mistakes: mistakes.0, warnings: Vec::new() })?;
         subjects.push(Subject {
             check: config.check.name.clone(),
             kind: config.check.kind.clone(),
-            timeout: arguments.timeout.unwrap_or(config.check.timeout),
+            timeout: config.check.timeout,
             probe,
             // They are shared, and left in order when all is over.
             mailboxes: Vec::new(),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::report::Seen;
-use crate::config::check::{head, unready};
+use crate::config::check::{head, offer, unready};
 use crate::config::mistake::{Mistake, Place, Report};
 use crate::config::policy::{self, Own};
 use crate::config::section::Section;
@@ -61,7 +61,7 @@ pub(crate) fn wants_a_mailbox(kind: &dyn Kind) -> bool {
 /// A check of a configuration; without a name the only one of this kind.
 pub(crate) fn from_file(
     (file, policy): (&Path, Option<&Path>),
-    check: Option<&str>,
+    (check, timeout): (Option<&str>, Option<Duration>),
     kind: &dyn Kind,
     kinds: &Kinds,
 ) -> Result<Subject, Refusal> {
@@ -77,7 +77,7 @@ pub(crate) fn from_file(
     };
     let names = listed(of_this_kind().map(|config| config.check.name.as_str()));
     let config = match (candidates.next(), candidates.next()) {
-        (Some(config), None) => config,
+        (Some(config), None) => config.clone(),
         (Some(_), Some(_)) => return Err(refused(format!("add --check with one of {names}"))),
         (None, _) if names.is_empty() => {
             return Err(refused(format!("there is no [[check]] of kind \"{}\"", kind.name())));
@@ -89,6 +89,10 @@ pub(crate) fn from_file(
                 kind.name()
             )));
         }
+    };
+    let config = match timeout {
+        Some(timeout) => config.with_timeout(timeout),
+        None => config,
     };
     let clock = Clock::system();
     let surroundings = loaded.config.surroundings(loaded.config.policy.nets(clock).local, clock);
@@ -108,7 +112,7 @@ pub(crate) fn from_file(
 /// A check and its mailbox from `--set` alone. Whoever sits at a shell may do what he likes, unless he names a
 /// policy.
 pub(crate) fn from_settings(
-    pairs: &[String],
+    (pairs, timeout): (&[String], Option<Duration>),
     kind: &dyn Kind,
     under: Option<&Path>,
 ) -> Result<Subject, Refusal> {
@@ -116,6 +120,9 @@ pub(crate) fn from_settings(
     let report = Report::default();
     for mistake in mistakes {
         report.mistake(mistake.place, mistake.message);
+    }
+    if let Some(timeout) = timeout {
+        table.set_timeout(timeout);
     }
     let mut mailboxes = BTreeMap::new();
     if wants_a_mailbox(kind) {
@@ -135,6 +142,7 @@ pub(crate) fn from_settings(
     let surroundings = surroundings(&mailboxes, net, clock);
     let mut section = Section::new(&table, &report, Path::new(""), "");
     let head = head(&mut section, Some(kind.name()));
+    offer(&mut section, kind);
     let probe = kind.configure(&mut section, &surroundings);
     let probe = probe.map(|probe| strict(&mut section, probe));
     let probe = probe.map(|probe| governed(probe, kind.name(), &surroundings.net));
@@ -158,7 +166,7 @@ pub(crate) fn from_settings(
 /// Takes the keys of the mailbox out of the settings, mistyped ones too, and puts the mailbox's name in.
 fn mailbox_part(table: &mut Table, kind: &dyn Kind) -> Table {
     let of_check =
-        kind.settings().iter().map(|setting| setting.name).chain(["every", "timeout", "fail_from"]);
+        kind.settings().iter().map(|setting| setting.name).chain(["timeout", "fail_from"]);
     let known: Vec<&str> = mailbox::KEYS.iter().copied().chain(of_check).collect();
     let is_of_mailbox = |key: &str| {
         nearest(key, known.iter().copied()).is_some_and(|near| mailbox::KEYS.contains(&near))

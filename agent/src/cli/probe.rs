@@ -16,6 +16,9 @@ use crate::probe::Kinds;
 
 /// Carries out the command.
 pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Terminal) -> Ending {
+    if let Err(words) = arguments.thresholds_fit() {
+        return refuse(words);
+    }
     if let (true, false, Some(file)) = (arguments.all, arguments.help, &arguments.config) {
         return all::all(file, arguments, kinds, terminal);
     }
@@ -39,9 +42,13 @@ pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Termin
     let subject = match &arguments.config {
         Some(file) => {
             let files = (file.as_path(), arguments.policy.as_deref());
-            one_shot::from_file(files, arguments.check.as_deref(), kind, kinds)
+            let run = (arguments.check.as_deref(), arguments.timeout);
+            one_shot::from_file(files, run, kind, kinds)
         }
-        None => one_shot::from_settings(&arguments.set, kind, arguments.policy.as_deref()),
+        None => {
+            let settings = (arguments.set.as_slice(), arguments.timeout);
+            one_shot::from_settings(settings, kind, arguments.policy.as_deref())
+        }
     };
     let subject = match subject {
         Ok(subject) => subject,
@@ -57,10 +64,7 @@ pub(crate) fn probe(arguments: &ProbeArguments, kinds: &Kinds, terminal: &Termin
     carry_out(subject, arguments, terminal)
 }
 
-fn carry_out(mut subject: Subject, arguments: &ProbeArguments, terminal: &Terminal) -> Ending {
-    if let Some(timeout) = arguments.timeout {
-        subject.timeout = timeout;
-    }
+fn carry_out(subject: Subject, arguments: &ProbeArguments, terminal: &Terminal) -> Ending {
     let seen = match super::runtime() {
         Ok(runtime) => runtime.block_on(one_shot::run(subject)),
         Err(error) => {

@@ -58,6 +58,14 @@ impl CheckConfig {
         self.check.kind == "round-trip" && sender == Some(mailbox)
     }
 
+    /// The same where the command line says how long a run may take.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.check.timeout = timeout;
+        self.table.set_timeout(timeout);
+        self
+    }
+
     /// Makes the check ready to run, under the policy of the surroundings' `net`.
     ///
     /// # Errors
@@ -88,6 +96,15 @@ impl CheckConfig {
     }
 }
 
+/// What a kind can be told, for the mistakes about keys that are not known.
+pub fn offer(section: &mut Section<'_>, kind: &dyn Kind) {
+    // In a file these are tables.
+    let of_shell = ["password_file", "password_env"];
+    let is_shell = section.is_command_line();
+    let names = kind.settings().iter().map(|setting| setting.name);
+    section.offer(names.filter(|name| is_shell || !of_shell.contains(name)));
+}
+
 /// What the settings of a check are tried with.
 pub(super) struct Trial<'t> {
     /// The agent's own configuration.
@@ -112,6 +129,7 @@ impl Trial<'_> {
         let kind = (!head.kind.is_empty()).then_some(head.kind.as_str());
         // Without the kind nobody can say which keys are right.
         let kind = kind.and_then(|kind| kind_named(&mut section, self.kinds, kind))?;
+        offer(&mut section, kind);
         let probe = kind.configure(&mut section, self.surroundings);
         let ready = probe.map(|probe| strict(&mut section, probe)).is_some();
         if !ready && section.is_clean() {
@@ -154,7 +172,11 @@ pub fn head(section: &mut Section<'_>, kind: Option<&str>) -> Head {
         }
     };
     let (least, most) = CADENCE_BOUNDS;
-    let cadence = section.duration_within("every", DEFAULT_CADENCE, least..=most);
+    // Whoever carries out one run at a shell has no next one.
+    let cadence = match section.is_command_line() {
+        true => DEFAULT_CADENCE,
+        false => section.duration_within("every", DEFAULT_CADENCE, least..=most),
+    };
     let (least, most) = TIMEOUT_BOUNDS;
     let default = cadence.clamp(Duration::from_secs(1), DEFAULT_TIMEOUT);
     let timeout = section.duration_within("timeout", default, least..=most);

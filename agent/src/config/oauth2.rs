@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::host;
 use super::password::{self, Password};
 use super::provider::{Preset, Tokens};
 use super::section::Section;
@@ -54,7 +55,7 @@ fn of_table(
         Some(tenant) => Some(preset.url.replace("{tenant}", tenant)),
         None => (!preset.url.contains("{tenant}")).then(|| preset.url.to_owned()),
     });
-    if tenant.as_deref().is_some_and(|tenant| !server::is_host(tenant)) {
+    if tenant.as_deref().is_some_and(|tenant| host::domain(tenant).is_err()) {
         table.mistake("tenant", "tenant must be the tenant's domain or its ID".to_owned());
     }
     let wants_tenant = preset.is_some_and(|preset| preset.url.contains("{tenant}"));

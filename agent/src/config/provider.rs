@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::section::Section;
-use super::server::{Protocol, is_host};
+use super::server::Protocol;
 use crate::mail::endpoint::Tls;
 use crate::mail::mailbox::Habits;
 use crate::mail::oauth::Mechanism;
@@ -199,10 +199,7 @@ impl Preset {
             }
         }
         if provider.smtp.as_ref().is_some_and(|smtp| smtp.host.contains("{host}")) {
-            preset.host = section.required_text("host").unwrap_or_default();
-            if !is_host(&preset.host) {
-                section.mistake("host", "host must be the server's name".to_owned());
-            }
+            preset.host = section.required_host("host").unwrap_or_default();
         }
         Some(preset)
     }

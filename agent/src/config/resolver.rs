@@ -19,7 +19,8 @@ pub const RESOLVER: Setting = Setting {
     name: "resolver",
     form: "address, with a port where it is not 53, or a list of them",
     default: Some("the system's"),
-    help: "the DNS servers that are asked, each where the one before does not answer",
+    help: "the DNS servers that are asked, each where the one before does not answer; the silence of all of them \
+           fails the run, where that of the system's makes it void",
 };
 /// `dnssec`.
 pub const DNSSEC: Setting = Setting {

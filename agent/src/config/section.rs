@@ -5,6 +5,8 @@
 //! the canonical text whose digest travels with each observation.
 
 mod compound;
+mod known;
+mod named;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ use std::time::Duration;
 use mailsonde_proto::check::is_name;
 
 use super::mistake::{Mistake, Place, Report};
-use super::spelling::{did_you_mean, listed, nearest};
+use super::spelling::{did_you_mean, listed};
 use super::units;
 use super::value::{Entry, Table, Value};
 use crate::secret::Secret;
@@ -38,6 +40,8 @@ pub struct Section<'a> {
     /// What stands before a key, such as `smtp.`; empty in an outermost table.
     path: String,
     asked: BTreeSet<String>,
+    /// What may stand here, beside other settings than those that do.
+    offered: BTreeSet<String>,
     resolved: Rc<RefCell<BTreeMap<String, String>>>,
     /// Somebody else than the administrator of this host wrote it.
     is_foreign: bool,
@@ -57,6 +61,7 @@ impl<'a> Section<'a> {
             label: label.to_owned(),
             path: String::new(),
             asked: BTreeSet::new(),
+            offered: BTreeSet::new(),
             resolved: Rc::default(),
             is_foreign: false,
             mistakes_before: report.mistakes_so_far(),
@@ -271,26 +276,6 @@ impl<'a> Section<'a> {
     /// Whether nothing was wrong so far in this table and in those in it.
     pub fn is_clean(&self) -> bool {
         self.report.mistakes_so_far() == self.mistakes_before
-    }
-
-    /// Reports every key that nobody asked for. One that looks like a missing key is told in its place.
-    pub fn finish(self) {
-        let asked: Vec<&str> = self.asked.iter().map(String::as_str).collect();
-        for (key, entry) in &self.table.entries {
-            if self.asked.contains(key) {
-                continue;
-            }
-            let near = nearest(key, asked.iter().copied());
-            if let Some(missing) = near.and_then(|near| self.missing.get(near)) {
-                self.report.withdraw(missing);
-            }
-            let meant = match near {
-                Some(near) => format!(", did you mean \"{near}\"?"),
-                None => format!(": use {}", listed(asked.iter().copied())),
-            };
-            let message = format!("{}{key} is not known here{meant}", self.path);
-            self.report.mistake(entry.key.clone(), self.labelled(&message));
-        }
     }
 
     /// What was read so far, defaults included and secrets left out: one `key = value` a line, sorted.

@@ -3,6 +3,8 @@
 //! The same keys stand in a mailbox (`[mailbox.smtp]`) and in a check of one server, where `mailbox`
 //! names the mailbox whose server is meant instead.
 
+pub mod settings;
+
 use std::sync::Arc;
 
 use super::oauth2;
@@ -107,14 +109,9 @@ fn endpoint(
 ) -> Option<Endpoint> {
     let preset = account.preset.as_ref().and_then(|preset| preset.server(protocol));
     let host = match &preset {
-        Some(preset) => Some(section.text_or("host", &preset.host)),
-        None => section.required_text("host"),
+        Some(preset) if !section.has("host") => Some(section.text_or("host", &preset.host)),
+        _ => section.required_host("host"),
     };
-    if let Some(host) = host.as_deref().filter(|host| !is_host(host)) {
-        let example = "such as \"mail.example.org\" (the port has a key of its own)";
-        let message = format!("host must be a name or an address, {example}, not \"{host}\"");
-        section.mistake("host", message);
-    }
     let usual_tls = preset.as_ref().map_or(protocol.default_tls(), |preset| preset.tls);
     let tls = section.choice("tls", protocol.tls_words(), usual_tls);
     let usual_port = preset.filter(|preset| preset.tls == tls).map(|preset| preset.port);
@@ -196,7 +193,17 @@ fn login(
     };
     if must_sign_in && matches!(password, Password::Absent) && tokens.is_none() {
         let server = if protocol == Protocol::Imap { "an IMAP" } else { "a POP3" };
-        section.mistake("password", format!("password is missing: {server} server wants one"));
+        // Whom a provider gives tokens, and for what, only the operator knows.
+        let tokens = account.preset.as_ref().filter(|preset| preset.provider.tokens.is_some());
+        let words = match tokens {
+            Some(preset) => format!(
+                "nobody can sign in: add [oauth2], by which {} lets programs in, or a password where \
+                 the account still has one",
+                preset.provider.name
+            ),
+            None => format!("password is missing: {server} server wants one"),
+        };
+        section.mistake("password", words);
     }
     let credential = match (tokens, password) {
         (Some(tokens), _) => Some(Credential::Token(tokens)),
@@ -206,12 +213,6 @@ fn login(
     let login = user.zip(credential).map(|(user, credential)| Login { user, credential });
     section.record("sign_in_as", login.as_ref().map_or("nobody", |login| &login.user));
     login
-}
-
-/// Enough to tell a host's name or address from a slip.
-pub fn is_host(text: &str) -> bool {
-    text.parse::<std::net::IpAddr>().is_ok()
-        || text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
 /// Whether this machine is meant.

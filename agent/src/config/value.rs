@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, Place};
+use super::units::duration_text;
 
 /// A value as it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +96,13 @@ impl Table {
             }
         }
         (root, mistakes)
+    }
+
+    /// Writes down how long a run may take, as the command line says.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        let place = Place::CommandLine;
+        let value = Value::Word(duration_text(timeout));
+        self.entries.insert("timeout".to_owned(), Entry { key: place.clone(), place, value });
     }
 
     fn set(&mut self, whole: &str, key: &str, value: &str) -> Result<(), String> {

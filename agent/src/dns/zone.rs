@@ -6,6 +6,7 @@
 //! broken.test.        TXT   SERVFAIL
 //! bogus.test.         MX    BOGUS
 //! slow.test.          A     TIMEOUT
+//! dead.test.          A     NOBODY
 //! ```
 //! CNAMEs are followed. A name that stands nowhere (nor above another) does not exist. Lines after
 //! `; secure` are answered as secure, after `; insecure` no longer.
@@ -25,6 +26,17 @@ use super::{Answer, Ask, AskError, Security};
 
 /// The most CNAMEs that are followed.
 const MOST_ALIASES: usize = 8;
+
+/// What is said where no resolver answers: the system's, or those that a check names.
+pub(crate) fn silent(question: &str, are_ours: bool) -> AskError {
+    AskError::Silent {
+        name: question.to_owned(),
+        servers: "192.0.2.53:53".to_owned(),
+        why: "nothing came in time".to_owned(),
+        is_refused: false,
+        are_ours,
+    }
+}
 
 /// A text that answers.
 pub(crate) struct Zone {
@@ -48,7 +60,7 @@ impl Zone {
                     let kind = words.next().expect("a type");
                     let rest = line.split_once(kind).unwrap().1.trim();
                     let kind = RecordType::from_str(kind).expect("a known type");
-                    if matches!(rest, "SERVFAIL" | "REFUSED" | "BOGUS" | "TIMEOUT") {
+                    if matches!(rest, "SERVFAIL" | "REFUSED" | "BOGUS" | "TIMEOUT" | "NOBODY") {
                         troubles.insert((name, kind), rest.to_owned());
                         continue;
                     }
@@ -83,6 +95,7 @@ impl Zone {
         for _ in 0..MOST_ALIASES {
             match self.troubles.get(&(name.clone(), kind)).map(String::as_str) {
                 Some("BOGUS") => return Err(AskError::Bogus { name: shown, why: None }),
+                Some("NOBODY") => return Err(silent(&shown, true)),
                 Some("TIMEOUT") => return Err(AskError::Timeout { name: shown }),
                 Some(code) => {
                     let code = code.to_owned();

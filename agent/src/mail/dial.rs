@@ -146,7 +146,7 @@ impl Dial<'_> {
         record: Record,
         watch: &mut Stopwatch,
     ) -> Result<Wire, Failure> {
-        let looked_up = self.in_time(self.names.resolve, self.net.resolve(&endpoint.host)).await;
+        let looked_up = self.resolve(self.names.resolve, &endpoint.host).await;
         let addresses = looked_up.inspect_err(|failure| note(&record, failure))?;
         watch.lap(self.names.resolve);
         self.connect(endpoint, &addresses, record, watch).await
@@ -252,6 +252,15 @@ impl Dial<'_> {
         inspected.await.inspect_err(|failure| note(&record, failure))
     }
 
+    /// Looks a host's addresses up.
+    ///
+    /// # Errors
+    /// What went wrong, or that it took too long.
+    pub async fn resolve(&self, phase: &str, host: &str) -> Result<Vec<IpAddr>, Failure> {
+        let found = self.net.resolve(host, self.patience.next()).await;
+        found.map_err(|error| Failure::net(phase, &error))
+    }
+
     /// Waits for a step of the network's.
     ///
     /// # Errors
@@ -265,9 +274,6 @@ impl Dial<'_> {
         match timeout(within, step).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(Failure::net(phase, &error)),
-            Err(_) if phase == self.names.resolve => {
-                Err(Failure::timeout(phase, "its address (by way of DNS)", within))
-            }
             Err(_) => Err(Failure::timeout(phase, "its part of the TLS handshake", within)),
         }
     }

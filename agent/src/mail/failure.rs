@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mailsonde_proto::phase::name;
 use mailsonde_proto::{EnhancedCode, Fault, FaultClass, Verdict, VoidReason};
 
 use super::wire::WireError;
@@ -58,12 +59,19 @@ impl Failure {
         Self { is_local: error.is_local(), ..Self::new(phase, error.class(), error.to_string()) }
     }
 
-    /// A question that DNS did not answer.
+    /// A question that DNS did not answer. Where no resolver answers anything, nobody can say anything of
+    /// the target: where the system names the resolvers that is our own network's trouble, which is never
+    /// counted as the target's; where the check names them, they are what fails, in the phase `resolve`.
+    /// An answer that says "I could not" (SERVFAIL) is one about the name, and fails in the given phase.
     pub fn dns(phase: &str, error: &AskError) -> Self {
         if let AskError::Forbidden(refusal) = error {
             return Self::policy(phase, refusal);
         }
-        let is_local = matches!(error, AskError::NotAsked { is_local: true, .. });
+        let is_local = matches!(
+            error,
+            AskError::NotAsked { is_local: true, .. } | AskError::Silent { are_ours: true, .. }
+        );
+        let phase = if matches!(error, AskError::Silent { .. }) { name::RESOLVE } else { phase };
         Self { is_local, ..Self::new(phase, error.class(), error.to_string()) }
     }
 
@@ -143,6 +151,37 @@ pub fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns::zone::silent;
+
+    #[test]
+    fn what_dns_does_not_answer_is_ours_only_where_the_system_names_the_resolver() {
+        let failed = AskError::Failed {
+            name: "a.test. MX".to_owned(),
+            code: "SERVFAIL".to_owned(),
+            extended: None,
+        };
+        let refused = |are_ours| match silent("a.test. MX", are_ours) {
+            AskError::Silent { name, servers, why, are_ours, .. } => {
+                AskError::Silent { name, servers, why, are_ours, is_refused: true }
+            }
+            other => other,
+        };
+        for (error, expected) in [
+            (silent("a.test. MX", true), "void local_network"),
+            (refused(true), "void local_network"),
+            (silent("a.test. MX", false), "fail resolve timeout"),
+            (refused(false), "fail resolve refused"),
+            (AskError::Timeout { name: "a.test. MX".to_owned() }, "fail dns.lookup timeout"),
+            (failed, "fail dns.lookup temporary"),
+        ] {
+            let verdict = match Failure::dns("dns.lookup", &error).into_verdict() {
+                Verdict::Pass => "pass".to_owned(),
+                Verdict::Fail(fault) => format!("fail {} {}", fault.phase, fault.class.as_str()),
+                Verdict::Void { reason, .. } => format!("void {}", reason.as_str()),
+            };
+            assert_eq!(verdict, expected, "{error}");
+        }
+    }
 
     #[test]
     fn each_trouble_has_its_own_words() {

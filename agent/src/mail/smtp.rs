@@ -99,12 +99,13 @@ impl Session {
         let listed = if domain.parse::<std::net::IpAddr>().is_ok() {
             vec![MailExchanger { preference: 0, host: domain.to_owned() }]
         } else {
-            dial.in_time(dial.names.resolve, dial.net.mail_exchangers(domain)).await?
+            let found = dial.net.mail_exchangers(domain, dial.patience.next()).await;
+            found.map_err(|error| Failure::net(dial.names.resolve, &error))?
         };
         let mut last = None;
         for exchanger in listed.into_iter().take(MOST_EXCHANGERS) {
             let endpoint = Endpoint::exchanger(exchanger.host, port);
-            let found = dial.in_time(dial.names.resolve, dial.net.resolve(&endpoint.host)).await;
+            let found = dial.resolve(dial.names.resolve, &endpoint.host).await;
             let addresses = match found {
                 Ok(addresses) => addresses,
                 Err(failure) => {

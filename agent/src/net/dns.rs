@@ -8,7 +8,7 @@
 //! the run each question is put once.
 
 mod anchors;
-mod exchange;
+pub(super) mod exchange;
 mod validate;
 mod why;
 mod wire;
@@ -23,8 +23,10 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use mailsonde_proto::Clock;
+use mailsonde_proto::time::Instant;
 
 use super::Net;
+use super::resolve::servers_of;
 use crate::dns::{
     Answer, Ask, AskError, AskServer, ExtendedError, Question, Reply, Security, message,
 };
@@ -87,16 +89,21 @@ pub struct Dns {
 }
 
 impl Net {
-    /// A client for one run.
+    /// A client for one run, which is over at the deadline.
     ///
     /// # Errors
     /// When no resolver is given and the system has none.
-    pub fn dns(&self, settings: &DnsSettings, clock: Clock) -> Result<Dns, AskError> {
+    pub fn dns(
+        &self,
+        settings: &DnsSettings,
+        clock: Clock,
+        deadline: Instant,
+    ) -> Result<Dns, AskError> {
         let resolvers = match settings.resolvers.as_slice() {
             [] => system_resolvers()?,
             given => given.to_vec(),
         };
-        let wire = Arc::new(Wire::new(self.clone(), clock, resolvers, settings));
+        let wire = Arc::new(Wire::new(self.clone(), (clock, deadline), resolvers, settings));
         let validator = Arc::new(Validator::new(Arc::clone(&settings.anchors)));
         Ok(Dns { wire, validator, validation: settings.validation })
     }
@@ -108,14 +115,7 @@ fn system_resolvers() -> Result<Vec<SocketAddr>, AskError> {
         is_local: true,
     };
     let (config, _) = read_system_conf().map_err(|e| none(format!("cannot be read: {e}")))?;
-    let servers: Vec<_> = config
-        .name_servers()
-        .iter()
-        .map(|server| {
-            let port = server.connections.first().map_or(exchange::PORT, |each| each.port);
-            SocketAddr::new(server.ip, port)
-        })
-        .collect();
+    let servers = servers_of(&config);
     if servers.is_empty() {
         return Err(none("names none".to_owned()));
     }
@@ -294,6 +294,10 @@ impl Ask for Dns {
         kind: RecordType,
     ) -> BoxFuture<'a, Result<Answer, AskError>> {
         self.answer(name, kind).boxed()
+    }
+
+    fn silence(&self) -> Option<AskError> {
+        self.wire.silence()
     }
 }
 

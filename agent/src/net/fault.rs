@@ -40,6 +40,17 @@ pub enum NetError {
         /// The name.
         host: String,
     },
+    /// None of this machine's DNS servers answers anything: its own network is down, or they are.
+    #[error(
+        "no DNS server of this machine answers at all: {servers} answered neither the look-up of {host} \
+         nor a question for the root's name servers"
+    )]
+    SilentResolver {
+        /// The name.
+        host: String,
+        /// Those that were asked.
+        servers: String,
+    },
     /// A DNS server answered, and said that it could not.
     #[error("the look-up of {host} failed: {detail}")]
     Resolver {
@@ -171,9 +182,10 @@ impl NetError {
             | Self::NoRoute { .. }
             | Self::Refused { .. }
             | Self::Connect { .. } => FaultClass::Refused,
-            Self::ResolverTimeout { .. } | Self::ConnectTimeout { .. } | Self::Slow { .. } => {
-                FaultClass::Timeout
-            }
+            Self::ResolverTimeout { .. }
+            | Self::SilentResolver { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::Slow { .. } => FaultClass::Timeout,
             Self::Resolver { .. } => FaultClass::Temporary,
             Self::Handshake { is_closed: true, .. } => FaultClass::Refused,
             Self::Handshake { .. } => FaultClass::Protocol,
@@ -185,6 +197,6 @@ impl NetError {
     /// Whether it is certain that the agent's own network is at fault, so that nothing can be said
     /// about the target.
     pub fn is_local(&self) -> bool {
-        matches!(self, Self::NoRoute { .. } | Self::NoResolver { .. })
+        matches!(self, Self::NoRoute { .. } | Self::NoResolver { .. } | Self::SilentResolver { .. })
     }
 }

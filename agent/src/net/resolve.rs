@@ -1,17 +1,23 @@
 //! Look-ups through the system's DNS servers: one attempt, no cache, because a probe measures them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{
+    LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError as HickoryError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, Resolver, TokioResolver};
+use tokio::time::timeout;
 
-use super::{NetError, no_route};
+use super::silence::Silence;
+use super::{Net, NetError, no_route};
 
 /// One try of one server may take this long; the caller's own limit is usually shorter.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -32,7 +38,11 @@ pub(super) fn is_asked(host: &str) -> bool {
     bare.parse::<IpAddr>().is_err() && !bare.eq_ignore_ascii_case("localhost")
 }
 
-pub(super) async fn addresses(host: &str) -> Result<Vec<IpAddr>, NetError> {
+pub(super) async fn addresses(
+    net: &Net,
+    host: &str,
+    within: Duration,
+) -> Result<Vec<IpAddr>, NetError> {
     let bare = host.strip_suffix('.').unwrap_or(host);
     if let Ok(address) = bare.parse() {
         return Ok(vec![address]);
@@ -44,29 +54,31 @@ pub(super) async fn addresses(host: &str) -> Result<Vec<IpAddr>, NetError> {
         return Ok(listed);
     }
     let (resolver, servers) = system_resolver()?;
-    match resolver.lookup_ip(absolute(bare)).await {
-        Ok(found) => {
-            let addresses: Vec<_> = found.iter().collect();
-            if addresses.is_empty() {
-                return Err(NetError::NoAddress { host: bare.to_owned() });
-            }
-            Ok(addresses)
-        }
-        Err(error) => Err(explain(bare, &error, &servers).await),
+    let asking = resolver.lookup_ip(absolute(bare));
+    let addresses: Vec<_> = match heard(asking, net, (bare, within), servers).await? {
+        Ok(found) => found.iter().collect(),
+        Err(error) => return Err(explain(bare, &error)),
+    };
+    if addresses.is_empty() {
+        return Err(NetError::NoAddress { host: bare.to_owned() });
     }
+    Ok(addresses)
 }
 
-pub(super) async fn mail_exchangers(domain: &str) -> Result<Vec<MailExchanger>, NetError> {
+pub(super) async fn mail_exchangers(
+    net: &Net,
+    domain: &str,
+    within: Duration,
+) -> Result<Vec<MailExchanger>, NetError> {
     let (resolver, servers) = system_resolver()?;
-    let answers = match resolver.lookup(absolute(domain), RecordType::MX).await {
+    let asking = resolver.lookup(absolute(domain), RecordType::MX);
+    let answers = match heard(asking, net, (domain, within), servers).await? {
         Ok(found) => found,
         // No MX: the domain itself is the implicit one (RFC 5321 section 5.1).
-        Err(HickoryError::Dns(DnsError::NoRecordsFound(none)))
-            if none.response_code != hickory_resolver::proto::op::ResponseCode::NXDomain =>
-        {
+        Err(DnsError::NoRecordsFound(none)) if none.response_code != ResponseCode::NXDomain => {
             return Ok(vec![MailExchanger { preference: 0, host: domain.to_owned() }]);
         }
-        Err(error) => return Err(explain(domain, &error, &servers).await),
+        Err(error) => return Err(explain(domain, &error)),
     };
     let mut exchangers: Vec<_> = answers
         .answers()
@@ -108,16 +120,25 @@ fn from_hosts_file(host: &str) -> Option<Vec<IpAddr>> {
 
 /// Made anew for every look-up: it follows a change of `resolv.conf`, and carries no state from one
 /// measurement to the next.
-fn system_resolver() -> Result<(TokioResolver, Vec<IpAddr>), NetError> {
+fn system_resolver() -> Result<(TokioResolver, Vec<SocketAddr>), NetError> {
     let unreadable =
         |e: HickoryError| NetError::NoResolver { detail: format!("its resolv.conf: {e}") };
     let (config, options) = read_system_conf().map_err(unreadable)?;
-    let servers: Vec<_> = config.name_servers().iter().map(|server| server.ip).collect();
+    let servers = servers_of(&config);
     if servers.is_empty() {
         return Err(NetError::NoResolver { detail: "its resolv.conf names none".to_owned() });
     }
     let resolver = with_options(config, options).map_err(unreadable)?;
     Ok((resolver, servers))
+}
+
+/// The servers that a configuration of the system names.
+pub(super) fn servers_of(config: &ResolverConfig) -> Vec<SocketAddr> {
+    let address = |server: &NameServerConfig| {
+        let port = server.connections.first().map_or(DNS_PORT, |each| each.port);
+        SocketAddr::new(server.ip, port)
+    };
+    config.name_servers().iter().map(address).collect()
 }
 
 fn with_options(
@@ -148,22 +169,50 @@ pub(super) fn resolver() -> Result<TokioResolver, NetError> {
     system_resolver().map(|(resolver, _)| resolver)
 }
 
-async fn explain(host: &str, error: &HickoryError, servers: &[IpAddr]) -> NetError {
+/// What DNS says to a look-up, be it that there is nothing. Where it says nothing in time, whether the
+/// servers say anything at all is found out beside it.
+async fn heard<T>(
+    asking: impl Future<Output = Result<T, HickoryError>>,
+    net: &Net,
+    (host, within): (&str, Duration),
+    servers: Vec<SocketAddr>,
+) -> Result<Result<T, DnsError>, NetError> {
+    let silence = Silence::of(net.clone(), servers, true);
+    let said = tokio::select! {
+        said = timeout(within, asking) => said,
+        never = silence.watch(within) => match never {},
+    };
     let host = host.to_owned();
-    if error.is_nx_domain() {
-        return NetError::NoSuchHost { host };
+    let error = match said {
+        Ok(Ok(found)) => return Ok(Ok(found)),
+        Ok(Err(HickoryError::Dns(error))) => return Ok(Err(error)),
+        Ok(Err(error)) => Some(error),
+        Err(_elapsed) => None,
+    };
+    let addresses: Vec<_> = silence.servers().iter().map(SocketAddr::ip).collect();
+    if no_route(&addresses, DNS_PORT).await {
+        return Err(NetError::NoResolver { detail: "there is no route to any of them".to_owned() });
     }
-    if error.is_no_records_found() {
-        return NetError::NoAddress { host };
+    if silence.holds(within).await {
+        let servers: Vec<_> = silence.servers().iter().map(SocketAddr::to_string).collect();
+        return Err(NetError::SilentResolver { host, servers: servers.join(", ") });
     }
-    if !matches!(error, HickoryError::Dns(_)) && no_route(servers, DNS_PORT).await {
-        return NetError::NoResolver { detail: "there is no route to any of them".to_owned() };
-    }
-    match error {
-        HickoryError::Timeout => NetError::ResolverTimeout { host },
-        HickoryError::NoConnections => {
+    Err(match error {
+        None | Some(HickoryError::Timeout) => NetError::ResolverTimeout { host },
+        Some(HickoryError::NoConnections) => {
             NetError::Resolver { host, detail: "no DNS server could be connected".to_owned() }
         }
+        Some(other) => NetError::Resolver { host, detail: other.to_string() },
+    })
+}
+
+fn explain(host: &str, error: &DnsError) -> NetError {
+    let host = host.to_owned();
+    match error {
+        DnsError::NoRecordsFound(none) if none.response_code == ResponseCode::NXDomain => {
+            NetError::NoSuchHost { host }
+        }
+        DnsError::NoRecordsFound(_) => NetError::NoAddress { host },
         other => NetError::Resolver { host, detail: other.to_string() },
     }
 }

@@ -1,56 +1,14 @@
 //! What a look at one kind of record has to tell.
 
-use mailsonde_proto::{Fact, Finding, Severity};
+use mailsonde_proto::{Fact, Finding};
 
+use super::rule::{MOST_BYTES, Rule, bounded};
 use crate::dns::AskError;
 
-/// Bytes of one fact or one evidence: what an observation takes.
-const MOST_BYTES: usize = 8 * 1024;
 /// Findings of one rule group: an observation takes 128 of all groups together.
 const MOST_FINDINGS: usize = 24;
 /// Facts of one rule group: an observation takes 256 of all groups together.
 const MOST_FACTS: usize = 40;
-
-/// A rule of a standard: what its findings are called, how bad they are, where it stands, what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Such as `spf.too_many_lookups`.
-    pub name: &'static str,
-    /// How bad it is when the rule does not hold.
-    pub severity: Severity,
-    /// The document and section.
-    pub source: &'static str,
-    /// What to do.
-    pub advice: &'static str,
-}
-
-impl Rule {
-    /// A rule whose violation hurts now.
-    pub const fn critical(name: &'static str, source: &'static str, advice: &'static str) -> Self {
-        Self { name, severity: Severity::Critical, source, advice }
-    }
-
-    /// A rule whose violation will hurt.
-    pub const fn warning(name: &'static str, source: &'static str, advice: &'static str) -> Self {
-        Self { name, severity: Severity::Warning, source, advice }
-    }
-
-    /// A rule whose violation is worth knowing.
-    pub const fn notice(name: &'static str, source: &'static str, advice: &'static str) -> Self {
-        Self { name, severity: Severity::Notice, source, advice }
-    }
-
-    /// The rule does not hold, as this shows.
-    pub fn finding(&self, evidence: impl Into<String>) -> Finding {
-        Finding {
-            rule: self.name.to_owned(),
-            severity: self.severity,
-            evidence: bounded(evidence.into(), MOST_BYTES),
-            source: self.source.to_owned(),
-            advice: self.advice.to_owned(),
-        }
-    }
-}
 
 /// Facts and findings, never more than an observation takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,19 +79,6 @@ impl Told {
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str())
     }
-}
-
-/// The text, cut to so many bytes at most; what was cut is counted in its place.
-pub fn bounded(text: String, most: usize) -> String {
-    if text.len() <= most {
-        return text;
-    }
-    let mut end = most.saturating_sub(40);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    let (kept, cut) = text.split_at(end);
-    format!("{kept}… ({} more bytes)", cut.len())
 }
 
 #[cfg(test)]

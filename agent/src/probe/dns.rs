@@ -35,7 +35,7 @@ use mailsonde_proto::{Clock, FaultClass};
 use tokio::time::timeout_at;
 
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
-use crate::dns::AskError;
+use crate::dns::{Ask, AskError};
 use crate::mail::failure::Failure;
 use crate::net::Net;
 use crate::stopwatch::{Lap, Stopwatch};
@@ -90,7 +90,7 @@ impl Probe for DnsProbe {
 impl DnsProbe {
     async fn look(&self, deadline: Instant) -> Outcome {
         let mut watch = Stopwatch::start(self.clock);
-        let dns = match self.net.dns(&self.check.dns, self.clock) {
+        let dns = match self.net.dns(&self.check.dns, self.clock, deadline) {
             Ok(dns) => dns,
             Err(error) => return Story::new(&self.check).end(Some(failure(&error)), &watch),
         };
@@ -114,13 +114,16 @@ impl DnsProbe {
                 return story.end(Some(failure), &watch);
             }
             Ok(Ok(_)) => None,
-            // Nothing can be asked: there is nothing to look at.
-            Ok(Err(error @ AskError::NotAsked { .. })) => {
+            // Nobody can be asked: there is nothing to look at.
+            Ok(Err(error)) if error.is_of_nobody() => {
                 return story.end(Some(failure(&error)), &watch);
             }
             // What is wrong with the domain is for the groups to find out.
             Ok(Err(error)) => Some(failure(&error)),
-            Err(_) => Some(failure(&AskError::Timeout { name: self.check.shown() })),
+            Err(_) => match dns.silence() {
+                Some(error) => return story.end(Some(failure(&error)), &watch),
+                None => Some(failure(&AskError::Timeout { name: self.check.shown() })),
+            },
         };
         let groups = self.check.groups.iter();
         let looked = join_all(groups.map(|group| look_at(group, &context))).await;

@@ -20,11 +20,12 @@ use mailsonde_proto::{Clock, Fact, FaultClass, Finding, Severity, Verdict, VoidR
 use tokio::time::timeout_at;
 
 use super::dns::exchangers::{Exchanger, exchangers, shown};
-use super::dns::group::{Looked, Rule};
+use super::dns::group::Looked;
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::dns::{Ask, AskError};
 use crate::mail::failure::Failure;
 use crate::net::Net;
+use crate::posture::Rule;
 use crate::stopwatch::{Stopwatch, us};
 use lists::{Broken, Family, List, Listing, Subject};
 use settings::DnsblCheck;
@@ -103,7 +104,7 @@ impl Probe for DnsblProbe {
         let deadline = run.deadline.checked_sub(MARGIN).unwrap_or(run.deadline);
         async move {
             let mut watch = Stopwatch::start(self.clock);
-            match self.net.dns(&self.check.dns, self.clock) {
+            match self.net.dns(&self.check.dns, self.clock, deadline) {
                 Ok(dns) => {
                     let mut outcome = look(&self.check, &dns, (&mut watch, deadline)).await;
                     if matches!(outcome.verdict, Verdict::Fail(_)) {
@@ -131,17 +132,17 @@ async fn look(
     let subjects = match timeout_at(deadline, subjects(check, dns, &mut looked)).await {
         Ok(Ok(subjects)) => subjects,
         Ok(Err(failure)) => return told(failure.into_verdict(), looked, watch),
-        Err(_) => return late(looked, watch, "the domain's addresses"),
+        Err(_) => return late(dns, looked, watch, "the domain's addresses"),
     };
     watch.lap(ADDRESSES);
     let names: Vec<String> = subjects.iter().map(Subject::shown).collect();
     looked.fact("dnsbl.subjects", names.join(" "));
     let mut found = Found::default();
     let sound = timeout_at(deadline, sound_lists(check, dns, &subjects, &mut found)).await;
-    let Ok(sound) = sound else { return late(looked, watch, "the lists' own tests") };
+    let Ok(sound) = sound else { return late(dns, looked, watch, "the lists' own tests") };
     watch.lap(SELF_TEST);
     let asked = timeout_at(deadline, ask_lists(dns, &sound, &subjects, &mut found)).await;
-    let Ok(()) = asked else { return late(looked, watch, "the lists") };
+    let Ok(()) = asked else { return late(dns, looked, watch, "the lists") };
     watch.lap(LISTS);
     looked.fact("dnsbl.lists", check.lists.len().to_string());
     looked.fact("dnsbl.judged", found.judged.to_string());
@@ -209,8 +210,8 @@ async fn ask_lists(
 }
 
 /// A listing fails the run. Where nothing could be judged, nothing is known of our addresses, neither
-/// that they are fine nor that they are listed: the run is void. It is our own network's doing only where
-/// that is certain; else the probe's instruments, the lists, are of no use, which is `internal`.
+/// that they are fine nor that they are listed. Where nobody was there to be asked, it is what
+/// [`Failure::dns`] makes of that; else the probe's instruments, the lists, are of no use: `void(internal)`.
 fn verdict(found: &Found, looked: &mut Looked) -> Verdict {
     for (list, subject, listing) in found.listings.iter().take(MOST_TOLD) {
         looked.fact(format!("dnsbl.listing.{subject}"), format!("{list}: {}", listing.shown()));
@@ -229,19 +230,23 @@ fn verdict(found: &Found, looked: &mut Looked) -> Verdict {
     }
     let words = found.troubles.first().map(|(list, broken)| format!("{list}: {}", broken.words()));
     let detail = format!("no list could be judged; {}", words.unwrap_or_default());
-    let is_local = |broken: &Broken| {
-        matches!(broken, Broken::Unasked(AskError::NotAsked { is_local: true, .. }))
-    };
-    let reason = if found.troubles.iter().any(|(_, broken)| is_local(broken)) {
-        VoidReason::LocalNetwork
-    } else {
-        VoidReason::Internal
-    };
-    Verdict::void(reason, detail)
+    let nobody = found.troubles.iter().find_map(|(_, broken)| match broken {
+        Broken::Unasked(error) if error.is_of_nobody() => Some(error),
+        _ => None,
+    });
+    match nobody {
+        Some(error) => Failure::dns(LISTS, error).into_verdict(),
+        None => Verdict::void(VoidReason::Internal, detail),
+    }
 }
 
 fn tell_troubles(troubles: &[(String, Broken)], looked: &mut Looked) {
-    for (list, broken) in troubles.iter().take(MOST_TOLD) {
+    // That nobody was there to be asked says nothing about a list.
+    let of_lists = |broken: &Broken| match broken {
+        Broken::Unasked(error) => !error.is_of_nobody(),
+        _ => true,
+    };
+    for (list, broken) in troubles.iter().filter(|(_, broken)| of_lists(broken)).take(MOST_TOLD) {
         let rule = match broken {
             Broken::SelfTest(_) => &BROKEN,
             Broken::Error(_) => &REFUSES,
@@ -298,9 +303,15 @@ async fn subjects(
     Ok(subjects)
 }
 
-fn late(looked: Looked, watch: &Stopwatch, what: &str) -> Outcome {
-    let words = format!("{what} were not looked up before the run's deadline");
-    told(Failure::new(LISTS, FaultClass::Timeout, words).into_verdict(), looked, watch)
+fn late(dns: &dyn Ask, looked: Looked, watch: &Stopwatch, what: &str) -> Outcome {
+    let failure = dns.silence().map_or_else(
+        || {
+            let words = format!("{what} were not looked up before the run's deadline");
+            Failure::new(LISTS, FaultClass::Timeout, words)
+        },
+        |error| Failure::dns(LISTS, &error),
+    );
+    told(failure.into_verdict(), looked, watch)
 }
 
 fn told(verdict: Verdict, looked: Looked, watch: &Stopwatch) -> Outcome {

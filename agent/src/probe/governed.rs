@@ -78,7 +78,7 @@ mod tests {
     impl Probe for Blithe {
         fn run(&self, _run: Run) -> BoxFuture<'_, Outcome> {
             async {
-                let failed = self.0.resolve(self.1).await.is_err();
+                let failed = self.0.resolve(self.1, Duration::from_secs(5)).await.is_err();
                 let finding = Finding {
                     rule: "dns.nobody".to_owned(),
                     severity: Severity::Critical,

@@ -19,7 +19,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity};
 
-use super::rule::Rule;
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::http::Fetch;
 use crate::mail::dial::Patience;
@@ -27,6 +26,7 @@ use crate::mail::failure::Failure;
 use crate::mail::mailbox::STEP;
 use crate::mail::wire::Record;
 use crate::net::{Net, TlsFacts};
+use crate::posture::Rule;
 use crate::stopwatch::Stopwatch;
 use crate::transcript::Transcript;
 use settings::{Pages, Settings};

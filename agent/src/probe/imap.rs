@@ -9,16 +9,16 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity, WallTime};
 
-use super::rule::Rule;
 use super::stock::{self, Bounds, LIST, Stock};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
-use crate::config::server::{self, Protocol};
+use crate::config::server::{self, Protocol, settings};
 use crate::mail::dial::{Dial, Patience, PhaseNames};
 use crate::mail::endpoint::Endpoint;
 use crate::mail::failure::Failure;
 use crate::mail::imap::{Quota, Session};
 use crate::mail::mailbox::{Mailbox, STEP};
 use crate::net::Net;
+use crate::posture::Rule;
 use crate::stopwatch::Stopwatch;
 
 /// The phase in which the folder is opened.
@@ -106,29 +106,24 @@ const NEED_LOGIN: &[&str] = &[
 ];
 
 const SETTINGS: &[Setting] = &[
-    Setting::new(
-        "mailbox",
-        "name of a mailbox",
-        Some("none"),
-        "a mailbox whose server and login are meant",
-    ),
-    Setting::new("host", "host", Some("the mailbox's"), "the server"),
-    Setting::new("tls", "implicit | starttls | none", Some("implicit"), "how TLS begins"),
+    settings::MAILBOX,
+    settings::HOST,
+    settings::READING_TLS,
     Setting::new("port", "number", Some("993 or 143, by tls"), "its port"),
-    Setting::new("ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    Setting::new("login", "text", Some("nobody"), "who signs in"),
-    Setting::new(
-        "password",
-        "{ file | env | credential }",
-        Some("none"),
-        "the password; by --set: password_file or password_env",
-    ),
-    Setting::new(
-        "oauth2",
-        "table",
-        Some("none"),
-        "an access token instead of the password, as in a mailbox",
-    ),
+    settings::CA_FILE,
+    settings::LOGIN,
+    settings::PASSWORD,
+    settings::PASSWORD_FILE,
+    settings::PASSWORD_ENV,
+    settings::GRANT,
+    settings::TENANT,
+    settings::TOKEN_URL,
+    settings::SCOPE,
+    settings::CLIENT_ID,
+    settings::CLIENT_SECRET_ENV,
+    settings::REFRESH_TOKEN_ENV,
+    settings::KEY_FILE,
+    settings::MECHANISM,
     Setting::new("folder", "text", Some("INBOX"), "the folder that is looked at"),
     Setting::new(
         "expect_capabilities",

@@ -13,7 +13,7 @@ use mailsonde_proto::{Clock, Fact, WallTime};
 
 use super::stock::{self, Bounds, LIST, Stock};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
-use crate::config::server::{self, Protocol};
+use crate::config::server::{self, Protocol, settings};
 use crate::mail::dial::{Dial, Patience, PhaseNames};
 use crate::mail::endpoint::Endpoint;
 use crate::mail::failure::Failure;
@@ -62,29 +62,24 @@ impl Kind for Pop3Kind {
 const NEED_LOGIN: &[&str] = &["max_messages", "min_messages", "max_age", "max_newest_age"];
 
 const SETTINGS: &[Setting] = &[
-    Setting::new(
-        "mailbox",
-        "name of a mailbox",
-        Some("none"),
-        "a mailbox whose server and login are meant",
-    ),
-    Setting::new("host", "host", Some("the mailbox's"), "the server"),
-    Setting::new("tls", "implicit | starttls | none", Some("implicit"), "how TLS begins"),
+    settings::MAILBOX,
+    settings::HOST,
+    settings::READING_TLS,
     Setting::new("port", "number", Some("995 or 110, by tls"), "its port"),
-    Setting::new("ca_file", "path", Some("the host's own"), "whose certificates to trust there"),
-    Setting::new("login", "text", Some("nobody"), "who signs in"),
-    Setting::new(
-        "password",
-        "{ file | env | credential }",
-        Some("none"),
-        "the password; by --set: password_file or password_env",
-    ),
-    Setting::new(
-        "oauth2",
-        "table",
-        Some("none"),
-        "an access token instead of the password, as in a mailbox",
-    ),
+    settings::CA_FILE,
+    settings::LOGIN,
+    settings::PASSWORD,
+    settings::PASSWORD_FILE,
+    settings::PASSWORD_ENV,
+    settings::GRANT,
+    settings::TENANT,
+    settings::TOKEN_URL,
+    settings::SCOPE,
+    settings::CLIENT_ID,
+    settings::CLIENT_SECRET_ENV,
+    settings::REFRESH_TOKEN_ENV,
+    settings::KEY_FILE,
+    settings::MECHANISM,
     Setting::new(
         "expect_capabilities",
         "list of texts",

@@ -14,8 +14,8 @@ use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, FaultClass};
 use tokio::time::timeout_at;
 
-use super::dns::settings::domain;
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
+use crate::config::host::domain;
 use crate::config::resolver;
 use crate::dns::{Ask, AskError};
 use crate::mail::failure::Failure;
@@ -126,7 +126,7 @@ fn domain_of(section: &mut Section<'_>, key: &str, text: &str) -> Option<String>
     let domain = if text.is_ascii() {
         name_of(text).map(|_name| text.to_owned())
     } else {
-        domain(text).map(|name| shown(&name))
+        domain(text).ok().map(|name| shown(&name))
     };
     if domain.is_none() {
         let message = format!("{key}: \"{text}\" is no domain: write one such as example.org");
@@ -148,7 +148,7 @@ impl Probe for SpfProbe {
         let deadline = run.deadline.checked_sub(MARGIN).unwrap_or(run.deadline);
         async move {
             let mut watch = Stopwatch::start(self.clock);
-            match self.net.dns(&self.dns, self.clock) {
+            match self.net.dns(&self.dns, self.clock, deadline) {
                 Ok(dns) => {
                     let judged = self.judge(&dns, &mut watch, deadline).await;
                     let transcript = dns.transcript();
@@ -184,20 +184,24 @@ impl SpfProbe {
             }
             Err(_) => {
                 let name = self.sender.domain().to_owned();
-                (Some(Failure::dns(EVALUATE, &AskError::Timeout { name })), told)
+                let error = dns.silence().unwrap_or(AskError::Timeout { name });
+                (Some(Failure::dns(EVALUATE, &error)), told)
             }
         }
     }
 
     fn failure(&self, evaluation: &Evaluation) -> Option<Failure> {
         let Evaluation { result, why, trouble, .. } = evaluation;
+        // Where nobody can be asked, there is no result, not even the temperror that may be expected.
+        if let Some(error) = trouble.as_ref().filter(|error| error.is_of_nobody()) {
+            return Some(Failure::dns(EVALUATE, error));
+        }
         if *result == self.expect {
             return None;
         }
         let expected = self.expect.as_str();
         let words = format!("SPF says {}, where {expected} is expected: {why}", result.as_str());
         Some(match trouble {
-            Some(error @ AskError::NotAsked { .. }) => Failure::dns(EVALUATE, error),
             Some(_) => Failure::new(EVALUATE, FaultClass::Temporary, words),
             None => Failure::new(EVALUATE, FaultClass::Mismatch, words),
         })
@@ -249,6 +253,7 @@ mod tests {
             a.test.      TXT "v=spf1 ip4:192.0.2.1 -all exp=why.a.test"
             why.a.test.  TXT "%{i} may not"
             slow.test.   TXT TIMEOUT
+            dead.test.   TXT NOBODY
             "#,
         );
         for (sender, ip, expect, words) in [
@@ -271,6 +276,17 @@ mod tests {
                 Some(
                     "spf.evaluate: temporary: SPF says temperror, where fail is expected: no DNS \
                      server answered the question for slow.test. TXT in time",
+                ),
+            ),
+            // Silence is no temperror, also where that is expected.
+            (
+                "u@dead.test",
+                "192.0.2.2",
+                SpfResult::TempError,
+                Some(
+                    "resolve: timeout: no DNS server answers at all: 192.0.2.53:53 answered neither the \
+                     question for dead.test. TXT nor one for the root's name servers (nothing came in \
+                     time)",
                 ),
             ),
         ] {

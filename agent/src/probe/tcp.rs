@@ -12,15 +12,15 @@ use mailsonde_proto::{Clock, Fact, FaultClass};
 use regex::Regex;
 use tokio::time::timeout;
 
-use super::rule::shown;
 use super::tls::{ACCEPT, CRITICAL, PIN, Terms, WARN, judge};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings, pattern};
-use crate::config::server::{is_host, trust};
+use crate::config::server::trust;
 use crate::mail::dial::{Dial, Patience, PhaseNames};
 use crate::mail::endpoint::{Endpoint, Tls};
 use crate::mail::failure::Failure;
 use crate::mail::wire::{LONGEST_LINE, Record, Wire, WireError};
 use crate::net::{InspectOptions, Inspection, Net};
+use crate::posture::one_line;
 use crate::stopwatch::Stopwatch;
 
 /// The phase of the server's first words.
@@ -96,10 +96,7 @@ impl Kind for TcpKind {
         section: &mut Section<'_>,
         surroundings: &Surroundings,
     ) -> Option<Arc<dyn Probe>> {
-        let host = section.required_text("host");
-        if let Some(host) = host.as_deref().filter(|host| !is_host(host)) {
-            section.mistake("host", format!("host must be a name or an address, not \"{host}\""));
-        }
+        let host = section.required_host("host");
         section.require("port");
         let port = section.number("port", 1, 1..=u16::MAX);
         let banner = pattern::read(section, "expect_banner");
@@ -115,6 +112,11 @@ impl Kind for TcpKind {
             section.mistake("expect_answer", "expect_answer needs send".to_owned());
         }
         let has_tls = section.flag("tls", false);
+        if !has_tls {
+            for key in ["accept", "warn_before", "critical_before", "pin"] {
+                section.goes_with(key, "tls = true");
+            }
+        }
         let (tls, terms) =
             if has_tls { (Tls::Implicit, Some(Terms::read(section))) } else { (Tls::None, None) };
         let trust = trust(section, tls);
@@ -208,13 +210,13 @@ impl Talk {
         match &self.banner {
             Some(expected) => {
                 let said = matching(wire, patience, expected, BANNER).await?;
-                facts.push(Fact::new("tcp.banner", shown(&said)));
+                facts.push(Fact::new("tcp.banner", one_line(&said)));
                 watch.lap(BANNER);
             }
             None => {
                 let within = self.wait.min(patience.next());
                 if let Ok(Ok(said)) = timeout(within, wire.chunk()).await {
-                    facts.push(Fact::new("tcp.banner", shown(&String::from_utf8_lossy(&said))));
+                    facts.push(Fact::new("tcp.banner", one_line(&String::from_utf8_lossy(&said))));
                     watch.lap(BANNER);
                 }
             }
@@ -225,7 +227,7 @@ impl Talk {
         patience.wait(ANSWER, "its answer", sent).await?;
         if let Some(expected) = &self.answer {
             let said = matching(wire, patience, expected, ANSWER).await?;
-            facts.push(Fact::new("tcp.answer", shown(&said)));
+            facts.push(Fact::new("tcp.answer", one_line(&said)));
             watch.lap(ANSWER);
         }
         Ok(())
@@ -258,7 +260,7 @@ async fn matching(
             break "and on and on";
         }
     };
-    let text = shown(&String::from_utf8_lossy(&said));
+    let text = one_line(&String::from_utf8_lossy(&said));
     let words = format!("the server said \"{text}\" {ended}: that does not match {expected}");
     Err(Failure::new(phase, FaultClass::Mismatch, words).with_reply(None, None, text))
 }

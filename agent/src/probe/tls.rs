@@ -18,7 +18,7 @@ use mailsonde_proto::phase::name;
 use mailsonde_proto::{Clock, Fact, FaultClass};
 
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
-use crate::config::server::{is_host, trust};
+use crate::config::server::trust;
 use crate::mail::dial::{Dial, PhaseNames};
 use crate::mail::endpoint::{Endpoint, Tls};
 use crate::mail::failure::Failure;
@@ -107,13 +107,10 @@ impl Kind for TlsKind {
         section: &mut Section<'_>,
         surroundings: &Surroundings,
     ) -> Option<Arc<dyn Probe>> {
-        let host = section.required_text("host");
-        if let Some(host) = host.as_deref().filter(|host| !is_host(host)) {
-            section.mistake("host", format!("host must be a name or an address, not \"{host}\""));
-        }
+        let host = section.required_host("host");
         let protocol = section.choice("protocol", PROTOCOLS, None);
         let port = section.number("port", default_port(protocol), 1..=u16::MAX);
-        let server_name = section.text("server_name").or_else(|| host.clone());
+        let server_name = section.host("server_name").or_else(|| host.clone());
         let trust = trust(section, Tls::Implicit);
         let terms = Terms::read(section);
         let least = section.choice("expect_version_min", VERSIONS, None);
@@ -253,7 +250,7 @@ impl TlsProbe {
         }
         let Self { endpoint, prelude, server_name, depth, .. } = self;
         let target = Target { endpoint, prelude: *prelude, server_name, depth: *depth };
-        let addresses = dial.in_time(SCAN, self.net.resolve(&endpoint.host)).await.ok()?;
+        let addresses = dial.resolve(SCAN, &endpoint.host).await.ok()?;
         let scan = Scan::of(dial, &target, &addresses).await;
         watch.lap(SCAN);
         Some(scan)

@@ -53,17 +53,25 @@ pub(super) fn expanded(
     sender: &Enrolled,
     receivers: &[Receiver],
 ) -> Vec<AssignedCheck> {
-    let selected = receivers
-        .iter()
-        .filter(|receiver| receiver.agent != sender.agent)
-        .filter(|receiver| to.selects(&receiver.name, &receiver.labels));
-    let checks = selected.filter_map(|receiver| {
-        let mailbox = receiver.mailbox(&pair.mailbox)?;
+    let checks = of_sender((pair, to), sender, receivers).filter_map(|(receiver, mailbox)| {
         let name = name_of(check, &receiver.name);
         let settings = settings(check, &name, (receiver, mailbox), sender);
         is_name(&name).then_some(AssignedCheck { name, settings })
     });
     checks.collect()
+}
+
+/// To whom this sender writes, and in which mailbox.
+pub(super) fn of_sender<'r>(
+    (pair, to): (&'r Pair, &'r Selector),
+    sender: &'r Enrolled,
+    receivers: &'r [Receiver],
+) -> impl Iterator<Item = (&'r Receiver, &'r ReceivingMailbox)> {
+    receivers
+        .iter()
+        .filter(|receiver| receiver.agent != sender.agent)
+        .filter(|receiver| to.selects(&receiver.name, &receiver.labels))
+        .filter_map(|receiver| Some((receiver, receiver.mailbox(&pair.mailbox)?)))
 }
 
 /// As many as one agent may be told of: labels may have changed since they were looked at.
@@ -159,6 +167,7 @@ fn of_one(
             without.push(target.name.as_str());
         }
     }
+    without.sort_unstable();
     if !without.is_empty() {
         trouble.warnings.push(format!(
             "{place}: nothing can arrive at {}: each needs a [[mailbox]] \"{mailbox}\" with receive = true in its \

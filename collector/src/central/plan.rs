@@ -1,12 +1,13 @@
 //! What applying would change: checks, and which agents run them. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::CheckSet;
 use crate::control::{AppliedCheck, Enrolled};
+use crate::selector::Selector;
 
 /// What applying would change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,19 +40,20 @@ pub struct Change {
 
 /// Compares what is in force with what would be.
 pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference {
-    let (before, after) = (by_name(now), by_name(then));
+    let (before, after) = (now.by_name(), then.by_name());
     let mut names: Vec<&str> = before.keys().chain(after.keys()).copied().collect();
     names.sort_unstable();
     names.dedup();
-    let runs_on = |set: &CheckSet, name: &str| -> Vec<String> {
-        let on =
-            |agent: &&Enrolled| set.of(&agent.name, &agent.labels).any(|check| check.name == name);
-        agents.iter().filter(on).map(|agent| agent.name.clone()).collect()
+    let runs_on = |on: Option<&Selector>| -> BTreeSet<&str> {
+        let selected =
+            |agent: &&Enrolled| on.is_some_and(|on| on.selects(&agent.name, &agent.labels));
+        agents.iter().filter(selected).map(|agent| agent.name.as_str()).collect()
     };
     let mut changes = Vec::new();
     let mut unchanged = 0;
     for name in names {
-        let (old, new) = (before.get(name).copied(), after.get(name).copied());
+        let (old_on, new_on) = (before.get(name).map(|it| it.1), after.get(name).map(|it| it.1));
+        let (old, new) = (before.get(name).map(|it| it.0), after.get(name).map(|it| it.0));
         let what = match (old, new) {
             (None, _) => "added",
             (_, None) => "removed",
@@ -61,9 +63,9 @@ pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference 
             }
             _ => "changed",
         };
-        let (ran, runs) = (runs_on(now, name), runs_on(then, name));
-        let without = |all: &[String], some: &[String]| {
-            all.iter().filter(|agent| !some.contains(agent)).cloned().collect()
+        let (ran, runs) = (runs_on(old_on), runs_on(new_on));
+        let without = |all: &BTreeSet<&str>, some: &BTreeSet<&str>| {
+            all.difference(some).map(|agent| (*agent).to_owned()).collect()
         };
         changes.push(Change {
             check: name.to_owned(),
@@ -79,10 +81,6 @@ pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference 
 
 fn is_same(old: &AppliedCheck, new: &AppliedCheck) -> bool {
     (&old.on, &old.pair, &old.settings) == (&new.on, &new.pair, &new.settings)
-}
-
-fn by_name(set: &CheckSet) -> BTreeMap<&str, &AppliedCheck> {
-    set.checks().map(|check| (check.name.as_str(), check)).collect()
 }
 
 /// The keys that differ, those in tables with dots.

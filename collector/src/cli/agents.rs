@@ -13,6 +13,8 @@ use crate::api::path;
 use crate::enrolment::{AgentChange, Label};
 use crate::query::{AgentAnswer, AgentChanged, AgentsAnswer, RefusalAnswer};
 
+/// Revoked agents that are named one by one.
+const NAMED: usize = 5;
 /// A clock that is off by more is shown as a warning.
 const CLOCK_OFF_US: u64 = 2_000_000;
 
@@ -188,7 +190,7 @@ fn warnings(agent: &AgentAnswer) -> String {
     if let Some(off_us) = agent.clock_offset_us.filter(|off_us| is_off(*off_us)) {
         let (words, error_us) = (signed(off_us), agent.clock_error_us);
         text.push_str(&format!(
-            "\n{}: its clock is {words} off{}: set it by NTP; its times and those of other hosts do not compare\n",
+            "\n{}: its clock is {words}{} off: set it by NTP; its times and those of other hosts do not compare\n",
             agent.name,
             error_us.map(within).unwrap_or_default()
         ));
@@ -233,7 +235,23 @@ fn shown(answer: &AgentsAnswer, terminal: &Terminal) -> String {
     }
     let mut text = lines(&table);
     text.extend(answer.agents.iter().map(warnings));
+    text.push_str(&revoked(answer, terminal));
     text
+}
+
+/// Who was put out, the newest last.
+fn revoked(answer: &AgentsAnswer, terminal: &Terminal) -> String {
+    let more = answer.revoked.len().saturating_sub(NAMED);
+    let shown = answer.revoked.get(more..).unwrap_or_default();
+    if shown.is_empty() {
+        return String::new();
+    }
+    let told = shown.iter().map(|agent| {
+        let at = agent.revoked_at.to_zoned(terminal.zone.clone()).strftime("%Y-%m-%d %H:%M");
+        format!("{} at {at}", agent.name)
+    });
+    let more = if more > 0 { format!(" and {more} before") } else { String::new() };
+    format!("\nrevoked: {}{more}\n", told.collect::<Vec<_>>().join(", "))
 }
 
 fn here(agent: &AgentAnswer, now: Timestamp) -> comfy_table::Cell {
@@ -292,6 +310,7 @@ fn certificate(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> Stri
 mod tests {
     use super::*;
     use crate::cli::terminal::plain;
+    use crate::query::RevokedAnswer;
 
     fn agent(name: &str) -> AgentAnswer {
         AgentAnswer {
@@ -354,6 +373,11 @@ mod tests {
         let answer = AgentsAnswer {
             now: "2026-11-23T14:14:20Z".parse().unwrap(),
             agents: vec![gone, here, agent("new")],
+            revoked: vec![RevokedAnswer {
+                name: "old".into(),
+                agent_id: "11".repeat(16),
+                revoked_at: "2026-11-22T10:00:00Z".parse().unwrap(),
+            }],
         };
         insta::assert_snapshot!(shown(&answer, &plain(140)), @r"
         agent         labels       here                spooled         clock                 checks  software               certificate
@@ -363,11 +387,13 @@ mod tests {
 
         branch-north: refuses dns (dns.toml:4): policy: targets.hosts: a.test
 
-        branch-north: its clock is +120 min 0 s off ±350 µs: set it by NTP; its times and those of other hosts do not compare
+        branch-north: its clock is +120 min 0 s ±350 µs off: set it by NTP; its times and those of other hosts do not compare
 
         branch-north: two machines use its key, at 192.0.2.1:5 and 192.0.2.9:7: revoke it, and enrol both anew
 
         branch-north: 0 observations refused as malformed and 3 as conflicting; they are kept in quarantine
+
+        revoked: old at 2026-11-22 10:00
         ");
         insta::assert_snapshot!(shown(&AgentsAnswer { agents: vec![], ..answer }, &plain(140)), @r"no agent has been enrolled yet: `mailsonde-collector token create`");
     }

@@ -108,6 +108,11 @@ impl Roll {
         self.revoked.get(&agent).map(|(_, at)| *at)
     }
 
+    /// Everybody who was revoked, and when; by identity.
+    pub fn revoked(&self) -> impl Iterator<Item = (&Enrolled, WallTime)> {
+        self.revoked.values().map(|(enrolled, at)| (enrolled, *at))
+    }
+
     /// Whether a key was some revoked agent's.
     pub fn is_revoked_key(&self, key_digest: &[u8; 32]) -> bool {
         self.revoked.values().any(|(enrolled, _)| enrolled.key_digest == *key_digest)

@@ -80,21 +80,16 @@ pub(super) async fn of_trial(registry: &Registry, then: &CheckSet, clock: Clock)
 pub(super) async fn of_assigned(registry: &Registry, clock: Clock) -> Answered {
     let deadline = clock.monotonic() + PATIENCE;
     loop {
-        let (set, receivers) = (registry.checks().borrow().clone(), registry.receivers());
         let here: Vec<_> = registry
             .agents()
             .into_iter()
             .filter(|(_, entry)| entry.presence.connected_since.is_some())
-            .map(|(enrolled, entry)| {
-                let wanted = set.assignment(&enrolled, &receivers).revision;
-                let said = entry.assigned.filter(|said| said.revision == wanted);
-                (enrolled.name, said)
-            })
+            .map(|(enrolled, entry)| (enrolled.name, entry.said().cloned()))
             .collect();
         let are_all = here.iter().all(|(_, said)| said.is_some());
         if are_all || clock.monotonic() >= deadline {
             let said = here.iter().filter_map(|(name, said)| Some((name, said.as_ref()?)));
-            return put_together(here.len(), said, &set);
+            return put_together(here.len(), said, &registry.checks().borrow().clone());
         }
         sleep(GLANCE).await;
     }

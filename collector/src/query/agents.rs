@@ -16,6 +16,19 @@ pub struct AgentsAnswer {
     pub now: Timestamp,
     /// By name.
     pub agents: Vec<AgentAnswer>,
+    /// Agents that were put out, the newest last.
+    pub revoked: Vec<RevokedAnswer>,
+}
+
+/// An agent that was put out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedAnswer {
+    /// What it was called.
+    pub name: String,
+    /// Its identity: 32 hexadecimal digits.
+    pub agent_id: String,
+    /// When.
+    pub revoked_at: Timestamp,
 }
 
 /// One agent.
@@ -107,10 +120,8 @@ pub struct CheckAnswer {
 pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
     let (set, receivers) = (registry.checks().borrow().clone(), registry.receivers());
     let agents = registry.agents().into_iter().map(|(enrolled, entry)| {
-        let presence = entry.presence;
-        let (malformed, conflicting) = presence.rejected;
-        let assignment = set.assignment(&enrolled, &receivers);
-        let said = entry.assigned.filter(|said| said.revision == assignment.revision);
+        let assigned = set.count(&enrolled, &receivers);
+        let said = entry.said().cloned();
         let has_answered = said.is_some();
         let refused = said.into_iter().flat_map(|said| said.refused);
         let refused_checks = refused.map(|refusal| RefusalAnswer {
@@ -121,6 +132,8 @@ pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
             check: refusal.check,
             reason: refusal.reason,
         });
+        let presence = entry.presence;
+        let (malformed, conflicting) = presence.rejected;
         AgentAnswer {
             name: enrolled.name,
             agent_id: enrolled.agent.to_string(),
@@ -135,7 +148,7 @@ pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
             clock_offset_us: presence.clock_offset_us.map(|(offset_us, _)| offset_us),
             clock_error_us: presence.clock_offset_us.map(|(_, error_us)| error_us),
             running_us: presence.running.map(as_us),
-            assigned: assignment.checks.len(),
+            assigned,
             has_answered,
             refused_checks: refused_checks.collect(),
             malformed,
@@ -146,7 +159,17 @@ pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
             clones: presence.clones.map(|clones| clones.addresses),
         }
     });
-    AgentsAnswer { now: now.timestamp(), agents: agents.collect() }
+    let agents = agents.collect();
+    let mut revoked: Vec<_> = registry.control().look(|roll| {
+        let revoked = roll.revoked().map(|(enrolled, at)| RevokedAnswer {
+            name: enrolled.name.clone(),
+            agent_id: enrolled.agent.to_string(),
+            revoked_at: at.timestamp(),
+        });
+        revoked.collect()
+    });
+    revoked.sort_by_key(|agent| agent.revoked_at);
+    AgentsAnswer { now: now.timestamp(), agents, revoked }
 }
 
 pub(super) fn checks(registry: &Registry) -> ChecksAnswer {

@@ -22,7 +22,7 @@ impl AgentEntry {
     }
 
     /// Takes over what stands in the control journal.
-    pub(super) fn said(&mut self, control: Control) {
+    pub(super) fn say_of_itself(&mut self, control: Control) {
         if let Control::Defined { checks, signing_key, mailboxes, .. } = control {
             (self.checks, self.signing_key, self.mailboxes) = (checks, signing_key, mailboxes);
         }
@@ -42,11 +42,14 @@ impl Registry {
             let mut agents = self.lock();
             let entry = &mut agents.entry(agent).or_default().entry;
             let before = entry.mailboxes.clone();
-            entry.said(said);
+            entry.say_of_itself(said);
             entry.mailboxes != before
         };
         if receives_elsewhere {
-            self.reselect();
+            self.look_for_receivers();
+            if self.checks().borrow().has_pairs() {
+                self.reselect();
+            }
         }
     }
 

@@ -47,13 +47,20 @@ impl Registry {
 
     /// These checks are in force from now on: every stream tells its agent.
     pub(crate) fn apply(&self, checks: CheckSet) {
+        self.forget_told();
         self.orders.checks.send_replace(Arc::new(checks));
     }
 
     /// Names or labels changed: other agents may be selected now.
     pub(crate) fn reselect(&self) {
         self.look_for_receivers();
+        self.forget_told();
         self.orders.checks.send_modify(|_| {});
+    }
+
+    /// What agents answered is of before, until each is told anew or was told the same.
+    fn forget_told(&self) {
+        self.lock().values_mut().for_each(|row| row.entry.told = None);
     }
 
     /// What this agent is to run; nothing for one that is not ours any more.

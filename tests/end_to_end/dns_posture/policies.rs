@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{Posture, dns, probe};
-use crate::agent::{in_company, lab};
+use super::{dns, probe};
+use crate::agent::{Told, in_company, lab};
 
 const RULES: &str = "spf,dkim,dmarc,mta_sts,dane,tlsrpt,bimi";
 
 /// The rules of a group that do not hold for a domain are these.
-fn assert_rules(group: &str, domain: &str, expected: &str, more: &[(&str, &str)]) -> Posture {
+fn assert_rules(group: &str, domain: &str, expected: &str, more: &[(&str, &str)]) -> Told {
     let posture = dns(domain, group, more);
     let expected: BTreeSet<&str> = expected.split_whitespace().collect();
     assert_eq!(posture.rules(), expected, "{domain}: {posture:#?}");
-    posture.told.assert_pass();
+    posture.assert_pass();
     posture
 }
 
@@ -26,7 +26,7 @@ fn a_good_domain_has_no_finding_and_every_group_is_a_phase() {
     let more = [("selectors", "s2048,ed"), ("ca_file", &ca_file())];
     let posture = assert_rules(RULES, "good.test", "", &more);
     for group in RULES.split(',') {
-        posture.told.phase(&format!("dns.{group}"));
+        posture.phase(&format!("dns.{group}"));
     }
     for (fact, value) in [
         ("spf.record", "v=spf1 mx -all"),
@@ -45,10 +45,10 @@ fn a_good_domain_has_no_finding_and_every_group_is_a_phase() {
         ("dane.mx1.good.test.result", "matches"),
         ("bimi.logo", "https://bimi.good.test/logo.svg"),
     ] {
-        assert_eq!(posture.told.fact(fact), value, "{fact}");
+        assert_eq!(posture.fact(fact), value, "{fact}");
     }
-    assert_eq!(posture.told.fact("record.mta_sts.policy.digest").len(), 64);
-    let tlsa = posture.told.fact("dane.mx1.good.test.tlsa");
+    assert_eq!(posture.fact("record.mta_sts.policy.digest").len(), 64);
+    let tlsa = posture.fact("dane.mx1.good.test.tlsa");
     assert_eq!(tlsa.lines().filter(|line| line.ends_with(": matches")).count(), 2, "{tlsa}");
 }
 
@@ -81,8 +81,8 @@ fn spf_records_that_are_broken() {
     ] {
         let posture = assert_rules("spf", domain, expected, &[]);
         if let [lookups, voids] = costs.split(' ').collect::<Vec<_>>().as_slice() {
-            assert_eq!(posture.told.fact("spf.lookups"), *lookups, "{domain}");
-            assert_eq!(posture.told.fact("spf.voids"), *voids, "{domain}");
+            assert_eq!(posture.fact("spf.lookups"), *lookups, "{domain}");
+            assert_eq!(posture.fact("spf.voids"), *voids, "{domain}");
         }
     }
     let posture = dns("spf11.test", "spf", &[]);
@@ -123,13 +123,13 @@ fn spf_of_one_sender() {
         let sender = format!("u@{domain}");
         let settings = [("ip", ip), ("sender", &sender), ("helo", "h.test"), ("expect", result)];
         let posture = probe("spf", &settings);
-        posture.told.assert_pass();
-        assert_eq!(posture.told.fact("spf.result"), result, "{ip} {domain}");
+        posture.assert_pass();
+        assert_eq!(posture.fact("spf.result"), result, "{ip} {domain}");
         let found =
-            ["spf.lookups", "spf.voids"].map(|fact| posture.told.fact(fact).to_owned()).join(" ");
+            ["spf.lookups", "spf.voids"].map(|fact| posture.fact(fact).to_owned()).join(" ");
         assert_eq!(found, costs, "{ip} {domain}: {posture:#?}");
-        assert!(posture.told.phase("spf.evaluate").us > 0);
-        assert!(posture.told.fact("spf.tree").starts_with(&format!("{domain}: {result}")));
+        assert!(posture.phase("spf.evaluate").us > 0);
+        assert!(posture.fact("spf.tree").starts_with(&format!("{domain}: {result}")));
     }
 }
 
@@ -139,13 +139,13 @@ fn spf_that_is_not_as_expected_fails() {
     let posture = probe("spf", &[("ip", "192.0.2.1"), ("sender", "u@good.test")]);
     let words =
         "SPF says fail, where pass is expected: \"-all\" in the record of good.test matches";
-    posture.told.assert_fault("spf.evaluate", "mismatch", words);
+    posture.assert_fault("spf.evaluate", "mismatch", words);
     let posture = probe("spf", &[("ip", "192.0.2.1"), ("sender", "u@spftemp.test")]);
-    posture.told.assert_fault("spf.evaluate", "temporary", "SPF says temperror");
+    posture.assert_fault("spf.evaluate", "temporary", "SPF says temperror");
     // Without a sender, the HELO name is judged.
     let posture = probe("spf", &[("ip", "198.18.0.10"), ("helo", "mx1.good.test")]);
-    posture.told.assert_pass();
-    assert_eq!(posture.told.fact("spf.domain"), "mx1.good.test");
+    posture.assert_pass();
+    assert_eq!(posture.fact("spf.domain"), "mx1.good.test");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn dkim_keys() {
     ] {
         let posture = assert_rules("dkim", "dkim.test", expected, &[("selectors", selector)]);
         if !key.is_empty() {
-            assert_eq!(posture.told.fact(&format!("dkim.{selector}.key")), key);
+            assert_eq!(posture.fact(&format!("dkim.{selector}.key")), key);
         }
     }
 }
@@ -212,8 +212,8 @@ fn dmarc_policies() {
     ] {
         let posture = assert_rules("dmarc", domain, expected, &[]);
         if !found_at.is_empty() {
-            assert_eq!(posture.told.fact("dmarc.found_at"), format!("_dmarc.{found_at}"));
-            assert_eq!(posture.told.fact("dmarc.policy"), policy, "{domain}");
+            assert_eq!(posture.fact("dmarc.found_at"), format!("_dmarc.{found_at}"));
+            assert_eq!(posture.fact("dmarc.policy"), policy, "{domain}");
         }
     }
 }
@@ -232,8 +232,8 @@ fn the_tree_walk_finds_organisations() {
         ("mail.stop.deep.psd.test", "stop.deep.psd.test", "2"),
     ] {
         let posture = dns(domain, "dmarc", &[]);
-        assert_eq!(posture.told.fact("dmarc.organizational_domain"), organization, "{domain}");
-        assert_eq!(posture.told.fact("dmarc.questions"), questions, "{domain}");
+        assert_eq!(posture.fact("dmarc.organizational_domain"), organization, "{domain}");
+        assert_eq!(posture.fact("dmarc.questions"), questions, "{domain}");
     }
 }
 
@@ -309,7 +309,7 @@ fn tlsa_records_beside_the_certificates_that_are_shown() {
     ] {
         let posture = assert_rules("dane", domain, expected, &[]);
         if !result.is_empty() {
-            assert_eq!(posture.told.fact(&format!("dane.mx.{domain}.result")), result);
+            assert_eq!(posture.fact(&format!("dane.mx.{domain}.result")), result);
         }
     }
     let unseen = dns("danedark.test", "dane", &[]);
@@ -327,8 +327,8 @@ fn dane_ta_follows_the_chain_to_the_authority_in_dns() {
     let _company = in_company();
     let posture = assert_rules("dane", "daneta.test", "", &[]);
     for (host, record) in [("mx1.good.test", "2 1 1"), ("mx.daneta.test", "2 0 1")] {
-        assert_eq!(posture.told.fact(&format!("dane.{host}.result")), "matches");
-        let tlsa = posture.told.fact(&format!("dane.{host}.tlsa"));
+        assert_eq!(posture.fact(&format!("dane.{host}.result")), "matches");
+        let tlsa = posture.fact(&format!("dane.{host}.tlsa"));
         let line = tlsa.lines().find(|line| line.starts_with(record));
         assert!(line.is_some_and(|line| line.ends_with(": matches")), "{tlsa}");
     }

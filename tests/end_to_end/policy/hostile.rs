@@ -114,10 +114,6 @@ impl Dice {
             "refused.lab.test",
             "mail.good.test.evil.test",
             "xmail.good.test",
-            "2130706433",
-            "0x7f.1",
-            "0177.0.0.1",
-            "127.1",
         ];
         match self.next() % 3 {
             0 => format!("secret-{:x}.evil.test", self.next()),
@@ -130,9 +126,13 @@ impl Dice {
         if self.next().is_multiple_of(2) { self.address() } else { self.name() }
     }
 
-    /// A host as a URL has it.
+    /// A host as a URL has it, which can be a number (elsewhere the configuration refuses that).
     fn authority(&mut self) -> String {
-        let host = self.host();
+        const NUMBERS: &[&str] = &["2130706433", "0x7f.1", "0177.0.0.1", "127.1"];
+        let host = match self.next() % 6 {
+            0 => self.pick(NUMBERS).to_owned(),
+            _ => self.host(),
+        };
         if host.contains(':') { format!("[{host}]") } else { host }
     }
 }

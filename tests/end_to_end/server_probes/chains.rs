@@ -12,20 +12,20 @@ fn what_is_sent_along_is_judged_too() {
     };
     let stranger = see("stranger");
     stranger.assert_fault("tls", "mismatch", "not trusted here");
-    assert_eq!(stranger.rules(), ["tls.unknown_root critical"], "{stranger:#?}");
+    assert_eq!(stranger.severe_rules(), ["tls.unknown_root critical"], "{stranger:#?}");
     let words = "the chain ends with CN=Nobody's Root CA";
     assert_eq!(stranger.evidence("tls.unknown_root"), words);
 
     let disorder = see("disorder");
     disorder.assert_pass();
-    assert_eq!(disorder.rules(), [""; 0], "it is a notice only: {disorder:#?}");
+    assert_eq!(disorder.severe_rules(), [""; 0], "it is a notice only: {disorder:#?}");
     let words = "sent were: CN=disorder.web.lab.test; CN=Mailsonde Lab Root CA; \
                  CN=Mailsonde Lab Intermediate CA";
     assert_eq!(disorder.evidence("tls.chain_order"), words);
 
     let rubbish = see("rubbish");
     rubbish.assert_pass();
-    assert_eq!(rubbish.rules(), ["tls.unreadable_certificate warning"], "{rubbish:#?}");
+    assert_eq!(rubbish.severe_rules(), ["tls.unreadable_certificate warning"], "{rubbish:#?}");
     assert_eq!(rubbish.fact("tls.chain"), "1");
 }
 
@@ -35,7 +35,7 @@ fn nothing_is_told_of_a_servers_own_certificate_that_cannot_be_read() {
     let seen = probe("tls", "rubbishleaf.web.lab.test", 443, &[("scan", "none")]);
     seen.assert_fault("tls", "mismatch", "is not accepted");
     let rules = ["tls.not_accepted critical", "tls.unreadable_certificate warning"];
-    assert_eq!(seen.rules(), rules, "{seen:#?}");
+    assert_eq!(seen.severe_rules(), rules, "{seen:#?}");
     let words = seen.evidence("tls.unreadable_certificate");
     assert!(words.contains("the server's own among them"), "{words}");
     // Not those of the authority, which was sent behind it.
@@ -57,7 +57,7 @@ fn stapled_answers_are_read() {
     ] {
         let seen = probe("tls", host, 443, &[("scan", "none")]);
         assert_eq!(seen.fact("tls.ocsp"), ocsp, "{host}");
-        assert_eq!(seen.rules().join(", "), rule, "{host}: {seen:#?}");
+        assert_eq!(seen.severe_rules().join(", "), rule, "{host}: {seen:#?}");
         if ocsp == "revoked" {
             seen.assert_fault("tls", "mismatch", "it is revoked");
         } else {

@@ -89,7 +89,7 @@ fn weak_keys_and_signatures_are_described_although_nobody_accepts_them() {
     seen.assert_fault("tls", "mismatch", "is not accepted");
     assert_eq!(seen.fact("tls.chain.0.key"), "RSA 1024 bits");
     assert_eq!(seen.fact("tls.chain.0.signature"), "sha1WithRSAEncryption");
-    let rules = seen.rules();
+    let rules = seen.severe_rules();
     for rule in ["tls.weak_key warning", "tls.weak_signature warning", "tls.not_accepted critical"]
     {
         assert!(rules.contains(&rule.to_owned()), "{rule}: {seen:#?}");
@@ -107,7 +107,7 @@ fn weak_suites_are_found_by_asking_for_them() {
     let of = |scan: &str| probe("tls", "spare.lab.test", 4432, &[("scan", scan), ("ca_file", &ca)]);
     for seen in [of("suites"), of("versions")] {
         seen.assert_pass();
-        assert_eq!(seen.rules(), ["tls.weak_suite warning"], "{seen:#?}");
+        assert_eq!(seen.severe_rules(), ["tls.weak_suite warning"], "{seen:#?}");
         for (rule, suite) in [
             ("tls.weak_suite", "TLS_RSA_WITH_NULL_SHA256"),
             ("tls.anonymous_suite", "TLS_DH_anon_WITH_AES_128_GCM_SHA256"),
@@ -140,7 +140,7 @@ fn a_certificate_that_must_come_with_a_staple_and_does_not_is_found() {
     let seen = probe("tls", "spare.lab.test", 4433, &[("scan", "none"), ("ca_file", &ca)]);
     seen.assert_pass();
     assert_eq!(seen.fact("tls.must_staple"), "yes");
-    assert_eq!(seen.rules(), ["tls.must_staple warning"]);
+    assert_eq!(seen.severe_rules(), ["tls.must_staple warning"]);
 }
 
 /// What OpenSSL's client gets; it says `Cipher is (NONE)` where it gets nothing.

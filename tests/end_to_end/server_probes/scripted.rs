@@ -2,8 +2,8 @@
 
 use mailsonde_tests::hostile::{Script, Step};
 
-use super::{hostile, probe};
-use crate::agent::{in_company, lab};
+use super::probe;
+use crate::agent::{hostile, in_company, lab};
 
 /// Answers to EHLO under TLS as without it.
 const AGAIN: &str = "250-hostile.test\r\n250 STARTTLS";
@@ -19,7 +19,7 @@ fn starttls_under_tls_is_found() {
         let (_server, port) = hostile(script.expect("TLS").answer_at(Step::Ehlo, AGAIN));
         let seen = probe("smtp", "spare.lab.test", port, &[("tls", tls)]);
         seen.assert_pass();
-        assert_eq!(seen.rules(), [""; 0], "it is a notice only: {seen:#?}");
+        assert_eq!(seen.severe_rules(), [""; 0], "it is a notice only: {seen:#?}");
         assert_eq!(seen.evidence("smtp.starttls_after_tls"), "STARTTLS is offered under TLS");
         assert_eq!(seen.findings.len(), 1, "{seen:#?}");
     }

@@ -28,6 +28,9 @@ pub(crate) enum Unreadable {
     /// A folder.
     #[error("is a folder: name a file in it, or - for standard input")]
     Folder,
+    /// A pipe, a socket, a device: whoever is to write into it may never come.
+    #[error("is no regular file: name one, or - for standard input")]
+    NoFile,
     /// Nothing.
     #[error("is empty")]
     Empty,
@@ -47,8 +50,12 @@ impl Read {
         if file.as_os_str() == "-" {
             return Self::from(io::stdin().lock(), most);
         }
-        if file.is_dir() {
+        let kind = std::fs::metadata(file)?.file_type();
+        if kind.is_dir() {
             return Err(Unreadable::Folder);
+        }
+        if !kind.is_file() {
+            return Err(Unreadable::NoFile);
         }
         Self::from(File::open(file)?, most)
     }
@@ -108,6 +115,19 @@ mod tests {
         assert!(read("A: b\r\n", 6).unwrap().is_whole);
         assert!(matches!(read("", 8), Err(Unreadable::Empty)));
         assert!(matches!(read("hello\n\nA: b", 20), Err(Unreadable::NoMessage)));
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        // Opened, it would wait for somebody who writes.
+        assert!(matches!(Read::of(&pipe, false), Err(Unreadable::NoFile)));
+        assert!(matches!(Read::of(Path::new("/dev/zero"), false), Err(Unreadable::NoFile)));
+        assert!(matches!(Read::of(folder.path(), false), Err(Unreadable::Folder)));
+        assert!(matches!(Read::of(&folder.path().join("none"), true), Err(Unreadable::Io(_))));
     }
 
     #[test]

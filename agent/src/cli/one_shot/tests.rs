@@ -6,7 +6,7 @@ use crate::config::samples::kinds;
 fn refusal(pairs: &[&str]) -> String {
     let kinds = kinds();
     let pairs: Vec<String> = pairs.iter().map(ToString::to_string).collect();
-    match from_settings(&pairs, kinds.get("round-trip").unwrap().as_ref(), None) {
+    match from_settings((&pairs, None), kinds.get("round-trip").unwrap().as_ref(), None) {
         Ok(_) => String::new(),
         Err(refusal) => {
             let told: Vec<_> = refusal.mistakes.iter().map(ToString::to_string).collect();

@@ -4,19 +4,15 @@ use std::fmt::Write;
 
 use super::super::one_shot;
 use super::super::terminal::{Terminal, Tone};
+use crate::config::server::settings;
 use crate::probe::{Kind, Setting};
 
 /// What `--set` knows of a mailbox; in a file these stand in `[[mailbox]]`.
 const MAILBOX: &[Setting] = &[
     Setting::new("address", "address", None, "sender and recipient of the test mail"),
     Setting::new("login", "text", Some("the address"), "who signs in"),
-    Setting::new("password_file", "path", Some("none"), "a file with the password on one line"),
-    Setting::new(
-        "password_env",
-        "name",
-        Some("none"),
-        "a variable of the environment with the password",
-    ),
+    settings::PASSWORD_FILE,
+    settings::PASSWORD_ENV,
     Setting::new("smtp.host", "host", None, "where the test mail is handed in"),
     Setting::new(
         "smtp.tls",
@@ -99,23 +95,15 @@ const MAILBOX: &[Setting] = &[
         Some("none"),
         "a platform whose servers, token endpoint and folders are known",
     ),
-    Setting::new(
-        "oauth2.grant",
-        "client_credentials | service_account | refresh_token",
-        Some("the provider's"),
-        "how an access token is had, where there is no password",
-    ),
-    Setting::new("oauth2.tenant", "text", Some("none"), "the tenant at Microsoft"),
-    Setting::new("oauth2.token_url", "URL", Some("the provider's"), "where tokens are had"),
-    Setting::new("oauth2.scope", "text", Some("the provider's"), "what a token is to be good for"),
-    Setting::new("oauth2.client_id", "text", Some("none"), "the application there"),
-    Setting::new(
-        "oauth2.client_secret_env",
-        "name",
-        Some("none"),
-        "a variable of the environment with its secret",
-    ),
-    Setting::new("oauth2.key_file", "path", Some("none"), "the key file of a service account"),
+    settings::GRANT,
+    settings::TENANT,
+    settings::TOKEN_URL,
+    settings::SCOPE,
+    settings::CLIENT_ID,
+    settings::CLIENT_SECRET_ENV,
+    settings::REFRESH_TOKEN_ENV,
+    settings::KEY_FILE,
+    settings::MECHANISM,
     Setting::new(
         "clean_sent",
         "true | false",
@@ -256,10 +244,14 @@ mod tests {
                                       text; default the provider's
           oauth2.client_id          the application there
                                       text; default none
-          oauth2.client_secret_env  a variable of the environment with its secret
+          oauth2.client_secret_env  a variable of the environment with its secret; client_secret_file names a file
+                                      name; default none
+          oauth2.refresh_token_env  a variable with the refresh token; refresh_token_file names a file
                                       name; default none
           oauth2.key_file           the key file of a service account
                                       path; default none
+          oauth2.mechanism          how the token is presented
+                                      any | xoauth2 | oauthbearer; default the provider's, else any
           clean_sent                remove copies of test mail from the folder of sent mail
                                       true | false; default the provider's, else false
 

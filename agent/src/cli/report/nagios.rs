@@ -54,18 +54,22 @@ impl Status {
 pub(crate) fn nagios(seen: &Seen, warn: &[Threshold], crit: &[Threshold]) -> (String, Status) {
     let (status, words) = judged(seen, warn, crit);
     let check = on_one_line(&seen.check);
-    let mut told = format!("MAILSONDE {} - {check}: {words}", status.word()).replace('|', "/");
-    if let Some((cut, _)) = told.char_indices().nth(MOST_CHARACTERS) {
-        told.truncate(cut);
-        told.push('…');
-    }
+    let told = line(status, &format!("{check}: {words}"));
     (format!("{told} | {}\n", performance(seen, warn, crit)), status)
 }
 
 /// The line of a probe that could not even begin.
 pub(crate) fn unknown(words: &str) -> (String, Status) {
-    let words = on_one_line(words).replace('|', "/");
-    (format!("MAILSONDE {} - {words}\n", Status::Unknown.word()), Status::Unknown)
+    (format!("{}\n", line(Status::Unknown, &on_one_line(words))), Status::Unknown)
+}
+
+fn line(status: Status, words: &str) -> String {
+    let mut told = format!("MAILSONDE {} - {words}", status.word()).replace('|', "/");
+    if let Some((cut, _)) = told.char_indices().nth(MOST_CHARACTERS) {
+        told.truncate(cut);
+        told.push('…');
+    }
+    told
 }
 
 fn judged(seen: &Seen, warn: &[Threshold], crit: &[Threshold]) -> (Status, String) {

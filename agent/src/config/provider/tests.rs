@@ -136,7 +136,9 @@ fn what_only_the_operator_knows_must_be_said() {
     let password = "password=hunter2";
     for (keys, words) in [
         (&["provider=gmail", password][..], "must be one of \"microsoft365\", \"google\""),
-        (&["provider=microsoft365"], "password is missing"),
+        (&["provider=microsoft365"], "nobody can sign in: add [oauth2], by which microsoft365"),
+        (&["provider=google"], "nobody can sign in: add [oauth2], by which google"),
+        (&["provider=zoho"], "password is missing: an IMAP server wants one"),
         (&["provider=exchange", password], "host is missing"),
         (&["provider=mailgun", password], "imap.host is missing"),
         (&["provider=zoho", "data_centre=us", password], "must be one of \"com\""),

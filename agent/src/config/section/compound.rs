@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::Section;
+use crate::config::host;
 use crate::config::mistake::Place;
 use crate::config::spelling::{did_you_mean, listed};
 use crate::config::units;
@@ -292,17 +293,13 @@ fn endpoint_of(text: &str, default_port: Option<u16>) -> Option<Endpoint> {
             None => (text, None),
         },
     };
-    let is_ipv6 = text.starts_with('[');
-    let sound =
-        |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_') || (is_ipv6 && c == ':');
-    if host.is_empty() || !host.chars().all(sound) {
-        return None;
-    }
+    // Without its brackets, an IPv6 address cannot be told from a port.
+    let host = host::host(host).ok().filter(|host| text.starts_with('[') || !host.contains(':'))?;
     let port = match port {
         Some(port) => port.parse().ok(),
         None => default_port,
     };
-    port.filter(|port| *port > 0).map(|port| Endpoint { host: host.to_owned(), port })
+    port.filter(|port| *port > 0).map(|port| Endpoint { host, port })
 }
 
 #[cfg(test)]

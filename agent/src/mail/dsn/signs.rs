@@ -26,6 +26,9 @@ const ANSWERS: [&str; 10] = [
     "автоответ",
     "自動応答",
 ];
+/// What list software writes (RFC 2919, Mailman): its notices are about a list's mail and its members, and what
+/// comes by a list is somebody's letter.
+const LISTS: [&str; 4] = ["List-Id", "X-Mailman-Version", "X-BeenThere", "X-List-Administrivia"];
 /// Senders that nobody answers: what some carriers send their bounces as.
 const NOBODY: [&str; 5] = ["noreply", "no-reply", "no_reply", "donotreply", "do-not-reply"];
 
@@ -35,20 +38,23 @@ pub(super) fn may_be_one(block: &Block<'_>) -> bool {
     let is_report = content_type.starts_with("multipart/report")
         && !content_type.contains("disposition-notification")
         && !content_type.contains("feedback-report");
-    if is_report || block.first("X-Failed-Recipients").is_some() {
+    let has = |name: &str| block.first(name).is_some();
+    if is_report {
         return true;
+    }
+    if LISTS.iter().any(|field| has(field)) {
+        return false;
     }
     let from = lower("From");
     let auto_submitted = lower("Auto-Submitted");
     let has_subject = || is_bounce_subject(&decoded_subject(block).to_lowercase());
     let is_daemon = is_from(&from, &DAEMONS);
     let is_role = is_from(&from, &ROLES);
-    let has = |name: &str| block.first(name).is_some();
     if is_answer(block, &auto_submitted) {
         // Postfix and exim call their bounces auto-replied as well. An answer of a person's mailbox comes
         // with a null sender, too (RFC 3834 section 3.1.2).
         return match has("In-Reply-To") {
-            true => is_daemon && has_subject(),
+            true => is_daemon && (has_subject() || has("X-Failed-Recipients")),
             false => is_daemon || (is_role && begins_so(block)),
         };
     }
@@ -58,10 +64,13 @@ pub(super) fn may_be_one(block: &Block<'_>) -> bool {
         let is_reply = has("In-Reply-To") || has("References");
         return is_machine || (!is_reply && begins_so(block));
     }
-    let is_machine = is_null
-        || auto_submitted.starts_with("auto-")
-        || NOBODY.iter().any(|nobody| from.contains(nobody));
-    is_daemon || (is_machine && has_subject())
+    let is_nobody = NOBODY.iter().any(|nobody| from.contains(nobody));
+    let is_machine = is_null || auto_submitted.starts_with("auto-") || is_nobody;
+    // A ticket is written by a machine as well, and quotes the bounce that it is about. exim's field says who
+    // failed; whoever writes it is a machine, or nobody we know.
+    is_daemon
+        || (is_machine && !has("References") && begins_so(block))
+        || (is_machine && has("X-Failed-Recipients"))
 }
 
 fn begins_so(block: &Block<'_>) -> bool {
@@ -112,7 +121,9 @@ mod tests {
                 "From: Mail Delivery System <Mailer-Daemon@a.test>\r\nAuto-Submitted: auto-replied",
                 true,
             ),
-            ("From: a@a.test\r\nX-Failed-Recipients: x@b.test", true),
+            ("From: a@a.test\r\nX-Failed-Recipients: x@b.test", false),
+            ("From: MAILER-DAEMON@a.test\r\nX-Failed-Recipients: x@b.test", true),
+            ("Return-Path: <>\r\nFrom: a@a.test\r\nX-Failed-Recipients: x@b.test", true),
             ("From: Mail Delivery Subsystem <x@a.test>", true),
             ("From: \"Microsoft Exchange\" <MicrosoftExchange329e@a.test>", true),
             ("From: Postmaster@ezweb.ne.jp\r\nSubject: Mail System Error - Returned Mail", true),
@@ -190,6 +201,25 @@ mod tests {
             ),
             (
                 "From: \"IT (mailer-daemon questions)\" <help@a.test>\r\nSubject: Re: mail delivery failed",
+                false,
+            ),
+            // Tickets, and list software.
+            ("From: noreply@help.test\r\nSubject: [Ticket 4711] Undeliverable: hello", false),
+            (
+                "From: Help <noreply@help.test>\r\nReferences: <1@a.test>\r\nSubject: Undeliverable: hello",
+                false,
+            ),
+            (
+                "From: desk@help.test\r\nAuto-Submitted: auto-generated\r\nSubject: Re: failure notice",
+                false,
+            ),
+            (
+                "From: mailman@lists.test\r\nReturn-Path: <>\r\nX-Mailman-Version: 2.1.39\r\nSubject: \
+                 Undeliverable posts",
+                false,
+            ),
+            (
+                "From: MAILER-DAEMON@a.test\r\nList-Id: <team.lists.test>\r\nSubject: failure notice",
                 false,
             ),
             ("From: postmaster@a.test\r\nReturn-Path: <>", true),

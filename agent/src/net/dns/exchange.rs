@@ -32,7 +32,7 @@ pub(super) struct Server {
 
 /// Why there is no answer.
 #[derive(Clone, Debug)]
-pub(super) enum Trouble {
+pub(in crate::net) enum Trouble {
     /// The agent's policy says no.
     Forbidden(Refusal),
     /// The socket does not work: refused, no route, closed.
@@ -78,7 +78,8 @@ pub(super) async fn ask(
     Ok(answer)
 }
 
-async fn over_udp(
+/// One datagram there and one back. Policy has been asked.
+pub(in crate::net) async fn over_udp(
     server: SocketAddr,
     question: &Question,
     is_unchecked: bool,

@@ -10,7 +10,7 @@ use hickory_resolver::proto::op::{Edns, Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::rdata::opt::EdnsOption;
 use hickory_resolver::proto::rr::rdata::{A, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
-use mailsonde_proto::Clock;
+use mailsonde_proto::FaultClass;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
@@ -87,7 +87,8 @@ fn client(resolvers: &[&Double], validation: Validation) -> Dns {
         patience: Duration::from_millis(2_500),
         ..DnsSettings::default()
     };
-    Net::new().dns(&settings, Clock::system()).unwrap()
+    let deadline = Clock::system().monotonic() + Duration::from_secs(30);
+    Net::new().dns(&settings, Clock::system(), deadline).unwrap()
 }
 
 async fn ask(dns: &Dns, name: &str) -> Result<Answer, AskError> {
@@ -157,9 +158,71 @@ async fn a_refusal_and_silence_have_their_own_words() {
         "the DNS server answered REFUSED to the question for good.test. A"
     );
     let silent = Double::start(|_, _| Vec::new()).await;
-    let error = ask(&client(&[&silent], Validation::Own), "good.test.").await.unwrap_err();
+    let dns = client(&[&silent], Validation::Own);
+    let error = ask(&dns, "good.test.").await.unwrap_err();
+    let address = silent.address;
+    let words = format!(
+        "no DNS server answers at all: {address} answered neither the question for good.test. A nor one \
+         for the root's name servers (nothing came in time)"
+    );
+    assert_eq!((error.to_string(), error.class()), (words, FaultClass::Timeout));
+    assert!(error.is_of_nobody() && matches!(error, AskError::Silent { are_ours: false, .. }));
+    assert_eq!(silent.asked.load(Ordering::Relaxed), 4, "a datagram may be lost");
+    // Once is enough.
+    ask(&dns, "other.test.").await.unwrap_err();
+    assert_eq!(silent.asked.load(Ordering::Relaxed), 6);
+}
+
+#[tokio::test]
+async fn a_resolver_that_is_not_there_is_told_at_once() {
+    let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let settings = DnsSettings { resolvers: vec![gone], ..DnsSettings::default() };
+    let began = Clock::system().monotonic();
+    let dns = Net::new().dns(&settings, Clock::system(), began + Duration::from_secs(9)).unwrap();
+    let error = ask(&dns, "good.test.").await.unwrap_err();
+    assert_eq!(error.class(), FaultClass::Refused);
+    assert!(matches!(error, AskError::Silent { is_refused: true, .. }), "{error:?}");
+    assert!(Clock::system().monotonic().duration_since(began) < Duration::from_millis(900));
+}
+
+#[tokio::test]
+async fn a_resolver_that_is_silent_about_one_name_is_not_silent() {
+    let server = Double::start(|question, _| {
+        let name = &question.queries[0].name;
+        if name.is_root() { vec![code(question, ResponseCode::Refused)] } else { Vec::new() }
+    })
+    .await;
+    let error = ask(&client(&[&server], Validation::Own), "good.test.").await.unwrap_err();
     assert_eq!(error, AskError::Timeout { name: "good.test. A".to_owned() });
-    assert_eq!(silent.asked.load(Ordering::Relaxed), 2, "a datagram may be lost");
+}
+
+#[tokio::test]
+async fn silence_is_known_before_the_run_is_over() {
+    let silent = Double::start(|_, _| Vec::new()).await;
+    let clock = Clock::system();
+    let settings = DnsSettings { resolvers: vec![silent.address], ..DnsSettings::default() };
+    let within = Duration::from_secs(2);
+    let dns = Net::new().dns(&settings, clock, clock.monotonic() + within).unwrap();
+    assert_eq!(dns.silence(), None);
+    assert!(tokio::time::timeout(within, ask(&dns, "good.test.")).await.is_err());
+    assert!(matches!(dns.silence(), Some(AskError::Silent { .. })), "{:?}", dns.silence());
+}
+
+#[tokio::test]
+async fn what_had_no_time_to_answer_is_not_silent() {
+    let silent = Double::start(|_, _| Vec::new()).await;
+    let clock = Clock::system();
+    for (within_ms, is_silent) in [(0, false), (400, false), (600, true)] {
+        let settings = DnsSettings {
+            resolvers: vec![silent.address],
+            patience: Duration::from_secs(1),
+            ..DnsSettings::default()
+        };
+        let within = Duration::from_millis(within_ms);
+        let dns = Net::new().dns(&settings, clock, clock.monotonic() + within).unwrap();
+        let error = ask(&dns, "good.test.").await.unwrap_err();
+        assert_eq!(matches!(error, AskError::Silent { .. }), is_silent, "{within:?}: {error:?}");
+    }
 }
 
 #[tokio::test]

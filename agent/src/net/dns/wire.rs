@@ -8,9 +8,11 @@ use std::time::Duration;
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use mailsonde_proto::Clock;
+use mailsonde_proto::time::Instant;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
+use super::super::silence::Silence;
 use super::super::{Net, no_route};
 use super::DnsSettings;
 use super::exchange::{self, Server, Trouble};
@@ -40,7 +42,9 @@ type Key = (Name, RecordType, bool);
 pub(super) struct Wire {
     net: Net,
     clock: Clock,
-    resolvers: Vec<SocketAddr>,
+    deadline: Instant,
+    /// Of the resolvers.
+    silence: Silence,
     /// The host's own configuration names them, not the check.
     are_ours: bool,
     patience: Duration,
@@ -56,15 +60,17 @@ pub(super) fn shown(name: &Name, kind: RecordType) -> String {
 impl Wire {
     pub(super) fn new(
         net: Net,
-        clock: Clock,
+        (clock, deadline): (Clock, Instant),
         resolvers: Vec<SocketAddr>,
         settings: &DnsSettings,
     ) -> Self {
+        let are_ours = settings.resolvers.is_empty();
         Self {
-            net,
             clock,
-            resolvers,
-            are_ours: settings.resolvers.is_empty(),
+            deadline,
+            silence: Silence::of(net.clone(), resolvers, are_ours),
+            net,
+            are_ours,
             patience: settings.patience,
             at_once: Semaphore::new(settings.most_at_once.max(1)),
             asked: Mutex::default(),
@@ -72,7 +78,15 @@ impl Wire {
     }
 
     pub(super) fn resolvers(&self) -> &[SocketAddr] {
-        &self.resolvers
+        self.silence.servers()
+    }
+
+    /// That no resolver has answered anything, where that is certain.
+    pub(super) fn silence(&self) -> Option<AskError> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let ((name, kind, _), _) = asked.iter().next()?;
+        let is_certain = self.silence.is_certain();
+        is_certain.then(|| self.silent(&shown(name, *kind), &Trouble::Timeout))
     }
 
     /// The wall time in seconds, as signatures count them (RFC 4034 section 3.1.5).
@@ -90,7 +104,19 @@ impl Wire {
         is_unchecked: bool,
     ) -> Result<Arc<Heard>, AskError> {
         let place = self.place(name, kind, is_unchecked)?;
-        place.get_or_init(|| self.resolve_now(name, kind, is_unchecked)).await.clone()
+        let asked = place.get_or_init(async || {
+            let left = self.deadline.saturating_duration_since(self.clock.monotonic());
+            let within = self.patience.min(left);
+            let heard = tokio::select! {
+                heard = self.resolve_now(name, kind, is_unchecked) => heard,
+                never = self.silence.watch(within) => match never {},
+            };
+            match heard {
+                Ok(heard) => Ok(heard),
+                Err(trouble) => Err(self.told(&shown(name, kind), &trouble, within).await),
+            }
+        });
+        asked.await.clone()
     }
 
     /// What was heard of a question that was put with checking, for the same question without.
@@ -174,7 +200,7 @@ impl Wire {
         name: &Name,
         kind: RecordType,
         is_unchecked: bool,
-    ) -> Result<Arc<Heard>, AskError> {
+    ) -> Result<Arc<Heard>, Trouble> {
         let permit = self.at_once.acquire().await;
         let began = self.clock.monotonic();
         let question = Question {
@@ -186,10 +212,10 @@ impl Wire {
         };
         let mut refusal = None;
         let mut trouble = Trouble::Timeout;
-        let tries = u32::try_from(self.resolvers.len()).unwrap_or(u32::MAX).max(1) * ROUNDS;
+        let tries = u32::try_from(self.resolvers().len()).unwrap_or(u32::MAX).max(1) * ROUNDS;
         let share = (self.patience / tries).max(LEAST_TRY);
         'rounds: for _ in 0..ROUNDS {
-            for server in &self.resolvers {
+            for server in self.resolvers() {
                 let tried_at = self.clock.monotonic();
                 let left = self.patience.saturating_sub(tried_at.duration_since(began));
                 if left.is_zero() {
@@ -199,6 +225,7 @@ impl Wire {
                 let took = || self.clock.monotonic().duration_since(tried_at);
                 match timeout(share.min(left), asking).await {
                     Ok(Ok(message)) => {
+                        self.silence.broken();
                         let code = message.metadata.response_code;
                         let heard = Arc::new(Heard { message, took: took() });
                         if matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
@@ -210,7 +237,12 @@ impl Wire {
                         trouble = error;
                         break 'rounds;
                     }
-                    Ok(Err(error)) => trouble = error,
+                    Ok(Err(error)) => {
+                        if matches!(error, Trouble::Malformed(_)) {
+                            self.silence.broken();
+                        }
+                        trouble = error;
+                    }
                     Err(_) => trouble = Trouble::Timeout,
                 }
             }
@@ -219,10 +251,28 @@ impl Wire {
             }
         }
         drop(permit);
-        match refusal {
-            Some(heard) => Ok(heard),
-            None => Err(told(&shown(name, kind), &trouble, &self.resolvers).await),
+        refusal.ok_or(trouble)
+    }
+
+    /// Why the resolvers gave no answer.
+    async fn told(&self, name: &str, trouble: &Trouble, within: Duration) -> AskError {
+        let is_of_name = matches!(trouble, Trouble::Forbidden(_) | Trouble::Malformed(_));
+        let error = told(name, trouble, self.resolvers()).await;
+        let is_local = matches!(error, AskError::NotAsked { is_local: true, .. });
+        if is_of_name || is_local || !self.silence.holds(within).await {
+            return error;
         }
+        self.silent(name, trouble)
+    }
+
+    fn silent(&self, name: &str, trouble: &Trouble) -> AskError {
+        let servers: Vec<String> = self.resolvers().iter().map(ToString::to_string).collect();
+        let (why, is_refused) = match trouble {
+            Trouble::Io(words) => (words.clone(), true),
+            _ => ("nothing came in time".to_owned(), false),
+        };
+        let (name, servers) = (name.to_owned(), servers.join(", "));
+        AskError::Silent { name, servers, why, is_refused, are_ours: self.are_ours }
     }
 
     /// A resolver that does not know EDNS(0) says FORMERR or NOTIMP to it (RFC 6891 section 7), and

@@ -86,17 +86,17 @@ async fn a_refused_address_is_not_connected() {
 async fn names_that_are_not_listed_are_not_asked_about() {
     let net = under(policy(&["mail.test"], &[], &[]));
     for host in ["evil.test", "2130706433", "0x7f.1", "127.1", "data.mail.test", "x y"] {
-        let error = net.resolve(host).await.unwrap_err();
+        let error = net.resolve(host, SOON).await.unwrap_err();
         assert!(
             matches!(&error, NetError::Forbidden(r) if r.rule == Rule::Hosts),
             "{host}: {error}"
         );
     }
-    let error = net.mail_exchangers("evil.test").await.unwrap_err();
+    let error = net.mail_exchangers("evil.test", SOON).await.unwrap_err();
     assert!(matches!(error, NetError::Forbidden(_)), "{error}");
     // Nobody is asked about these; they are refused when they are connected.
-    assert!(net.resolve("127.0.0.1").await.is_ok());
-    assert!(net.resolve("localhost").await.is_ok());
+    assert!(net.resolve("127.0.0.1", SOON).await.is_ok());
+    assert!(net.resolve("localhost", SOON).await.is_ok());
     let error = net.connect_tls(
         ("localhost", 443),
         "localhost",
@@ -239,7 +239,7 @@ async fn connections_count_until_they_are_closed() {
 async fn the_first_refusal_of_a_run_is_noted_whatever_the_run_makes_of_it() {
     let net = under(policy(&[], &[], &[]));
     let run = async {
-        assert!(net.resolve("evil.test").await.is_err());
+        assert!(net.resolve("evil.test", SOON).await.is_err());
         assert!(net.connect("127.0.0.1", &["127.0.0.1".parse().unwrap()], 1, SOON).await.is_err());
         "pass"
     };

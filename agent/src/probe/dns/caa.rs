@@ -9,9 +9,10 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use mailsonde_proto::Severity;
 
 use super::exchangers::{exchangers, shown};
-use super::group::{Context, Looked, Rule};
+use super::group::{Context, Looked};
 use super::records::{RecordSet, line};
 use crate::dns::{Answer, AskError};
+use crate::posture::Rule;
 
 /// The most hosts whose records are looked for, the domain among them.
 const MOST_HOSTS: usize = 9;

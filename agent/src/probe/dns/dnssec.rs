@@ -8,11 +8,12 @@ use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use mailsonde_proto::{Severity, WallTime};
 
 use super::authority::{Zone, ask, zone_of};
-use super::group::{Context, Looked, Rule};
+use super::group::{Context, Looked};
 use super::records::RecordSet;
 use super::settings::ExpectDnssec;
 use crate::dns::{Answer, AskError, ExtendedError, Question, Security};
 use crate::net::dns::Validation;
+use crate::posture::Rule;
 
 const DAY_S: i64 = 86_400;
 

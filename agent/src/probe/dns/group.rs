@@ -13,6 +13,7 @@ use super::{caa, dnssec, mx, policies, ptr, reach, servers, srv, ttl};
 use crate::dns::{Ask, AskError, AskServer};
 use crate::mail::failure::Failure;
 use crate::net::Net;
+use crate::posture::Rule;
 
 /// All groups, in the order in which their findings are told: one line each.
 pub(in crate::probe) const GROUPS: &[Group] = &[
@@ -82,25 +83,6 @@ pub(in crate::probe) struct Looked {
     pub(in crate::probe) faults: Vec<Failure>,
 }
 
-/// A rule: its name, how bad it is when it does not hold, where it stands, and what to do.
-pub(in crate::probe) struct Rule {
-    /// Such as `dns.mx.dangling`.
-    pub(in crate::probe) name: &'static str,
-    /// How bad it is.
-    pub(in crate::probe) severity: Severity,
-    /// Document and section.
-    pub(in crate::probe) source: &'static str,
-    /// What to do.
-    pub(in crate::probe) advice: &'static str,
-}
-
-impl Rule {
-    /// The rule with another severity, where it depends on the rest.
-    pub(in crate::probe) const fn at(&self, severity: Severity) -> Self {
-        Self { severity, name: self.name, source: self.source, advice: self.advice }
-    }
-}
-
 /// A question that nobody answered.
 const UNANSWERED: Rule = Rule {
     name: "dns.unanswered",
@@ -125,13 +107,7 @@ impl Looked {
 
     /// Adds a finding.
     pub(in crate::probe) fn find(&mut self, rule: &Rule, evidence: impl Into<String>) {
-        self.findings.push(Finding {
-            rule: rule.name.to_owned(),
-            severity: rule.severity,
-            evidence: evidence.into(),
-            source: rule.source.to_owned(),
-            advice: rule.advice.to_owned(),
-        });
+        self.findings.push(rule.finding(evidence));
     }
 
     /// Keeps a record set.

@@ -8,10 +8,11 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use mailsonde_proto::Severity;
 
 use super::exchangers::{Exchanger, MOST_EXCHANGERS, exchangers, shown};
-use super::group::{Context, Looked, Rule};
+use super::group::{Context, Looked};
 use super::records::RecordSet;
 use crate::dns::{Answer, AskError};
 use crate::policy::network::special_purpose;
+use crate::posture::Rule;
 
 /// Neither MX records nor an address.
 const NONE: Rule = Rule {

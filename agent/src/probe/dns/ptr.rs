@@ -9,10 +9,11 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use mailsonde_proto::Severity;
 
 use super::exchangers::{Exchanger, exchangers, shown};
-use super::group::{Context, Looked, Rule};
+use super::group::{Context, Looked};
 use super::records::RecordSet;
 use crate::dns::{Answer, AskError};
 use crate::policy::network::special_purpose;
+use crate::posture::Rule;
 
 /// The most addresses whose names are looked up.
 const MOST_ADDRESSES: usize = 16;

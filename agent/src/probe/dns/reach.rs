@@ -8,8 +8,9 @@ use futures_util::future::{BoxFuture, join_all};
 use mailsonde_proto::Severity;
 
 use super::exchangers::{Exchanger, exchangers};
-use super::group::{Context, Looked, Rule};
+use super::group::{Context, Looked};
 use crate::mail::failure::seconds;
+use crate::posture::Rule;
 
 /// The most addresses that are connected.
 const MOST_CONNECTIONS: usize = 16;

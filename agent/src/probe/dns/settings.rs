@@ -163,7 +163,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 
 /// Reads the settings of a check; all mistakes are reported to the section.
 pub(super) fn read(section: &mut Section<'_>) -> Option<DnsCheck> {
-    let domain = required_domain(section, "domain");
+    let domain = section.required_domain("domain");
     let mut check = DnsCheck::of(domain.unwrap_or_else(Name::root));
     check.dns = resolver::of_check(section);
     check.groups = groups(section);
@@ -189,23 +189,6 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<DnsCheck> {
     section.is_clean().then_some(check)
 }
 
-/// A domain that must be there; `None` after a mistake.
-pub(in crate::probe) fn required_domain(section: &mut Section<'_>, key: &str) -> Option<Name> {
-    let text = section.required_text(key)?;
-    let domain = domain(&text);
-    if domain.is_none() {
-        section.mistake(key, format!("{key} must be a domain such as \"example.org\""));
-    }
-    domain
-}
-
-/// A domain as written by people, in UTF-8 or ASCII; absolute.
-pub(in crate::probe) fn domain(text: &str) -> Option<Name> {
-    let mut name = Name::from_utf8(text.trim_end_matches('.')).ok()?;
-    name.set_fqdn(true);
-    (!name.is_root()).then(|| name.to_lowercase())
-}
-
 fn bounded(section: &mut Section<'_>, key: &str) -> Vec<String> {
     let texts = section.texts(key);
     if texts.len() > MOST {
@@ -215,8 +198,11 @@ fn bounded(section: &mut Section<'_>, key: &str) -> Vec<String> {
 }
 
 fn hosts(section: &mut Section<'_>, key: &str) -> BTreeSet<String> {
-    let texts = bounded(section, key);
-    texts.iter().map(|text| domain(text).as_ref().map_or_else(|| text.clone(), shown)).collect()
+    let domains = section.domains(key);
+    if domains.len() > MOST {
+        section.mistake(key, format!("{key} may have {MOST} entries at most"));
+    }
+    domains.iter().map(shown).collect()
 }
 
 /// Networks, such as `own_networks`.

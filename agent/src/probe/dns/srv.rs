@@ -7,9 +7,10 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use mailsonde_proto::Severity;
 
 use super::exchangers::shown;
-use super::group::{Context, Looked, Rule};
+use super::group::{Context, Looked};
 use super::records::RecordSet;
 use crate::dns::{Answer, AskError};
+use crate::posture::Rule;
 
 /// The services and their ports (RFC 6186 section 3, RFC 8314 section 7.3).
 const SERVICES: [(&str, u16); 6] = [

@@ -75,3 +75,27 @@ pub(in crate::probe) fn lines(looked: &Looked) -> Vec<String> {
     };
     looked.findings.iter().map(line).collect()
 }
+
+#[test]
+fn a_domain_is_a_name() {
+    let wrong = |domain: &str, key: &str| {
+        let settings = ["domain=good.test".replace("good.test", domain), key.to_owned()];
+        let read = super::super::trial::configured(&DnsKind, &settings);
+        read.err().unwrap_or_default().join("; ")
+    };
+    let usual = "rules=mx";
+    for (domain, key, words) in [
+        ("good.test", usual, ""),
+        ("1.2.3.4", usual, "not \"1.2.3.4\": that is an address, and a domain is wanted"),
+        ("a..b", usual, "there is nothing between two of its dots"),
+        ("1.2.3", usual, "no domain ends in a number"),
+        ("good.test", "expect_mx=mx..test", "there is nothing between two of its dots"),
+        ("good.test", "host=a", "host is not known here"),
+    ] {
+        let told = wrong(domain, key);
+        assert!(
+            told.contains(words) && told.is_empty() == words.is_empty(),
+            "{domain} {key}: {told}"
+        );
+    }
+}

@@ -6,11 +6,12 @@ use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Fact, Finding, Phase, Severity, Verdict};
 
 use super::super::Outcome;
-use super::group::{Group, Looked, Rule};
+use super::group::{Group, Looked};
 use super::records::cut;
 use super::settings::DnsCheck;
 use crate::mail::failure::Failure;
 use crate::net::dns::Dns;
+use crate::posture::Rule;
 use crate::stopwatch::{Lap, Stopwatch, us};
 
 /// The most facts, two of which each record set takes (of the 256 of an observation).

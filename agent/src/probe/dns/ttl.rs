@@ -8,8 +8,9 @@ use hickory_resolver::proto::rr::{Name, RecordType};
 use mailsonde_proto::Severity;
 
 use super::authority::{ask, zone_of};
-use super::group::{Context, Looked, Rule};
+use super::group::{Context, Looked};
 use crate::dns::Question;
+use crate::posture::Rule;
 
 /// Below this, everybody asks again for nearly every mail.
 const SHORTEST_S: u32 = 60;

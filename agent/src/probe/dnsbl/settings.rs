@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use hickory_resolver::proto::rr::Name;
 
-use super::super::dns::settings::domain;
 use super::super::{Section, Setting};
 use super::lists::List;
 use crate::config::resolver;
@@ -67,20 +66,13 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<DnsblCheck> {
     let ignored = parsed::<Ipv4Addr>(section, "ignore_codes", "addresses such as \"127.0.0.10\"");
     let mut lists = Vec::new();
     for (key, is_of_domains) in [("lists", false), ("domain_lists", true)] {
-        for text in bounded(section, key) {
-            match domain(&text) {
-                Some(zone) => lists.push(List::new(zone, is_of_domains, ignored.clone())),
-                None => section.mistake(key, format!("\"{text}\" is no domain")),
-            }
+        let zones = section.domains(key);
+        if zones.len() > MOST {
+            section.mistake(key, format!("{key} may have {MOST} entries at most"));
         }
+        lists.extend(zones.into_iter().map(|z| List::new(z, is_of_domains, ignored.clone())));
     }
-    let domain = section.text("domain").and_then(|text| {
-        let read = domain(&text);
-        if read.is_none() {
-            section.mistake("domain", "domain must be a domain such as \"example.org\"".to_owned());
-        }
-        read
-    });
+    let domain = section.domain("domain");
     let addresses = parsed(section, "addresses", "IP addresses");
     let dns = resolver::of_check(section);
     if section.is_clean() && lists.is_empty() {

@@ -31,6 +31,7 @@ const ZONE: &str = "
     66.0.18.198.world.test.   A   127.0.0.2
     2.0.0.127.parked.test.    A   203.0.113.80
     2.0.0.127.dead.test.      A   TIMEOUT
+    2.0.0.127.nobody.test.    A   NOBODY
     2.0.0.127.late.test.      A   127.0.0.2
     66.0.18.198.late.test.    A   127.255.255.255
 ";
@@ -139,6 +140,15 @@ async fn lists_that_are_of_no_use_make_the_run_void() {
              for 2.0.0.127.dead.test. A in time",
             "dnsbl.list_silent: dead.test: no DNS server answered the question for \
              2.0.0.127.dead.test. A in time",
+        ),
+        // Our own resolver's silence is no finding about a list.
+        (
+            "bad.test",
+            "nobody.test",
+            "void local_network no DNS server answers at all: 192.0.2.53:53 answered neither the \
+             question for 2.0.0.127.nobody.test. A nor one for the root's name servers (nothing came \
+             in time)",
+            "",
         ),
     ] {
         let findings: Vec<_> =

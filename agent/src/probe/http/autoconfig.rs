@@ -6,12 +6,12 @@ use std::fmt;
 use mailsonde_proto::{FaultClass, Severity};
 use url::Url;
 
-use super::super::rule::Rule;
 use super::Errand;
 use super::page;
 use super::xml;
 use crate::http::{self, Answer, Request};
 use crate::mail::failure::Failure;
+use crate::posture::Rule;
 
 /// The most servers of one document that are kept.
 const MOST_SERVERS: usize = 16;

@@ -10,10 +10,11 @@ use url::Url;
 use super::super::{Section, Setting};
 use super::exchange::FOLDERS;
 use crate::config::password::{self, Password};
-use crate::config::server::{is_host, trust};
+use crate::config::server::{self, trust};
 use crate::http;
 use crate::mail::endpoint::Tls;
 use crate::net::TlsTrust;
+use crate::posture::shown;
 use crate::secret::Secret;
 
 const DEFAULT_MOST_BODY: u64 = 1024 * 1024;
@@ -155,7 +156,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         "connect there, whatever address the name has",
     ),
     setting("login", "text", "none", "who signs in by HTTP Basic, over https only"),
-    setting("password", "as in a mailbox", "none", "its password"),
+    server::settings::PASSWORD,
+    server::settings::PASSWORD_FILE,
+    server::settings::PASSWORD_ENV,
 ];
 
 /// Reads the settings of a check; all mistakes are reported to the section.
@@ -184,7 +187,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Settings> {
     let trust = trust(section, Tls::Implicit);
     let connect_to = connect_to(section, pages.as_ref());
     let (login, password) = login(section, pages.as_ref());
-    let address = section.text("address");
+    let address = section.mail_address("address");
     let pages = pages.filter(|_| section.is_clean())?;
     Some(Settings {
         pages,
@@ -239,10 +242,7 @@ fn pages(section: &mut Section<'_>) -> Option<Pages> {
             host.ok().map(|host| Pages::Exchange { host, folders })
         }
         Some(preset) => {
-            let domain = section.required_text("domain")?;
-            if !is_host(&domain) {
-                section.mistake("domain", format!("\"{domain}\" is no domain"));
-            }
+            let domain = shown(&section.required_domain("domain")?);
             Some(match preset {
                 Preset::Autoconfig => Pages::Autoconfig { domain },
                 _ => Pages::Autodiscover { domain },

@@ -59,7 +59,7 @@ pub(super) async fn verified(
     if net.has_policy() {
         // A refusal here is told by the verification itself.
         let (_late, _refusal) =
-            noting(timeout_at(deadline, follow_spf(net, receivers, clock))).await;
+            noting(timeout_at(deadline, follow_spf(net, receivers, (clock, deadline)))).await;
     }
     let arrived = verify::Arrived { message, is_whole: true, receivers };
     verify((net, resolver), arrived, deadline).await.facts()
@@ -67,9 +67,9 @@ pub(super) async fn verified(
 
 /// Policy lets only what an answer led to be asked about, and the library that verifies does not tell us its
 /// answers: so we follow the records of our own domains first, and learn whom they name.
-async fn follow_spf(net: &Net, domains: &[String], clock: Clock) {
+async fn follow_spf(net: &Net, domains: &[String], (clock, deadline): (Clock, Instant)) {
     let settings = DnsSettings { validation: Validation::Off, ..DnsSettings::default() };
-    let Ok(dns) = net.dns(&settings, clock) else { return };
+    let Ok(dns) = net.dns(&settings, clock, deadline) else { return };
     for domain in domains {
         if let Some(domain) = name_of(domain) {
             spf::examine(&dns, &domain).await;

@@ -7,12 +7,12 @@ use mailsonde_proto::time::{Instant, as_us};
 use mailsonde_proto::{Fact, Fault, Finding, Phase, Severity, Verdict, WallTime};
 
 use super::super::Outcome;
-use super::super::rule::Rule;
 use super::eyes::Eyes;
 use super::judge::{AUTO_REPLY, Log};
 use super::submit::Refused;
 use crate::mail::mailbox::{Arrival, Bounced, Reply, Watch};
 use crate::mail::message::{Body, TestMessage};
+use crate::posture::Rule;
 use crate::stopwatch::{Lap, Stopwatch, signed_us};
 
 /// A stored date has whole seconds: the truth lies within half a second of its middle.

@@ -2,7 +2,7 @@
 
 use mailsonde_proto::Severity::{Critical, Notice, Warning};
 
-use crate::probe::rule::Rule;
+use crate::posture::Rule;
 
 pub(super) const AUTH_BEFORE_TLS: Rule = Rule {
     name: "smtp.auth_before_tls",

@@ -1,12 +1,11 @@
 //! What a check of the kind `smtp` can be told.
 
-use lettre::Address;
 use lettre::transport::smtp::extension::ClientId;
 use regex::Regex;
 
 use super::super::tls::{ACCEPT, CRITICAL, PIN, Terms, WARN};
 use super::super::{Section, Setting, Surroundings, pattern};
-use crate::config::server::{Protocol, of_check};
+use crate::config::server::{Protocol, of_check, settings};
 use crate::mail::endpoint::{Endpoint, Tls};
 
 /// The settings of one check.
@@ -42,13 +41,8 @@ pub(super) struct Envelope {
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("host", "host", Some("the mailbox's"), "the server"),
-    Setting::new(
-        "mailbox",
-        "name of a mailbox",
-        Some("none"),
-        "the mailbox whose SMTP server and login are meant, instead of host, port, tls, login",
-    ),
+    settings::HOST,
+    settings::MAILBOX,
     Setting::new(
         "tls",
         "\"starttls\" | \"implicit\" | \"opportunistic\" | \"none\"",
@@ -56,15 +50,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         "how TLS begins; with opportunistic, where it is offered, and any certificate will do",
     ),
     Setting::new("port", "number", Some("587, 465 or 25, by tls"), "its port"),
-    Setting::new("ca_file", "path", Some("the host's own"), "whose certificates to trust"),
-    Setting::new("login", "text", Some("nobody"), "who signs in; never after a bad certificate"),
-    Setting::new("password_file", "path", Some("none"), "a file with the password on one line"),
-    Setting::new(
-        "password_env",
-        "name",
-        Some("none"),
-        "a variable of the environment with the password",
-    ),
+    settings::CA_FILE,
+    settings::LOGIN,
+    settings::PASSWORD,
+    settings::PASSWORD_FILE,
+    settings::PASSWORD_ENV,
+    settings::GRANT,
+    settings::TENANT,
+    settings::TOKEN_URL,
+    settings::SCOPE,
+    settings::CLIENT_ID,
+    settings::CLIENT_SECRET_ENV,
+    settings::REFRESH_TOKEN_ENV,
+    settings::KEY_FILE,
+    settings::MECHANISM,
     Setting::new("hello", "host", Some("our address"), "the name that we give in EHLO"),
     Setting::new(
         "expect_greeting",
@@ -139,7 +138,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 pub(super) fn read(section: &mut Section<'_>, surroundings: &Surroundings) -> Option<Settings> {
     let smtp = |mailbox: &crate::mail::mailbox::Mailbox| Some(mailbox.settings().smtp.clone());
     let endpoint = of_check(section, surroundings, Protocol::Smtp, smtp);
-    let hello = section.text("hello").map(ClientId::Domain);
+    let hello = section.hello("hello").map(ClientId::Domain);
     let terms = Terms::read(section);
     let expect = expect(section);
     let envelope = envelope(section);
@@ -174,20 +173,10 @@ fn expect(section: &mut Section<'_>) -> Expect {
 }
 
 fn envelope(section: &mut Section<'_>) -> Envelope {
-    let from = section.text("from").unwrap_or_default();
-    let relay_to = section.text("relay_to");
-    let (taken, refused) = (section.texts("recipient"), section.texts("refused_recipient"));
-    let one = |address: &String| address.parse::<Address>().is_err();
-    for (key, is_wrong) in [
-        ("from", !from.is_empty() && one(&from)),
-        ("relay_to", relay_to.as_ref().is_some_and(one)),
-        ("recipient", taken.iter().any(one)),
-        ("refused_recipient", refused.iter().any(one)),
-    ] {
-        if is_wrong {
-            section.mistake(key, format!("{key} is not an e-mail address"));
-        }
-    }
+    let from = section.mail_address("from").unwrap_or_default();
+    let relay_to = section.mail_address("relay_to");
+    let taken = section.mail_addresses("recipient");
+    let refused = section.mail_addresses("refused_recipient");
     if taken.len().saturating_add(refused.len()) > 20 {
         section.mistake("recipient", "20 recipients are asked about at most".to_owned());
     }

@@ -152,7 +152,22 @@ fn mistakes_are_told() {
         configured(&SmtpKind, &settings).err().unwrap_or_default().join("; ")
     };
     assert!(wrong(&[]).contains("host is missing"));
-    assert!(wrong(&["host=a", "relay_to=nobody"]).contains("relay_to is not an e-mail address"));
+    for (setting, words) in [
+        ("relay_to=nobody", "must be a mail address such as \"probe@example.org\", not \"nobody\""),
+        (
+            "recipient=b\u{fc}ro@good.test",
+            "takes SMTPUTF8 (RFC 6531), and Mailsonde does not speak it",
+        ),
+        ("from=a@b..c", "there is nothing between two of its dots"),
+        ("hello=x y", "or an address like \"[192.0.2.1]\", not \"x y\": a name consists of"),
+        ("hello=192.0.2.1", "that is an address, and a domain is wanted"),
+        ("accept=ay", "must be one of"),
+        ("every=5s", "every is not known here: use \"accept\", \"ca_file\","),
+    ] {
+        let told = wrong(&["host=a", setting]);
+        assert!(told.contains(words), "{setting}: {told}");
+    }
+    assert_eq!(wrong(&["host=a", "hello=[192.0.2.1]", "from=a@[192.0.2.1]"]), "");
     assert!(wrong(&["host=a", "expect_greeting=["]).contains("not a regular expression"));
     assert!(wrong(&["host=a", "tls=implicit", "expect_starttls=true"]).contains("makes no sense"));
     assert_eq!(wrong(&["host=a", "port=25", "tls=opportunistic"]), "");

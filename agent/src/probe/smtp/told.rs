@@ -2,7 +2,6 @@
 
 use mailsonde_proto::{Fact, Finding, Severity, WallTime};
 
-use super::super::rule::shown;
 use super::super::tls::{judge, yes_or_no};
 use super::look::Seen;
 use super::rules;
@@ -10,6 +9,7 @@ use super::settings::Settings;
 use crate::mail::endpoint::Tls;
 use crate::mail::failure::Failure;
 use crate::mail::smtp::{Offers, Reply};
+use crate::posture::one_line;
 
 /// Facts and findings, and why the certificate is not accepted.
 pub(super) fn told(
@@ -38,7 +38,7 @@ pub(super) fn told(
 
 fn facts(seen: &Seen) -> Vec<Fact> {
     let mut facts = Vec::new();
-    let mut say = |name: &str, value: String| facts.push(Fact::new(name, shown(&value)));
+    let mut say = |name: &str, value: String| facts.push(Fact::new(name, one_line(&value)));
     if let Some(greeting) = &seen.greeting {
         say("smtp.greeting", greeting.clone());
     }

@@ -49,6 +49,21 @@ fn mistakes_are_told() {
     assert!(wrong(&["host=a"]).contains("port is missing"));
     assert!(wrong(&["host=a", "port=1", "expect_banner=("]).contains("not a regular expression"));
     assert!(wrong(&["host=a", "port=1", "expect_answer=x"]).contains("needs send"));
+    for (host, words) in [
+        ("a..b", "there is nothing between two of its dots"),
+        ("[::1]", "leave the brackets out: \"::1\""),
+        ("a:25", "the port has a key of its own"),
+    ] {
+        let told = wrong(&[&format!("host={host}"), "port=1"]);
+        assert!(told.contains(words) && told.contains(host), "{told}");
+    }
+    // Keys of TLS are known, and mean something only with it.
+    for key in ["accept=any", "pin=x", "warn_before=9d", "critical_before=1d"] {
+        let told = wrong(&["host=a", "port=1", key]);
+        assert_eq!(told, "means something only with tls = true: add that, or leave it out");
+    }
+    let told = wrong(&["host=a", "port=1", "colour=red"]);
+    assert!(told.contains("use \"accept\", ") && told.contains("\"warn_before\""), "{told}");
 }
 
 #[test]

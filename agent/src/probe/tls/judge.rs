@@ -10,7 +10,7 @@ use super::staple::Stapled;
 use super::terms::{Accept, Terms};
 use crate::mail::failure::Failure;
 use crate::net::{Certificate, Completeness, Inspection, Reason};
-use crate::probe::rule::shown;
+use crate::posture::one_line;
 
 const DAY_US: i64 = 86_400_000_000;
 /// The most certificates of a chain that become facts.
@@ -74,7 +74,7 @@ fn facts(inspection: &Inspection, now: WallTime) -> Vec<Fact> {
     let mut facts = vec![
         Fact::new("tls.version", &*inspection.version),
         Fact::new("tls.cipher", &*inspection.cipher),
-        Fact::new("tls.server_name", shown(&inspection.server_name)),
+        Fact::new("tls.server_name", one_line(&inspection.server_name)),
         Fact::new("tls.accepted", yes_or_no(inspection.refusal.is_none())),
         Fact::new("tls.chain", inspection.chain.len().to_string()),
         Fact::new(
@@ -87,11 +87,11 @@ fn facts(inspection: &Inspection, now: WallTime) -> Vec<Fact> {
         ),
     ];
     if let Some(refusal) = &inspection.refusal {
-        facts.push(Fact::new("tls.refused", shown(&refusal.words)));
+        facts.push(Fact::new("tls.refused", one_line(&refusal.words)));
     }
     let Some(leaf) = inspection.leaf() else { return facts };
     facts.extend([
-        Fact::new("tls.names", shown(&leaf.names.join(" "))),
+        Fact::new("tls.names", one_line(&leaf.names.join(" "))),
         Fact::new("tls.certificate_days", days(leaf.not_after, now).to_string()),
         Fact::new("tls.serial", &*leaf.serial),
         Fact::new("tls.spki_sha256", hex::encode(leaf.spki_sha256)),
@@ -117,7 +117,7 @@ fn of_one(at: usize, certificate: &Certificate, now: WallTime) -> Vec<Fact> {
         ("signature", certificate.signature_algorithm.clone()),
         ("sha256", hex::encode(certificate.sha256)),
     ]
-    .map(|(name, value)| Fact::new(format!("tls.chain.{at}.{name}"), shown(&value)))
+    .map(|(name, value)| Fact::new(format!("tls.chain.{at}.{name}"), one_line(&value)))
     .into()
 }
 
@@ -137,7 +137,7 @@ fn who(certificate: &Certificate) -> String {
     } else {
         &certificate.subject
     };
-    shown(name)
+    one_line(name)
 }
 
 /// Every certificate that leads to the root counts, not only the server's.
@@ -154,7 +154,7 @@ fn dates(inspection: &Inspection, terms: &Terms, now: WallTime) -> Vec<Finding> 
             let from = second(certificate.not_before);
             findings.push(rules::NOT_YET_VALID.broken(format!("{name} is valid from {from} on")));
         } else if within(terms.critical_before, until) {
-            findings.push(rules::EXPIRES_SOON.of(Severity::Critical).broken(soon));
+            findings.push(rules::EXPIRES_SOON.at(Severity::Critical).broken(soon));
         } else if within(terms.warn_before, until) {
             findings.push(rules::EXPIRES_SOON.broken(soon));
         }
@@ -224,7 +224,7 @@ fn strength(inspection: &Inspection) -> Vec<Finding> {
             let is_broken = key.algorithm.starts_with("RSA") && key.bits < BROKEN_RSA;
             let severity = if is_broken { Severity::Critical } else { Severity::Warning };
             let words = format!("the key of {name} is {}", key_words(certificate));
-            findings.push(rules::WEAK_KEY.of(severity).broken(words));
+            findings.push(rules::WEAK_KEY.at(severity).broken(words));
         }
         if certificate.is_weakly_signed() {
             let words = format!("{name} is signed by {}", certificate.signature_algorithm);

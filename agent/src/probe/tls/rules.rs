@@ -2,7 +2,7 @@
 
 use mailsonde_proto::Severity::{Critical, Notice, Warning};
 
-use crate::probe::rule::Rule;
+use crate::posture::Rule;
 
 pub(super) const EXPIRED: Rule = Rule {
     name: "tls.certificate_expired",

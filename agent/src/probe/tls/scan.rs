@@ -18,6 +18,7 @@ use crate::mail::endpoint::Endpoint;
 use crate::mail::failure::Failure;
 use crate::mail::starttls::{self, Prelude};
 use crate::net::tls::hello::{Answer, Grade, TlsVersion, grade};
+use crate::posture::one_line;
 use crate::stopwatch::Stopwatch;
 
 /// The most connections for one version.
@@ -93,7 +94,7 @@ impl Scan {
         let scan = if gaps.is_empty() { "complete".to_owned() } else { gaps.join("; ") };
         let mut facts = vec![
             Fact::new("tls.versions", versions.join(" ")),
-            Fact::new("tls.scan", crate::probe::rule::shown(&scan)),
+            Fact::new("tls.scan", one_line(&scan)),
             Fact::new("tls.scan_connections", questions.to_string()),
         ];
         if self.depth == Depth::Suites {
@@ -115,7 +116,7 @@ impl Scan {
             let severity = if is_broken { Severity::Critical } else { Severity::Warning };
             let words: Vec<_> = old.iter().map(|version| version.as_str()).collect();
             let words = format!("the server accepts {}", words.join(", "));
-            findings.push(rules::OLD_VERSION.of(severity).broken(words));
+            findings.push(rules::OLD_VERSION.at(severity).broken(words));
         }
         let newest = self.of.last().filter(|of| of.gap.is_none() && of.suites.is_empty());
         if newest.is_some() && self.accepted().next().is_some() {

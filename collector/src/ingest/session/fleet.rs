@@ -9,12 +9,12 @@ impl Session {
     /// Tells the agent which of the collector's checks it runs, when that is not what it was told last.
     pub(super) async fn assign(&mut self) -> Result<(), Status> {
         let assignment = self.ingest.registry.assignment(self.agent);
-        if self.told == Some(assignment.revision) {
+        let Assignment { revision, checks, .. } = &assignment;
+        self.ingest.registry.told(self.agent, *revision);
+        if self.told == Some(*revision) {
             return Ok(());
         }
-        let Assignment { revision, checks, .. } = &assignment;
         tracing::info!(checks = checks.len(), "assigned");
-        self.ingest.registry.told(self.agent, *revision);
         self.told = Some(*revision);
         self.say(FromCollector::Assignment(assignment)).await
     }

@@ -3,6 +3,8 @@
 
 /// What stands in place of a name, so that the words around it do not become one.
 const NAME: &str = "\u{2026}";
+/// No name goes on behind these.
+const BREAKS: [char; 10] = ['<', '>', '(', ')', '[', ']', '"', ',', ';', ':'];
 
 /// The text without its names; its words parted by single spaces.
 pub(super) fn without(text: &str) -> String {
@@ -27,6 +29,20 @@ pub(super) fn without(text: &str) -> String {
 
 /// A word, piece by piece: Japanese has no spaces before a URL, and `<a@b>:` has an address inside.
 fn add(kept: &mut String, word: &str) {
+    if word.is_ascii() || word.contains("://") {
+        return runs(kept, word);
+    }
+    for piece in word.split_inclusive(BREAKS) {
+        if is_international(piece) {
+            kept.push_str(NAME);
+            kept.extend(piece.chars().next_back().filter(char::is_ascii_punctuation));
+        } else {
+            runs(kept, piece);
+        }
+    }
+}
+
+fn runs(kept: &mut String, word: &str) {
     let mut rest = word;
     while let Some(first) = rest.chars().next() {
         let is_ascii = first.is_ascii();
@@ -44,7 +60,7 @@ fn add(kept: &mut String, word: &str) {
 }
 
 fn pieces(kept: &mut String, run: &str) {
-    for piece in run.split_inclusive(['<', '>', '(', ')', '[', ']', '"', ',', ';', ':']) {
+    for piece in run.split_inclusive(BREAKS) {
         let is_labelled = piece.ends_with('[') && piece.len() > 1;
         if is_labelled || piece.contains('@') || is_host(piece) {
             kept.push_str(NAME);
@@ -65,12 +81,34 @@ fn is_host(piece: &str) -> bool {
         !label.is_empty()
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    let is_sentence = last.starts_with(|c: char| c.is_ascii_uppercase())
-        && last.contains(|c: char| c.is_ascii_lowercase());
+    // `full.Please` is the end of one and the start of the next; `Mx.Spam.Test` has a dot too many for that,
+    // and `RecipNotFound` is no label of a host.
+    let is_capital = |c: char| c.is_ascii_uppercase();
+    let is_sentence = last.starts_with(is_capital)
+        && last.contains(|c: char| c.is_ascii_lowercase())
+        && (host.matches('.').count() < 2 || last.chars().skip(1).any(is_capital));
     host.split('.').all(is_label)
         && last.len() > 1
         && last.starts_with(|c: char| c.is_ascii_alphabetic())
         && !is_sentence
+}
+
+/// A host's name with letters beyond ASCII, of scripts that part words by spaces, and a last label in ASCII.
+fn is_international(piece: &str) -> bool {
+    let host = piece.split('/').next().unwrap_or_default();
+    let host = host.trim_matches(|c: char| !c.is_alphanumeric());
+    let Some((_, last)) = host.rsplit_once('.') else { return false };
+    let is_of_script = |c: char| c.is_ascii() || matches!(c, '\u{c0}'..='\u{52f}');
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .chars()
+                .all(|c| (c.is_alphanumeric() && is_of_script(c)) || matches!(c, '-' | '_'))
+    };
+    !host.is_ascii()
+        && host.split('.').all(is_label)
+        && last.len() > 1
+        && last.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -93,6 +131,11 @@ mod tests {
             ("Mailbox full.Please wait", "Mailbox full.Please wait"),
             ("詳細はhttps://a.test/spamです", "詳細は…です"),
             ("host not found", "host not found"),
+            ("Mx.Spam.Test said 550 no", "… said 550 no"),
+            ("by MX.SPAM.TEST: 550 no", "by …: 550 no"),
+            ("spam.bücher.test[192.0.2.1] said no", "…[192.0.2.1] said no"),
+            ("<spam.bücher.test> спам.пример.test.", "<…> …."),
+            ("Ящик переполнен.Удалите", "Ящик переполнен.Удалите"),
             ("550-5.1.1 user unknown", "550-5.1.1 user unknown"),
             ("", ""),
         ] {

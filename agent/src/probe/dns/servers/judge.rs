@@ -8,11 +8,12 @@ use mailsonde_proto::Severity;
 
 use super::super::authority::{Delegation, NameServer};
 use super::super::exchangers::shown;
-use super::super::group::{Context, Looked, Rule};
+use super::super::group::{Context, Looked};
 use super::{COMPARED, Visit};
 use crate::dns::AskError;
 use crate::net::dns::code_word;
 use crate::policy::network::Network;
+use crate::posture::Rule;
 
 /// Fewer than two servers.
 const SINGLE: Rule = Rule {

@@ -5,8 +5,9 @@ use hickory_resolver::proto::rr::rdata::SOA;
 use mailsonde_proto::Severity;
 
 use super::super::exchangers::shown;
-use super::super::group::{Looked, Rule};
+use super::super::group::Looked;
 use super::Visit;
+use crate::posture::Rule;
 
 /// A day: what expires sooner does not outlive a weekend's trouble, and is negative for longer than
 /// anybody waits.

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::Address;
-
 use super::super::super::{Section, Surroundings};
 use super::{AutoReply, Expect, ExpectedCode, RoundTripSettings, peer};
 use super::{DEFAULT_AUTO_REPLY_WITHIN, DEFAULT_GREYLIST_RETRY, DEFAULT_SETTLE};
@@ -34,10 +32,14 @@ pub(in super::super) fn read(
     let from_mailbox =
         from.and_then(|name| known_mailbox(section, surroundings, "from_mailbox", &name));
     let via = via(section);
-    let exchanger_of = section.text("mx");
+    let exchanger_of = section.host("mx");
     let (least, most) = GREYLIST_BOUNDS;
     let greylist_retry =
         section.duration_within("greylist_retry", DEFAULT_GREYLIST_RETRY, least..=most);
+    if section.has("greylist_retry") {
+        let what = ("a mail exchanger that greylists is asked again after", "greylist_retry");
+        must_fit(section, what, greylist_retry);
+    }
     let settle = section.duration("settle", DEFAULT_SETTLE);
     if settle > LONGEST_SETTLE {
         section.mistake("settle", "a second copy is waited for 60s at most".to_owned());
@@ -78,12 +80,7 @@ pub(in super::super) fn read(
 }
 
 fn via(section: &mut Section<'_>) -> Option<String> {
-    let (via, to) = (section.text("via"), section.text("to"));
-    for (key, address) in [("via", &via), ("to", &to)] {
-        if address.as_ref().is_some_and(|address| address.parse::<Address>().is_err()) {
-            section.mistake(key, "this is not an e-mail address".to_owned());
-        }
-    }
+    let (via, to) = (section.mail_address("via"), section.mail_address("to"));
     if via.is_some() && to.is_some() {
         section.mistake("to", "to is the older word for via: leave one of them out".to_owned());
     }
@@ -151,17 +148,20 @@ fn auto_reply(section: &mut Section<'_>, expect: Expect) -> Option<AutoReply> {
         let words = "a message that must not arrive is not answered: leave auto_reply out";
         section.mistake("auto_reply", words.to_owned());
     }
+    must_fit(section, ("the reply is waited for", "auto_reply_within"), within);
+    Some(AutoReply { is_required, within })
+}
+
+/// What is waited for within a run must be over before the run is.
+fn must_fit(section: &mut Section<'_>, (what, key): (&str, &str), wait: Duration) {
     let timeouts = section.resolved_values("timeout");
     let timeout = timeouts.iter().filter_map(|text| units::duration(text).ok()).min();
-    if let Some(timeout) = timeout.filter(|timeout| *timeout <= within) {
-        let (within, timeout) = (units::duration_text(within), units::duration_text(timeout));
-        let words = format!(
-            "the reply is waited for {within}, and a run may take {timeout}: raise timeout, or lower \
-             auto_reply_within"
-        );
-        section.mistake("auto_reply_within", words);
+    if let Some(timeout) = timeout.filter(|timeout| *timeout <= wait) {
+        let (wait, timeout) = (units::duration_text(wait), units::duration_text(timeout));
+        let words =
+            format!("{what} {wait}, and a run may take {timeout}: raise timeout, or lower {key}");
+        section.mistake(key, words);
     }
-    Some(AutoReply { is_required, within })
 }
 
 fn content(section: &mut Section<'_>, invites_replies: bool) -> Content {

@@ -141,7 +141,7 @@ fn ours(records: &[String], ip: IpAddr) -> Evaluation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn mail_auth_says_the_same(records in records(), last in 0_u8..8, is_four: bool) {
