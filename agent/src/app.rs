@@ -5,6 +5,7 @@
 //! and what can be sent in a moment is sent.
 
 mod checks;
+mod crossing;
 mod orders;
 
 use std::panic::AssertUnwindSafe;
@@ -29,6 +30,7 @@ use crate::schedule::{Due, Slot};
 use crate::uplink::credentials::Credentials;
 use crate::uplink::{Announced, Orders, Uplink};
 use checks::Checks;
+use crossing::Guests;
 use orders::FromCollector;
 
 /// Runs under way are given so long when the agent ends.
@@ -65,6 +67,8 @@ pub async fn run(config: AgentConfig, kinds: Kinds) -> anyhow::Result<()> {
             Ok(()) = agent.orders.assignment.changed(), if agent.may_assign() => agent.assign().await,
             Some(trial) = agent.orders.trials.recv() => agent.answer_trial(&trial),
             Some(asked) = agent.orders.runs.recv() => agent.run_now(asked),
+            Some(said) = agent.orders.crossings.recv() => agent.crossing(said),
+            Some(sighting) = agent.guests.sightings.recv() => agent.report(sighting),
             _ = hangup.recv() => agent.reload().await,
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
@@ -84,6 +88,7 @@ struct Agent {
     checks: Checks,
     assigned: FromCollector,
     orders: Orders,
+    guests: Guests,
     runner: Runner,
     announced: watch::Sender<Announced>,
     /// A run's task ends with its check's name; a slot's without a run with none.
@@ -111,8 +116,11 @@ impl Agent {
         let (outbox, keeper) = opened?;
         let assigned = FromCollector::kept(&config, &kinds, identity.agent);
         let effective = assigned.beside(&config);
-        let checks = Checks::ready(&effective, &kinds, clock)?;
-        let parts = Parts::start(outbox, keeper, &effective, clock);
+        let guests = Guests::new(&effective, &outbox);
+        let checks = Checks::ready(&effective, &kinds, (clock, &guests.peers))?;
+        let announced = announced_by(&effective, &guests);
+        let parts = Parts::start(outbox, keeper, announced, clock);
+        guests.peers.speak_through(parts.orders.stream(), parts.clock_error.clone());
         let runner = parts.runner(identity.agent, config.limits.concurrent_runs, clock);
         let (checks_count, name) = (effective.checks.len(), &config.vantage_point.name);
         info!(agent = %identity.agent, name, checks = checks_count, "agent: at work");
@@ -124,6 +132,7 @@ impl Agent {
             checks,
             assigned,
             orders: parts.orders,
+            guests,
             runner,
             announced: parts.announced,
             runs: JoinSet::new(),
@@ -218,7 +227,8 @@ impl Agent {
             return error!(%error, "agent: the configuration cannot be used; the old one stays");
         }
         let checks = effective.checks.len();
-        self.announced.send_replace(announced_by(&effective));
+        self.guests.believe(&effective);
+        self.announced.send_replace(announced_by(&effective, &self.guests));
         (self.config, self.assigned) = (config, assigned);
         self.answer_assignment();
         info!(checks, "agent: the configuration was read again");
@@ -226,6 +236,7 @@ impl Agent {
 
     async fn end(mut self) {
         info!(runs = self.runs.len(), "agent: ending");
+        self.guests.end();
         let runs = &mut self.runs;
         let all_over = async { while runs.join_next().await.is_some() {} };
         if timeout(LAST_RUNS, all_over).await.is_err() {
@@ -235,7 +246,7 @@ impl Agent {
         let _late: Result<(), _> = timeout(LAST_MAIL, self.checks.shut_down()).await;
         self.end_uplink.cancel();
         // The runner holds the last senders of amendments: without it that part ends.
-        drop((self.runner, self.checks));
+        drop((self.runner, self.checks, self.guests));
         let parts = &mut self.parts;
         let ended = timeout(LAST_WORDS, async {
             while let Some(part) = parts.join_next().await {
@@ -285,8 +296,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn start(outbox: Outbox, keeper: Keeper, config: &AgentConfig, clock: Clock) -> Self {
-        let (announced, heard) = watch::channel(announced_by(config));
+    fn start(outbox: Outbox, keeper: Keeper, announced: Announced, clock: Clock) -> Self {
+        let (announced, heard) = watch::channel(announced);
         let (uplink, clock_error, orders) = Uplink::new(outbox.clone(), Net::new(), clock, heard);
         let (amendments, waiting) = mpsc::channel(AMENDMENTS);
         let (end_uplink, end_keeper) = (CancellationToken::new(), CancellationToken::new());
@@ -333,11 +344,13 @@ impl Parts {
     }
 }
 
-fn announced_by(config: &AgentConfig) -> Announced {
+fn announced_by(config: &AgentConfig, guests: &Guests) -> Announced {
     Announced {
         collector: config.collector.clone(),
         vantage_point: config.vantage_point.clone(),
         checks: config.checks.iter().map(|check| check.check.clone()).collect(),
+        signing_key: Some(guests.signing_key()),
+        mailboxes: crossing::receiving(config),
     }
 }
 

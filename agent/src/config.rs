@@ -34,6 +34,7 @@ use mailsonde_proto::{Clock, VantagePoint};
 
 use crate::mail::mailbox::Mailbox;
 use crate::net::Net;
+use crate::peers::Peers;
 use crate::probe::Surroundings;
 
 pub use assigned::AssignedChecks;
@@ -118,7 +119,7 @@ pub fn surroundings(
             (name.clone(), mailbox)
         })
         .collect::<BTreeMap<String, Arc<Mailbox>>>();
-    Surroundings { net, clock, mailboxes }
+    Surroundings { net, clock, mailboxes, peers: Peers::default() }
 }
 
 #[cfg(test)]

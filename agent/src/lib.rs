@@ -18,7 +18,9 @@ pub mod uplink;
 pub mod identity;
 
 pub mod assignment;
+pub mod offset;
 pub mod outbox;
+pub mod peers;
 pub mod probe;
 
 pub mod http;

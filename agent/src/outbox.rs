@@ -1,6 +1,6 @@
 //! The outbox: what keeps a run from being forgotten, and an observation from being lost.
 //!
-//! A folder with the file `epoch`, the key `token.key`, and two journals. The `ledger` holds intents
+//! A folder with the file `epoch`, the keys `token.key` and `signing.key`, and two journals. The `ledger` holds intents
 //! (an intent's number is its record's sequence), their closing, and what became of the observations;
 //! it is kept for a week. The `spool` holds the observations themselves until the collector has
 //! acknowledged them. One [`Keeper`] writes both, for all runs at once: everything that waits is
@@ -43,6 +43,7 @@ use crate::probe::Amendment;
 use books::Books;
 use keeper::Request;
 
+pub use folder::signing_key;
 pub use keeper::Keeper;
 pub use read::{Reader, Spooled};
 

@@ -32,6 +32,8 @@ use std::net::{IpAddr, SocketAddr};
 use hickory_resolver::proto::rr::Name;
 use jiff::civil::DateTime;
 
+use crate::mail::token::Sender;
+
 pub(crate) use network::Network;
 pub(crate) use pattern::{Host, HostRule, Recipient, name_of};
 pub(crate) use quiet::{DAYS, Quiet};
@@ -60,6 +62,8 @@ pub struct Policy {
     pub(crate) kinds: Option<BTreeSet<String>>,
     pub(crate) rates: Rates,
     pub(crate) quiet: Vec<Quiet>,
+    /// Other agents whose signed mail is believed.
+    pub(crate) senders: Vec<Sender>,
 }
 
 /// What policy is asked about.
@@ -378,7 +382,9 @@ impl fmt::Display for Policy {
         writeln!(f, "kinds       {}", kinds.unwrap_or_else(|| "all".to_owned()))?;
         writeln!(f, "rates       {}", self.rates)?;
         let quiet = self.quiet.iter().map(ToString::to_string).collect();
-        write!(f, "quiet       {}", or_none(quiet))
+        writeln!(f, "quiet       {}", or_none(quiet))?;
+        let senders = self.senders.iter().map(|sender| sender.name.clone()).collect();
+        write!(f, "senders     {}", or_none(senders))
     }
 }
 

@@ -39,6 +39,7 @@ use crate::config::section::Section;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
+use crate::peers::Peers;
 
 pub(crate) use governed::governed;
 pub(crate) use told::strict;
@@ -109,6 +110,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// By the name in `[[mailbox]]`; each keeps its IMAP connections between runs.
     pub mailboxes: BTreeMap<String, Arc<Mailbox>>,
+    /// Other agents, which see mail arrive; nobody, where no collector is.
+    pub peers: Peers,
 }
 
 /// What one run is told.
@@ -240,6 +243,7 @@ mod tests {
                 net: Net::new(),
                 clock: Clock::system(),
                 mailboxes: BTreeMap::new(),
+                peers: Peers::default(),
             };
             let mut section = Section::new(&table, &report, Path::new(""), "");
             kind.configure(&mut section, &surroundings);

@@ -79,6 +79,11 @@ impl Runner {
         }
     }
 
+    /// Where amendments go.
+    pub fn amendments(&self) -> &mpsc::Sender<Amendment> {
+        &self.amendments
+    }
+
     /// Carries out one run for a slot, from the intent to the observation on disk.
     pub async fn run(&self, ready: Ready, slot: WallTime) {
         let Ok(Ok(_place)) = timeout(MOST_QUEUED, self.places.acquire()).await else {

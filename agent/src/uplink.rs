@@ -13,7 +13,6 @@ pub(crate) mod channel;
 pub mod credentials;
 pub mod enrolment;
 mod failure;
-mod offset;
 mod orders;
 mod session;
 mod witness;
@@ -21,11 +20,11 @@ mod witness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailsonde_proto::convert::MAX_MESSAGE_BYTES;
+use mailsonde_proto::convert::{MAX_MESSAGE_BYTES, ReceivingMailbox};
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::vantage::random_bytes;
 use mailsonde_proto::wire::uplink_client::UplinkClient;
-use mailsonde_proto::{Check, Clock, VantagePoint, WallTime};
+use mailsonde_proto::{Check, Clock, SenderKey, VantagePoint, WallTime};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -35,13 +34,13 @@ use tracing::{info, warn};
 use crate::backoff::Backoff;
 use crate::config::CollectorConfig;
 use crate::net::Net;
+use crate::offset::Offsets;
 use crate::outbox::Outbox;
 use credentials::{Credentials, Identity};
 use orders::{Desk, desk};
 use session::{End, Session};
 
 pub use failure::UplinkError;
-pub use offset::{Exchange, Offsets};
 pub use orders::{Answers, Orders};
 
 /// How patient the uplink is.
@@ -81,6 +80,10 @@ pub struct Announced {
     pub vantage_point: VantagePoint,
     /// Everything it is scheduled to run.
     pub checks: Vec<Check>,
+    /// By which other agents verify its mail.
+    pub signing_key: Option<SenderKey>,
+    /// Where mail of other agents may arrive.
+    pub mailboxes: Vec<ReceivingMailbox>,
 }
 
 /// A warning of one reason is repeated this often while the reason stays.

@@ -5,6 +5,7 @@
 //! which the registry has.
 
 mod files;
+mod pairs;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::control::{AppliedCheck, Enrolled};
 use crate::selector::{NotASelector, Selector};
 
 pub use files::{FOLDER, read_folder};
+pub use pairs::{PairTrouble, Receiver};
 pub use plan::{Change, Difference, plan};
 
 /// Checks in all files at most; as many as one agent may have.
@@ -28,6 +30,8 @@ pub struct CheckSet(Vec<Chosen>);
 struct Chosen {
     check: AppliedCheck,
     on: Selector,
+    /// Of a check between two agents: at which it arrives.
+    to: Option<Selector>,
 }
 
 impl CheckSet {
@@ -38,7 +42,8 @@ impl CheckSet {
     pub fn new(checks: Vec<AppliedCheck>) -> Result<Self, NotASelector> {
         let chosen = checks.into_iter().map(|check| {
             let on = check.on.parse()?;
-            Ok(Chosen { check, on })
+            let to = check.pair.as_ref().map(|pair| pair.to.parse()).transpose()?;
+            Ok(Chosen { check, on, to })
         });
         Ok(Self(chosen.collect::<Result<_, _>>()?))
     }
@@ -48,9 +53,13 @@ impl CheckSet {
         self.0.iter().map(|chosen| &chosen.check)
     }
 
-    /// The check of this name.
+    /// The check of this name, or the one between two agents that an agent runs by this name.
     pub fn check(&self, name: &str) -> Option<&AppliedCheck> {
-        self.checks().find(|check| check.name == name)
+        let is_of = |check: &&AppliedCheck| {
+            check.pair.is_some()
+                && name.strip_prefix(&check.name).is_some_and(|rest| rest.starts_with('-'))
+        };
+        self.checks().find(|check| check.name == name).or_else(|| self.checks().find(is_of))
     }
 
     /// Those for this agent.
@@ -62,16 +71,49 @@ impl CheckSet {
     /// Each with whom it is for.
     fn by_name(&self) -> BTreeMap<&str, (&AppliedCheck, &Selector)> {
         let all = self.0.iter();
-        all.map(|Chosen { check, on }| (check.name.as_str(), (check, on))).collect()
+        all.map(|Chosen { check, on, .. }| (check.name.as_str(), (check, on))).collect()
     }
 
-    /// What this agent is told to run.
-    pub fn assignment(&self, agent: &Enrolled) -> Assignment {
-        let checks = self.of(agent).map(|check| AssignedCheck {
-            name: check.name.clone(),
-            settings: check.settings.clone(),
+    /// How many checks this agent is told to run.
+    pub fn count(&self, agent: &Enrolled, receivers: &[Receiver]) -> usize {
+        let chosen = self.0.iter().filter(|it| it.on.selects(&agent.name, &agent.labels));
+        let counts = chosen.map(|Chosen { check, to, .. }| match (&check.pair, to) {
+            (Some(pair), Some(to)) => pairs::of_sender((pair, to), agent, receivers).count(),
+            _ => 1,
         });
-        Assignment::new(checks.collect())
+        counts.sum::<usize>().min(MAX_CHECKS)
+    }
+
+    /// Whether any of them goes from one agent to another.
+    pub fn has_pairs(&self) -> bool {
+        self.0.iter().any(|chosen| chosen.to.is_some())
+    }
+
+    /// What this agent is told to run; `receivers` are those at which mail of others may arrive.
+    pub fn assignment(&self, agent: &Enrolled, receivers: &[Receiver]) -> Assignment {
+        let mut checks = Vec::new();
+        let chosen = self.0.iter().filter(|it| it.on.selects(&agent.name, &agent.labels));
+        for Chosen { check, to, .. } in chosen {
+            match (&check.pair, to) {
+                (Some(pair), Some(to)) => {
+                    checks.extend(pairs::expanded(check, (pair, to), agent, receivers));
+                }
+                _ => checks.push(AssignedCheck {
+                    name: check.name.clone(),
+                    settings: check.settings.clone(),
+                }),
+            }
+        }
+        Assignment::new(pairs::bounded(checks))
+    }
+
+    /// Whether a check sends mail from the one to the other.
+    pub fn is_pair(&self, sender: &Enrolled, receiver: &Enrolled) -> bool {
+        let selects = |on: &Selector, agent: &Enrolled| on.selects(&agent.name, &agent.labels);
+        sender.agent != receiver.agent
+            && self.0.iter().any(|Chosen { on, to, .. }| {
+                to.as_ref().is_some_and(|to| selects(on, sender) && selects(to, receiver))
+            })
     }
 }
 
@@ -85,6 +127,7 @@ pub(crate) mod samples {
         AppliedCheck {
             name: name.into(),
             on: on.into(),
+            pair: None,
             settings: settings.into(),
             file: "mail.toml".into(),
             line: 1,
@@ -116,7 +159,7 @@ mod tests {
         ])
         .unwrap();
         let told = |agent: &Enrolled| -> Vec<String> {
-            set.assignment(agent).checks.into_iter().map(|check| check.name).collect()
+            set.assignment(agent, &[]).checks.into_iter().map(|check| check.name).collect()
         };
         assert_eq!(told(&agent("one", "durban")), ["all", "durban"]);
         assert_eq!(told(&agent("two", "cape")), ["all", "others"]);

@@ -26,7 +26,8 @@ pub use access::{AccessRecord, ApiToken, PasswordHash, Role, User};
 pub use disk::{Link, NotAControlRecord, link_in};
 pub use people::{Made, People, PeopleError};
 pub use record::{
-    AppliedCheck, Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade,
+    AppliedCheck, Author, Control, ControlRecord, Enrolled, OperatorAction, Pair, TokenId,
+    TokenMade,
 };
 pub use roll::{Roll, Token};
 

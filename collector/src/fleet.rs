@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::central::{Change, CheckSet, Difference, plan, read_folder};
+use crate::central::{Change, CheckSet, Difference, PairTrouble, plan, read_folder};
 use crate::config::Mistake;
 use crate::control::{AppliedCheck, Author, Control, ControlError};
 use crate::registry::Registry;
@@ -73,6 +73,9 @@ pub struct Plan {
     pub agents: Answered,
     /// It is in force now.
     pub is_applied: bool,
+    /// Checks between two agents that will not be measured, and why.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// Why something was not done.
@@ -122,13 +125,18 @@ impl Fleet {
             Err(mistakes) => return Ok(self.shown(mistakes)),
         };
         let then = self.set(read)?;
+        let pairs = self.pairs(&then);
+        if !pairs.mistakes.is_empty() {
+            return Ok(self.shown(pairs.mistakes));
+        }
         let difference = self.difference(&then);
         let agents = if difference.changes.is_empty() {
             Answered::default()
         } else {
             answers::of_trial(&self.registry, &then, self.clock).await
         };
-        Ok(Plan { difference: Some(difference), agents, ..self.shown(Vec::new()) })
+        let (difference, warnings) = (Some(difference), pairs.warnings);
+        Ok(Plan { difference, agents, warnings, ..self.shown(Vec::new()) })
     }
 
     /// Puts the files in force, if what that changes is what `id` names; without one, whatever it is. Waits shortly
@@ -139,11 +147,15 @@ impl Fleet {
     pub async fn apply(&self, id: Option<String>, author: Author) -> Result<Plan, FleetError> {
         let read = self.read().await?.map_err(FleetError::Mistakes)?;
         let then = self.set(read.clone())?;
+        let pairs = self.pairs(&then);
+        if !pairs.mistakes.is_empty() {
+            return Err(FleetError::Mistakes(pairs.mistakes));
+        }
         let difference = self.difference(&then);
         if id.is_some_and(|id| id != difference.id) {
             return Err(FleetError::OtherPlan);
         }
-        let shown = self.shown(Vec::new());
+        let shown = Plan { warnings: pairs.warnings, ..self.shown(Vec::new()) };
         if difference.changes.is_empty() {
             return Ok(Plan { difference: Some(difference), ..shown });
         }
@@ -202,6 +214,10 @@ impl Fleet {
         CheckSet::new(checks).map_err(|error| FleetError::Mistakes(vec![error.to_string()]))
     }
 
+    fn pairs(&self, then: &CheckSet) -> PairTrouble {
+        then.pair_trouble(&self.registry.control().agents(), &self.registry.receivers())
+    }
+
     fn in_force(&self) -> Vec<AppliedCheck> {
         self.registry.control().look(|roll| roll.applied().to_vec())
     }
@@ -218,6 +234,7 @@ impl Fleet {
             difference: None,
             agents: Answered::default(),
             is_applied: false,
+            warnings: Vec::new(),
         }
     }
 }

@@ -266,7 +266,7 @@ fn event_of(record: ControlRecord) -> Option<Event> {
             named: Some((enrolled.name, enrolled.labels)),
             ..AgentSeen::default()
         })),
-        Control::Defined { agent, checks } => Some(Event::Defined { agent, at, checks }),
+        Control::Defined { agent, checks, .. } => Some(Event::Defined { agent, at, checks }),
         Control::Tick => Some(Event::Tick { now: at }),
         // it runs nothing any more, so nothing is missed either
         Control::Revoked { agent } => Some(Event::Defined { agent, at, checks: Vec::new() }),

@@ -4,6 +4,8 @@
 //! (connected, last heard of, spool) is of the moment and dies with the process.
 
 mod awaited;
+mod crossing;
+mod heard;
 mod orders;
 mod processes;
 
@@ -12,11 +14,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use mailsonde_proto::convert::{
-    Assigned, FromCollector, Heartbeat, Hello, RejectReason, Revision, SequenceRange,
-};
+use mailsonde_proto::convert::{Assigned, FromCollector, Hello, ReceivingMailbox, Revision};
 use mailsonde_proto::journal::JournalError;
-use mailsonde_proto::{AgentId, Check, WallTime};
+use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,7 @@ use crate::central::CheckSet;
 use crate::control::{Author, Control, ControlError, ControlJournal, ControlNext, Enrolled};
 use crate::identity::Shown;
 
+use crossing::said;
 use orders::{Orders, words};
 use processes::Processes;
 
@@ -118,6 +119,10 @@ pub struct Presence {
 pub struct AgentEntry {
     /// What it runs, as it said last.
     pub checks: Vec<Check>,
+    /// By which other agents verify its mail, as it said last.
+    pub signing_key: Option<SenderKey>,
+    /// Where mail of other agents may arrive, as it said last.
+    pub mailboxes: Vec<ReceivingMailbox>,
     /// Of the checks in force that it was told to run, on the stream that stands.
     pub told: Option<Revision>,
     /// What became of them, as it said.
@@ -174,8 +179,8 @@ impl Registry {
         loop {
             match records.read()? {
                 ControlNext::Record { record, .. } => {
-                    if let Control::Defined { agent, checks } = record.control {
-                        agents.entry(agent).or_default().entry.checks = checks;
+                    if let Control::Defined { agent, .. } = &record.control {
+                        agents.entry(*agent).or_default().entry.say_of_itself(record.control);
                     }
                 }
                 ControlNext::Gap { .. } => {}
@@ -187,7 +192,9 @@ impl Registry {
             tracing::error!(%error, "the collector's checks cannot be used: apply them again");
             CheckSet::default()
         });
-        Ok(Self { control, agents: Mutex::new(agents), orders: Orders::new(checks) })
+        let registry = Self { control, agents: Mutex::new(agents), orders: Orders::new(checks) };
+        registry.look_for_receivers();
+        Ok(registry)
     }
 
     /// The map is plain data that no panic leaves half-changed.
@@ -219,9 +226,12 @@ impl Registry {
 
     /// Ends the stream of an agent that was revoked.
     pub(crate) fn put_out(&self, agent: AgentId) {
-        if let Some(stream) = self.lock().get(&agent).and_then(|row| row.stream.clone()) {
+        let stream = self.lock().get(&agent).and_then(|row| row.stream.clone());
+        if let Some(stream) = stream {
             stream.end(Ended::Revoked);
         }
+        // nobody sends to it any more
+        self.reselect();
     }
 
     /// Ends streams that stand by certificates made until `at`: their authority is not believed any more.
@@ -280,7 +290,7 @@ impl Registry {
             if let Some(addresses) = clones.clone() {
                 row.entry.presence.clones = Some(Clones { noticed_at: now, addresses });
             }
-            (row.entry.checks == hello.checks, clones.filter(|_| are_new))
+            (row.entry.says_the_same(hello), clones.filter(|_| are_new))
         };
         if let Some(addresses) = clones {
             let [one, other] = &addresses;
@@ -295,9 +305,9 @@ impl Registry {
         if known {
             return Ok(());
         }
-        let checks = hello.checks.clone();
-        self.write(now, Control::Defined { agent, checks: checks.clone() }, None).await?;
-        self.lock().entry(agent).or_default().entry.checks = checks;
+        let said = said(agent, hello);
+        self.write(now, said.clone(), None).await?;
+        self.defined(agent, said);
         Ok(())
     }
 
@@ -343,37 +353,6 @@ impl Registry {
             stream.end(Ended::Revoked);
         }
         (StreamPresence { registry: self.clone(), agent: shown.agent, stream }, words)
-    }
-
-    /// A heartbeat came.
-    pub(crate) fn heard(&self, agent: AgentId, now: WallTime, heartbeat: &Heartbeat) {
-        if let Some(row) = self.lock().get_mut(&agent) {
-            let presence = &mut row.entry.presence;
-            presence.last_heard = Some(now);
-            presence.spooled = heartbeat.spooled;
-            presence.spooled_bytes = heartbeat.spooled_bytes;
-            presence.clock_offset_us = heartbeat.clock_offset_us;
-            presence.running = Some(heartbeat.running).filter(|running| !running.is_zero());
-        }
-    }
-
-    /// Observations came.
-    pub(crate) fn observed(&self, agent: AgentId, now: WallTime) {
-        if let Some(row) = self.lock().get_mut(&agent) {
-            row.entry.presence.last_heard = Some(now);
-        }
-    }
-
-    /// Observations were refused.
-    pub(crate) fn rejected(&self, agent: AgentId, reason: RejectReason, ranges: &[SequenceRange]) {
-        let count: u64 = ranges.iter().map(|range| range.count()).sum();
-        if let Some(row) = self.lock().get_mut(&agent) {
-            let (malformed, conflicting) = &mut row.entry.presence.rejected;
-            match reason {
-                RejectReason::Conflict => *conflicting += count,
-                RejectReason::Malformed | RejectReason::Unknown => *malformed += count,
-            }
-        }
     }
 }
 

@@ -17,9 +17,10 @@ pub use limits::{
 };
 pub use observation::{observation_from_bytes, observation_to_bytes};
 pub use stream::{
-    Ack, Assigned, AssignedCheck, Assignment, Batch, CheckRefusal, FromAgent, FromCollector,
-    Heartbeat, HeartbeatAnswer, Hello, Reject, RejectReason, Revision, RunAnswer, RunRequest,
-    SequenceRange, Throttle, Tombstone, TombstoneReason, Welcome,
+    Ack, Assigned, AssignedCheck, Assignment, Batch, CheckRefusal, Crossing, CrossingWord, Expect,
+    FromAgent, FromCollector, Heartbeat, HeartbeatAnswer, Hello, MAX_HEADER_BYTES,
+    ReceivingMailbox, Reject, RejectReason, Revision, RunAnswer, RunRequest, Seen, SeenAt,
+    SequenceRange, Throttle, Tombstone, TombstoneReason, Unready, UnreadyReason, Welcome,
 };
 
 /// What a peer sent cannot be used, and why.

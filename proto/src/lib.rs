@@ -12,6 +12,7 @@ pub mod time;
 pub mod check;
 pub mod vantage;
 
+pub mod sender_key;
 pub mod token;
 
 pub mod fault;
@@ -28,6 +29,7 @@ pub use check::{Check, SettingsDigest};
 pub use fault::{EnhancedCode, Fault, FaultClass};
 pub use observation::{Cause, Fact, Finding, Observation, RunId, Severity, Verdict, VoidReason};
 pub use phase::Phase;
+pub use sender_key::SenderKey;
 pub use time::{Clock, WallTime};
 pub use token::{EnrolmentToken, TokenSecret};
 pub use vantage::{AgentId, Epoch, VantagePoint};

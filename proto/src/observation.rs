@@ -136,6 +136,8 @@ pub enum VoidReason {
     Policy,
     /// A defect of the probe itself.
     Internal,
+    /// Another agent, which was to see the mail arrive, did not watch.
+    Peer,
     /// A reason that a newer peer knows and we do not.
     Unknown,
 }
@@ -153,6 +155,7 @@ impl VoidReason {
             Self::LocalDisk => "local_disk",
             Self::Policy => "policy",
             Self::Internal => "internal",
+            Self::Peer => "peer",
             Self::Unknown => "unknown",
         }
     }

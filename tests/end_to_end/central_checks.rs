@@ -15,20 +15,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Site {
     /// `mailsonde-collector …`, to its end.
-    fn collector(&self, arguments: &[&str]) -> Told {
+    pub(crate) fn collector(&self, arguments: &[&str]) -> Told {
         let mut command = Command::new(PROGRAM);
         command.args(["collector", "--data"]).arg(self.collector_folder()).args(arguments);
         Told::of(command.env("NO_COLOR", "1").output().unwrap())
     }
 
-    fn write_checks(&self, file: &str, text: &str) {
+    pub(crate) fn write_checks(&self, file: &str, text: &str) {
         let folder = self.collector_folder().join("checks.d");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(file), text).unwrap();
     }
 
     /// Puts the files in force; every agent that is here must answer.
-    fn apply(&self) -> Told {
+    pub(crate) fn apply(&self) -> Told {
         self.collector(&["config", "apply", "--yes"])
     }
 
@@ -36,7 +36,7 @@ impl Site {
         self.listed(name).unwrap_or_else(|| panic!("{name} is not listed"))
     }
 
-    fn runs(&self, name: &str, checks: &[&str]) -> bool {
+    pub(crate) fn runs(&self, name: &str, checks: &[&str]) -> bool {
         self.listed(name).is_some_and(|agent| agent.checks == checks)
     }
 
@@ -46,14 +46,14 @@ impl Site {
 }
 
 /// How a command ended, and what it said.
-struct Told {
+pub(crate) struct Told {
     exit: i32,
-    said: String,
+    pub(crate) said: String,
     complained: String,
 }
 
 impl Told {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             exit: output.status.code().unwrap_or(-1),
             said: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -62,7 +62,7 @@ impl Told {
     }
 
     #[track_caller]
-    fn expect(&self, exit: i32, said: &str) {
+    pub(crate) fn expect(&self, exit: i32, said: &str) {
         let all = format!("{}{}", self.said, self.complained);
         assert!(self.exit == exit && all.contains(said), "{said}: exit {}\n{all}", self.exit);
     }

@@ -35,6 +35,7 @@ mod nothing_lost;
 mod central_checks;
 mod fleet;
 mod operators;
+mod pairs;
 
 mod dns_posture;
 

@@ -230,6 +230,20 @@ impl Sandbox {
         self.house.post.tally()
     }
 
+    /// Puts a message into somebody's INBOX, past SMTP; false where nobody is there, or no room.
+    pub fn put(&self, address: &str, message: &str) -> bool {
+        let account = self.house.accounts.by_address(address);
+        let content = bytes::Bytes::copy_from_slice(message.as_bytes());
+        account.is_some_and(|it| it.inbox().store(content, self.house.clock.wall()).is_ok())
+    }
+
+    /// The messages in somebody's INBOX.
+    pub fn messages(&self, address: &str) -> Vec<String> {
+        let account = self.house.accounts.by_address(address);
+        let messages = account.map(|account| account.inbox().messages()).unwrap_or_default();
+        messages.iter().map(|it| String::from_utf8_lossy(&it.content).into_owned()).collect()
+    }
+
     /// Waits until every task has ended, which they do once the token is cancelled.
     pub async fn join(mut self) {
         while let Some(ended) = self.tasks.join_next().await {

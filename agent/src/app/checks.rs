@@ -11,6 +11,7 @@ use crate::config::check::Origin;
 use crate::config::policy::Nets;
 use crate::config::{AgentConfig, MailboxConfig};
 use crate::mail::mailbox::{Inbox, Mailbox};
+use crate::peers::Peers;
 use crate::probe::{Kinds, Surroundings};
 use crate::runner::Ready;
 use crate::schedule::Schedule;
@@ -26,9 +27,14 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    pub(super) fn ready(config: &AgentConfig, kinds: &Kinds, clock: Clock) -> anyhow::Result<Self> {
+    pub(super) fn ready(
+        config: &AgentConfig,
+        kinds: &Kinds,
+        (clock, peers): (Clock, &Peers),
+    ) -> anyhow::Result<Self> {
         let nets = config.policy.nets(clock);
         let surroundings = config.surroundings(nets.local.clone(), clock);
+        let surroundings = Surroundings { peers: peers.clone(), ..surroundings };
         let by_name = probes(config, kinds, (&surroundings, &nets))?;
         let checks = config.checks.iter().map(|check| check.check.clone());
         Ok(Self {
@@ -48,7 +54,9 @@ impl Checks {
         kinds: &Kinds,
         clock: Clock,
     ) -> anyhow::Result<()> {
-        let mut surroundings = config.surroundings(self.nets.local.clone(), clock);
+        let surroundings = config.surroundings(self.nets.local.clone(), clock);
+        let mut surroundings =
+            Surroundings { peers: self.surroundings.peers.clone(), ..surroundings };
         for (name, mailbox) in &mut surroundings.mailboxes {
             let before = self.mailboxes.get(name).zip(config.mailboxes.get(name));
             // Two watchers on one mailbox would take each other's mail for strays.
@@ -71,6 +79,11 @@ impl Checks {
         let checks = config.checks.iter().map(|check| check.check.clone());
         self.schedule.replace_checks(checks, clock.wall());
         Ok(())
+    }
+
+    /// The mailbox of this name in which mail of other agents may arrive.
+    pub(super) fn receiving(&self, name: &str) -> Option<&Arc<Mailbox>> {
+        self.surroundings.mailboxes.get(name).filter(|mailbox| mailbox.settings().receives)
     }
 
     /// Drops retired mailboxes that no run uses: their watchers end with them.

@@ -104,7 +104,7 @@ impl Agent {
             warn!(%error, "agent: the collector's checks run, but not after a restart without it");
         }
         self.assigned = assigned;
-        self.announced.send_replace(announced_by(&effective));
+        self.announced.send_replace(announced_by(&effective, &self.guests));
         let (checks, refused) = (self.assigned.read.checks.len(), &self.assigned.read.refused);
         info!(checks, refused = refused.len(), "agent: checks from the collector");
         for refusal in refused {

@@ -127,3 +127,59 @@ async fn an_agent_works_reloads_survives_a_bad_file_and_ends_cleanly() {
     let produced = outbox.accounts().produced;
     assert_eq!(produced, u64::try_from(double.seen().observations.len()).unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_is_watched_for_others_only_where_it_receives_and_their_key_is_known() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use mailsonde_proto::convert::{Expect, UnreadyReason};
+    use mailsonde_proto::{Epoch, RunId, SenderKey};
+
+    let double = Double::start(Manners::default()).await;
+    let imap = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = write_config(folder.path(), &double, &[]);
+    let known = SenderKey([7; 32]);
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    for (name, receive) in [("main", "receive = true"), ("own", "")] {
+        let port = imap.local_addr().unwrap().port();
+        text += &format!(
+            "[[mailbox]]\nname = \"{name}\"\naddress = \"{name}@b.test\"\npassword = \"x\"\n{receive}\n[mailbox.smtp]\n\
+             host = \"127.0.0.1\"\nport = {port}\ntls = \"starttls\"\n[mailbox.imap]\nhost = \"127.0.0.1\"\n\
+             port = {port}\ntls = \"implicit\"\n"
+        );
+    }
+    std::fs::write(&file, text).unwrap();
+    let policy = folder.path().join(crate::config::policy::FILE);
+    let sender = format!("[[sender]]\nname = \"a\"\nkey = \"{known}\"\n");
+    std::fs::write(&policy, format!("[targets]\nnetworks = [\"127.0.0.0/8\"]\n{sender}")).unwrap();
+    std::fs::set_permissions(&policy, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let config = AgentConfig::load(&file, &kinds()).unwrap().config;
+    let mut agent = Agent::start(config, kinds()).await.unwrap();
+    double.until("hello", |seen| !seen.hellos.is_empty()).await;
+    let hello = double.seen().hellos.pop().unwrap();
+    let announced: Vec<_> = hello.mailboxes.iter().map(|it| it.address.as_str()).collect();
+    assert_eq!(announced, ["main@b.test"]);
+    assert_eq!(hello.signing_key, Some(agent.guests.signing_key()));
+
+    let mut asked = |intent, mailbox: &str, signing_key| {
+        let within = Duration::from_secs(60);
+        let expect = Expect { signing_key, mailbox: mailbox.into(), within, bytes: 900 };
+        let run = RunId { epoch: Epoch(1), intent };
+        agent.expect(AgentId([9; 16]), run, expect).map_err(|why| why.reason)
+    };
+    for (mailbox, key, expected) in [
+        ("own", known, UnreadyReason::Mailbox),
+        ("other", known, UnreadyReason::Mailbox),
+        ("main", SenderKey([8; 32]), UnreadyReason::UnknownKey),
+    ] {
+        assert_eq!(asked(1, mailbox, key), Err(expected), "{mailbox}");
+    }
+    assert!(imap.accept().now_or_never().is_none(), "nothing was touched");
+    for intent in 0..64 {
+        assert_eq!(asked(intent, "main", known), Ok(()));
+    }
+    assert_eq!(asked(64, "main", known), Err(UnreadyReason::Busy));
+    timeout(SOON, imap.accept()).await.unwrap().unwrap();
+    timeout(SOON, agent.end()).await.unwrap();
+}

@@ -1,12 +1,13 @@
 //! `policy`: what the agent may do, in words, and whether it may do something. Nothing is asked of the network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Ending;
 use super::check_config::told;
 use super::terminal::{self, Terminal, Tone};
 use crate::config::policy::{FILE, Policies};
 use crate::config::{AgentConfig, Loaded};
+use crate::outbox::signing_key;
 use crate::policy::{HostRule, Policy, Refusal, Target, name_of};
 use crate::probe::Kinds;
 
@@ -24,6 +25,14 @@ pub(super) enum PolicyCommand {
         #[command(flatten)]
         of: Of,
     },
+    /// Show this agent's own key, as the lines by which another agent's policy.toml believes its mail
+    Key {
+        #[command(flatten)]
+        of: Of,
+        /// The folder of the outbox, instead of the configuration's
+        #[arg(long, value_name = "FOLDER")]
+        data: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +47,9 @@ pub(super) struct Of {
 
 /// Carries out the command.
 pub(super) fn policy(command: &PolicyCommand, kinds: &Kinds, terminal: &Terminal) -> Ending {
-    let (PolicyCommand::Show { of } | PolicyCommand::Test { of, .. }) = command;
+    let (PolicyCommand::Show { of }
+    | PolicyCommand::Test { of, .. }
+    | PolicyCommand::Key { of, .. }) = command;
     let Loaded { config, .. } =
         match AgentConfig::load_under(&of.config, kinds, of.policy.as_deref()) {
             Ok(loaded) => loaded,
@@ -46,6 +57,12 @@ pub(super) fn policy(command: &PolicyCommand, kinds: &Kinds, terminal: &Terminal
         };
     let (text, ending) = match command {
         PolicyCommand::Show { .. } => (words(&config.policy), Ending::Pass),
+        PolicyCommand::Key { data, .. } => {
+            match own_key(&config, data.as_deref().unwrap_or(&config.data)) {
+                Ok(lines) => (lines, Ending::Pass),
+                Err(words) => return super::refuse(&words),
+            }
+        }
         PolicyCommand::Test { target, .. } => match test(&config.policy.pushed, target) {
             Ok(words) => {
                 (format!("{}: {words}\n", terminal.paint(Tone::Good, "allowed")), Ending::Pass)
@@ -76,6 +93,16 @@ pub(crate) fn words(policies: &Policies) -> String {
     let lines = policies.pushed.to_string();
     let lines = lines.lines().map(|line| format!("  {line}\n"));
     std::iter::once(format!("{head}\n")).chain(lines).collect()
+}
+
+/// What to paste into another agent's policy.
+fn own_key(config: &AgentConfig, data: &Path) -> Result<String, String> {
+    let name = &config.vantage_point.name;
+    match signing_key(data) {
+        Ok(Some(key)) => Ok(format!("[[sender]]\nname = \"{name}\"\nkey = \"{key}\"\n")),
+        Ok(None) => Err(format!("there is no key in {} yet: start the agent once", data.display())),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn test(policy: &Policy, target: &str) -> Result<String, Refusal> {

@@ -105,7 +105,8 @@ pub struct Central {
 impl Central {
     /// Reads a file as an agent would that has every mailbox that the checks name; `None` for a file of another sort.
     pub fn read(file: &Path, text: &str, kinds: &Kinds) -> Option<Self> {
-        let (table, unreadable) = Table::parse(&file.display().to_string(), text);
+        let (mut table, unreadable) = Table::parse(&file.display().to_string(), text);
+        from_and_to_as_on(&mut table);
         if !is_central(&table) {
             return None;
         }
@@ -130,6 +131,26 @@ impl Central {
         mistakes.extend(unreadable);
         mistakes.sort();
         Some(Self { checks, mistakes, warnings })
+    }
+}
+
+/// A check between two agents says `from`, `to` and `to_mailbox` in the place of `on`. What the collector makes of
+/// that stands in no file; everything else in it is read like any check's.
+fn from_and_to_as_on(root: &mut Table) {
+    let Some(Value::Array(checks)) = root.entries.get_mut("check").map(|entry| &mut entry.value)
+    else {
+        return;
+    };
+    for check in checks {
+        let Value::Table(Table { entries, .. }) = &mut check.value else { continue };
+        let is_pair = ["from", "to_mailbox"].iter().any(|key| entries.contains_key(*key));
+        if !is_pair || entries.contains_key("on") {
+            continue;
+        }
+        let from = entries.remove("from");
+        entries.remove("to");
+        entries.remove("to_mailbox");
+        entries.extend(from.map(|from| ("on".to_owned(), from)));
     }
 }
 
@@ -232,10 +253,39 @@ mod tests {
     }
 
     #[test]
+    fn mail_to_another_agent_is_bound_by_what_this_one_may_write_to() {
+        let config = samples::loaded().config;
+        let peer = "[peer]\nname = 'cape'\nagent = '03030303030303030303030303030303'\nat = 'main'\n\
+                    us = 'hq'\n";
+        let check = |name: &str, rest: &str| {
+            let settings = format!("kind = 'round-trip'\nmailbox = 'main'\n{rest}\n{peer}");
+            (name.to_owned(), settings)
+        };
+        let own = config.mailboxes["main"].settings.address.clone();
+        let checks = [
+            check("own", &format!("via = '{own}'")),
+            check("strange", "via = 'somebody@elsewhere.test'"),
+            check("nowhere", ""),
+            check("bounced", &format!("via = '{own}'\nexpect = 'bounced'\nattachment = '1KiB'")),
+        ];
+        let named: Vec<_> = checks.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let read = AssignedChecks::read(&assignment(&named), &config, &Kinds::standard());
+        let names: Vec<_> = read.checks.iter().map(|c| c.check.name.as_str()).collect();
+        assert_eq!(names, ["own"]);
+        let told: String =
+            read.refused.iter().map(|it| format!("{}: {}\n", it.check, it.reason)).collect();
+        insta::assert_snapshot!(told, @r#"
+        strange: policy: recipients: somebody@elsewhere.test is not listed
+        nowhere: via must say to whom the message goes
+        bounced: between two agents expect is "inbox", "junk" or "anywhere"; attachment has no place in a check between two agents
+        "#);
+    }
+
+    #[test]
     fn the_example_is_right() {
         let text = include_str!("../../../deploy/examples/checks.toml");
         let read = Central::read(Path::new("checks.toml"), text, &Kinds::standard()).unwrap();
-        assert_eq!((read.mistakes, read.warnings, read.checks.len()), (vec![], vec![], 2));
+        assert_eq!((read.mistakes, read.warnings, read.checks.len()), (vec![], vec![], 3));
     }
 
     #[test]
@@ -248,6 +298,10 @@ mod tests {
         let central = read(fine).unwrap();
         assert_eq!(central.checks.len(), 1);
         assert_eq!((central.mistakes, central.warnings), (vec![], vec![]));
+        let pair = "[[check]]\nname = 'a'\nfrom = '*'\nto = 'site=cape'\nto_mailbox = 'main'\n\
+                    kind = 'round-trip'\nmailbox = 'any'\n";
+        let central = read(pair).unwrap();
+        assert_eq!((central.checks.len(), central.mistakes), (1, vec![]));
         let wrong = "[[check]]\nname = 'a'\non = '*'\nkind = 'round-trip'\nmailbox = 'any'\nlate = 5\n\
                      [[check]]\nname = 'a'\nkind = 'tpc'\n[other]\n";
         let mistakes = Mistakes(read(wrong).unwrap().mistakes);

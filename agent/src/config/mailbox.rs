@@ -39,6 +39,7 @@ impl MailboxConfig {
             junk_folder: None,
             hello: None,
             habits: Habits::default(),
+            receives: false,
         };
         Self { settings, canonical: String::new() }
     }
@@ -60,6 +61,7 @@ pub const KEYS: &[&str] = &[
     "pop3",
     "watch",
     "clean_sent",
+    "receive",
 ];
 
 /// Reads one mailbox; `None` when anything was wrong. `name` is the name it has already.
@@ -84,6 +86,11 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
         None => (None, None),
     };
     let (reading, junk_folder) = reading(section, &account);
+    let receives = section.flag("receive", false);
+    if receives && reading.as_ref().is_some_and(|(inbox, _)| matches!(inbox, Inbox::Pop3(..))) {
+        let words = "mail of other agents is watched by IMAP: give the mailbox an [imap] table";
+        section.mistake("receive", words.to_owned());
+    }
     if !section.is_clean() {
         return None;
     }
@@ -97,6 +104,7 @@ pub fn read(section: &mut Section<'_>, name: &str) -> Option<MailboxConfig> {
         junk_folder,
         hello,
         habits,
+        receives,
     };
     Some(MailboxConfig { settings, canonical: section.canonical() })
 }

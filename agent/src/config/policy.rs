@@ -9,6 +9,7 @@
 
 mod own;
 mod owner;
+mod sender;
 
 use std::path::{Path, PathBuf};
 
@@ -161,6 +162,9 @@ fn read(mut root: Section<'_>, own: &Own) -> Option<Policy> {
     for table in root.tables("quiet") {
         let section = root.of(table);
         policy.quiet.extend(quiet(section));
+    }
+    for table in root.tables("sender") {
+        policy.senders.extend(sender::read(root.of(table)));
     }
     let clean = root.is_clean();
     root.finish();

@@ -20,12 +20,15 @@ pub struct Failure {
     pub is_local: bool,
     /// Whether the agent's policy did not let it go on, so that nothing can be said about the target.
     pub is_policy: bool,
+    /// Whether another agent, which was to see the mail arrive, did not watch: nothing can be said about the target.
+    pub is_of_peer: bool,
 }
 
 impl Failure {
     /// A failure without a server's reply.
     pub fn new(phase: &str, class: FaultClass, explanation: impl Into<String>) -> Self {
-        Self { fault: Fault::new(phase, class, explanation), is_local: false, is_policy: false }
+        let fault = Fault::new(phase, class, explanation);
+        Self { fault, is_local: false, is_policy: false, is_of_peer: false }
     }
 
     /// Something that the agent's policy does not allow.
@@ -38,6 +41,9 @@ impl Failure {
     pub fn into_verdict(self) -> Verdict {
         if self.is_policy {
             return Verdict::void(VoidReason::Policy, self.fault.explanation);
+        }
+        if self.is_of_peer {
+            return Verdict::void(VoidReason::Peer, self.fault.explanation);
         }
         if self.is_local {
             return Verdict::void(VoidReason::LocalNetwork, self.fault.explanation);

@@ -15,12 +15,14 @@ mod settings;
 
 mod board;
 mod event;
+mod guests;
 mod ledger;
 mod pace;
 mod sort;
 mod teller;
 
 mod poller;
+mod visit;
 mod watcher;
 
 use std::collections::HashMap;
@@ -48,10 +50,13 @@ use poller::Poller;
 use sent::Sent;
 use watcher::{FolderState, Watcher};
 
-pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply};
+pub use event::{Arrival, Arrived, Bounced, Event, Place, Reply, Told};
+pub use guests::{Guest, Sighting};
+pub(crate) use ledger::{Closed, Ledger};
 pub use pace::SessionPace;
 pub use refusal::Refusal;
 pub use settings::{Habits, Inbox, MailboxSettings};
+pub use visit::Visit;
 
 /// How long one step of a conversation may take, unless a run's deadline comes first.
 pub const STEP: Duration = Duration::from_secs(10);

@@ -21,7 +21,7 @@ use mailsonde_proto::vantage::random_bytes;
 use mailsonde_proto::{AgentId, RunId, WallTime};
 use ring::digest;
 
-use super::token::{Token, TokenKey};
+use super::token::{SignedToken, Token, TokenKey};
 use canonical::{Relaxed, of_both, sha256};
 use filler::Filler;
 use transfer::Encoding;
@@ -81,6 +81,21 @@ pub struct Draft {
     pub date: WallTime,
     /// What it says besides.
     pub content: Arc<Content>,
+    /// Who is to verify it.
+    pub seal: Seal,
+}
+
+/// Who is to verify a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seal {
+    /// Its own sender.
+    #[default]
+    Own,
+    /// Another agent: its token is signed.
+    Signed {
+        /// The bound on the error of the date, in microseconds, where it is known.
+        clock_error_us: Option<u64>,
+    },
 }
 
 /// A test message ready to be sent.
@@ -191,7 +206,13 @@ impl Draft {
     /// The token, the Message-ID, and all headers but those of the content.
     fn headers(&self, key: &TokenKey, body: [u8; 16]) -> (Token, String, String) {
         let token = Token::new(self.agent, self.run, &self.to, body);
-        let sealed = key.seal(&token);
+        let sealed = match self.seal {
+            Seal::Own => key.seal(&token),
+            Seal::Signed { clock_error_us } => {
+                let (token, sent_at) = (token.clone(), self.date);
+                key.signing().seal(&SignedToken { token, sent_at, clock_error_us })
+            }
+        };
         let domain = self.from.rsplit('@').next().unwrap_or("localhost");
         let message_id = format!("{MESSAGE_ID_PREFIX}{sealed}@{domain}");
         let date = self.date.timestamp().to_zoned(jiff::tz::TimeZone::UTC);

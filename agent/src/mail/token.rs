@@ -2,11 +2,13 @@
 //!
 //! A token counts once, for an open run, and only when its HMAC is right; clean-up touches no message
 //! without one. Version 1 is sealed with a key that the agent made itself at its first start, so only
-//! that agent can verify it. Another version, signed with Ed25519 (RFC 8032), is for where another agent
-//! must verify; the version comes first, so that an older agent leaves such a message alone.
+//! that agent can verify it. Version 2 ([`signed`]) is for where another agent must verify; the version comes
+//! first, so that an older agent leaves such a message alone.
 //!
 //! Version 1, 101 bytes as base64url without padding (RFC 4648 section 5): version 1, key id 4, agent 16,
 //! epoch 8, intent 8, nonce 8, digest of the recipient 8, digest of the body 16, HMAC-SHA256 32.
+
+mod signed;
 
 use std::fmt;
 
@@ -16,6 +18,8 @@ use mailsonde_proto::vantage::random_bytes;
 use mailsonde_proto::{AgentId, Epoch, RunId};
 use ring::{digest, hmac};
 use zeroize::Zeroizing;
+
+pub use signed::{Sender, Senders, SignedToken, SigningKey};
 
 /// The version that [`TokenKey::seal`] writes.
 const VERSION: u8 = 1;
@@ -47,9 +51,10 @@ impl Token {
         Self { agent, run, nonce: random_bytes(), recipient: recipient_digest(recipient), body }
     }
 
-    fn signed_bytes(&self, key_id: [u8; 4]) -> Vec<u8> {
+    /// What the seal of every version covers.
+    fn covered(&self, version: u8, key_id: [u8; 4]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(SIGNED_BYTES + MAC_BYTES);
-        bytes.push(VERSION);
+        bytes.push(version);
         bytes.extend(key_id);
         bytes.extend(self.agent.0);
         bytes.extend(self.run.epoch.0.to_be_bytes());
@@ -58,6 +63,19 @@ impl Token {
         bytes.extend(self.recipient);
         bytes.extend(self.body);
         bytes
+    }
+
+    fn from_fields(fields: &mut Fields<'_>) -> Self {
+        Self {
+            agent: AgentId(fields.take()),
+            run: RunId {
+                epoch: Epoch(u64::from_be_bytes(fields.take())),
+                intent: u64::from_be_bytes(fields.take()),
+            },
+            nonce: fields.take(),
+            recipient: fields.take(),
+            body: fields.take(),
+        }
     }
 }
 
@@ -72,18 +90,30 @@ pub struct TokenKey {
     bytes: Zeroizing<[u8; 32]>,
     id: [u8; 4],
     hmac: hmac::Key,
+    signing: SigningKey,
 }
 
 impl TokenKey {
-    /// A new random key.
+    /// New random keys.
     pub fn generate() -> Self {
-        Self::from_bytes(random_bytes())
+        Self::new(random_bytes(), SigningKey::generate())
     }
 
-    /// The key that was kept.
+    /// Both keys from one secret, for where nothing is kept.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self::new(bytes, SigningKey::from_seed(bytes))
+    }
+
+    /// The keys that were kept: what seals, and what signs.
+    pub fn new(bytes: [u8; 32], signing: SigningKey) -> Self {
         let id = first(digest::digest(&digest::SHA256, &bytes).as_ref());
-        Self { hmac: hmac::Key::new(hmac::HMAC_SHA256, &bytes), bytes: Zeroizing::new(bytes), id }
+        let hmac = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+        Self { hmac, bytes: Zeroizing::new(bytes), id, signing }
+    }
+
+    /// Signs what another agent is to verify.
+    pub fn signing(&self) -> &SigningKey {
+        &self.signing
     }
 
     /// The key itself, for the one file that keeps it.
@@ -98,13 +128,13 @@ impl TokenKey {
 
     /// The token as it stands in a message.
     pub fn seal(&self, token: &Token) -> String {
-        let mut bytes = token.signed_bytes(self.id);
+        let mut bytes = token.covered(VERSION, self.id);
         let mac = hmac::sign(&self.hmac, &bytes);
         bytes.extend(mac.as_ref());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads and verifies a token. White space inside is skipped: headers are folded on their way.
+    /// Reads and verifies a token, sealed or signed. White space inside is skipped: headers are folded on their way.
     ///
     /// # Errors
     /// Why it is not a token of this key.
@@ -116,6 +146,10 @@ impl TokenKey {
         let bytes = URL_SAFE_NO_PAD.decode(&text).ok().ok_or(NotOurToken::Malformed)?;
         match bytes.first() {
             Some(&VERSION) if text.len() == TEXT_BYTES => {}
+            Some(&signed::VERSION) => {
+                let opened = SignedToken::open(&text, &self.signing.public());
+                return opened.map(|signed| signed.token);
+            }
             Some(&VERSION) | None => return Err(NotOurToken::Malformed),
             Some(&version) => return Err(NotOurToken::OtherVersion(version)),
         }
@@ -126,16 +160,7 @@ impl TokenKey {
             return Err(NotOurToken::OtherKey);
         }
         hmac::verify(&self.hmac, signed, mac).ok().ok_or(NotOurToken::Forged)?;
-        Ok(Token {
-            agent: AgentId(fields.take()),
-            run: RunId {
-                epoch: Epoch(u64::from_be_bytes(fields.take())),
-                intent: u64::from_be_bytes(fields.take()),
-            },
-            nonce: fields.take(),
-            recipient: fields.take(),
-            body: fields.take(),
-        })
+        Ok(Token::from_fields(&mut fields))
     }
 }
 
@@ -220,7 +245,9 @@ mod tests {
         bytes[100] ^= 1;
         assert_eq!(key.open(&URL_SAFE_NO_PAD.encode(&bytes)), Err(NotOurToken::Forged));
         bytes[0] = 2;
-        assert_eq!(key.open(&URL_SAFE_NO_PAD.encode(&bytes)), Err(NotOurToken::OtherVersion(2)));
+        assert_eq!(key.open(&URL_SAFE_NO_PAD.encode(&bytes)), Err(NotOurToken::Malformed));
+        bytes[0] = 3;
+        assert_eq!(key.open(&URL_SAFE_NO_PAD.encode(&bytes)), Err(NotOurToken::OtherVersion(3)));
         for text in
             ["", "x", "AQ", text.get(..134).unwrap(), &format!("{text}AAAA"), &"A".repeat(5000)]
         {

@@ -5,14 +5,36 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use mailsonde_proto::Epoch;
+use mailsonde_proto::{Epoch, SenderKey};
 use zeroize::Zeroizing;
 
 use super::OutboxError;
-use crate::mail::token::TokenKey;
+use crate::mail::token::{SigningKey, TokenKey};
 
 /// Bytes kept aside, so that an acknowledgement can be written on a full disk and space be given back.
 const RESERVE_BYTES: usize = 256 * 1024;
+/// The seed of the key that signs what other agents are to verify.
+const SIGNING_KEY: &str = "signing.key";
+
+/// By what other agents verify mail that is signed here; `None` before the agent's first start.
+///
+/// # Errors
+/// When the key is there and cannot be used.
+pub fn signing_key(folder: &Path) -> Result<Option<SenderKey>, OutboxError> {
+    let seed = kept(&folder.join(SIGNING_KEY))?;
+    Ok(seed.map(|seed| SigningKey::from_seed(*seed).public()))
+}
+
+fn kept(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OutboxError> {
+    match fs::read(path).map(Zeroizing::new) {
+        Ok(bytes) => {
+            let key = bytes.as_slice().try_into().ok().map(Zeroizing::new);
+            Ok(Some(key.ok_or(OutboxError::Key { path: path.to_owned() })?))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
 
 /// The folder, locked for as long as this lives.
 pub(super) struct Folder {
@@ -57,22 +79,20 @@ impl Folder {
         self.replace("epoch", format!("{epoch}\n").as_bytes())
     }
 
-    /// The key of test messages' tokens; made when there is none.
+    /// The keys of test messages' tokens; made where there are none.
     pub(super) fn token_key(&self) -> Result<TokenKey, OutboxError> {
-        let path = self.path.join("token.key");
-        match fs::read(&path).map(Zeroizing::new) {
-            Ok(bytes) => {
-                let bytes: [u8; 32] =
-                    bytes.as_slice().try_into().ok().ok_or(OutboxError::Key { path })?;
-                Ok(TokenKey::from_bytes(bytes))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = TokenKey::generate();
-                self.replace("token.key", key.expose())?;
-                Ok(key)
-            }
-            Err(error) => Err(failed("read", &path)(error)),
+        let sealing = self.key("token.key", TokenKey::generate().expose())?;
+        let signing = self.key(SIGNING_KEY, SigningKey::generate().expose())?;
+        Ok(TokenKey::new(*sealing, SigningKey::from_seed(*signing)))
+    }
+
+    /// A key of 32 bytes; where there is none yet, `fresh` becomes it.
+    fn key(&self, name: &str, fresh: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, OutboxError> {
+        if let Some(kept) = kept(&self.path.join(name))? {
+            return Ok(kept);
         }
+        self.replace(name, fresh)?;
+        Ok(Zeroizing::new(*fresh))
     }
 
     /// Takes the reserve when it is not there; no harm when there is no room for it.

@@ -247,6 +247,7 @@ fn a_policy_in_words() {
     kinds       dns, tcp
     rates       60 mails a minute, 64.0 MiB a mail, 256.0 MiB of mail a minute, 512 connections at once, 200 DNS questions a second
     quiet       none
+    senders     none
     ");
 }
 

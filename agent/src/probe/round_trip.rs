@@ -8,6 +8,7 @@
 
 mod settings;
 
+mod crossing;
 mod greylist;
 mod submit;
 
@@ -33,6 +34,7 @@ use crate::mail::message::{Draft, TestMessage};
 use crate::mail::smtp::{self, Session};
 use crate::mail::wire::Record;
 use crate::net::Net;
+use crate::peers::Peers;
 use crate::policy;
 use crate::stopwatch::us;
 use eyes::Eyes;
@@ -70,8 +72,9 @@ impl Kind for RoundTripKind {
         surroundings: &Surroundings,
     ) -> Option<Arc<dyn Probe>> {
         let (settings, mailbox) = settings::read(section, surroundings)?;
-        let Surroundings { net, clock, .. } = surroundings;
-        Some(Arc::new(RoundTrip::new(settings, mailbox, net.clone(), *clock)))
+        let Surroundings { net, clock, peers, .. } = surroundings;
+        let probe = RoundTrip::new(settings, mailbox, net.clone(), *clock);
+        Some(Arc::new(RoundTrip { peers: peers.clone(), ..probe }))
     }
 }
 
@@ -81,12 +84,13 @@ pub struct RoundTrip {
     mailbox: Arc<Mailbox>,
     net: Net,
     clock: Clock,
+    peers: Peers,
 }
 
 impl RoundTrip {
     /// With these settings, to this mailbox.
     pub fn new(settings: RoundTripSettings, mailbox: Arc<Mailbox>, net: Net, clock: Clock) -> Self {
-        Self { settings, mailbox, net, clock }
+        Self { settings, mailbox, net, clock, peers: Peers::default() }
     }
 
     async fn round_trip(&self, run: &Run) -> Outcome {
@@ -139,7 +143,7 @@ impl RoundTrip {
                 () = &mut quit => fate.await,
             }
         }
-        let first = log.arrivals.first().map(|arrival| arrival.first_seen);
+        let first = log.arrivals.first().map(|arrival| arrival.seen_by(accepted));
         let first = first.or(log.bounce.as_ref().map(|bounce| bounce.first_seen));
         let seen = first.unwrap_or_else(|| self.clock.monotonic());
         let wait = self.wait(eyes, accepted);
@@ -148,14 +152,17 @@ impl RoundTrip {
             verdict = self.auto_reply(wanted, (eyes, &mut log), accepted, deadline).await;
         }
         if let (Verdict::Fail(_), true) = (&verdict, log.arrivals.is_empty()) {
-            // We did not look, because policy did not let a watcher connect again: that it was not seen says
-            // nothing.
-            let troubles = [wait.trouble, wait.trouble_of_sender].into_iter().flatten();
-            if let Some(trouble) = troubles.into_iter().find(|trouble| trouble.is_policy) {
+            // We did not look, because policy did not let a watcher connect again, or another agent did not look for
+            // us: that it was not seen says nothing.
+            let blind =
+                wait.trouble.filter(|it| it.is_policy || it.is_of_peer && log.bounce.is_none());
+            let at_sender = wait.trouble_of_sender.filter(|trouble| trouble.is_policy);
+            if let Some(trouble) = blind.or(at_sender) {
                 verdict = trouble.into_verdict();
             }
         }
         story.happened(&log);
+        story.facts.extend(self.settings.peer.iter().map(|peer| Fact::new("peer", &peer.name)));
         story.watched(eyes.recipient());
         if let Some(arrival) = log.arrivals.first() {
             story.facts.extend(self.evidence(&arrival.message, deadline).await);
@@ -213,7 +220,7 @@ impl RoundTrip {
     fn wait(&self, eyes: &Eyes, accepted: Instant) -> Wait {
         Wait {
             waited: self.clock.monotonic().saturating_duration_since(accepted),
-            trouble: eyes.recipient().trouble(),
+            trouble: eyes.trouble(),
             trouble_of_sender: eyes.trouble_of_sender(),
         }
     }
@@ -235,6 +242,9 @@ impl RoundTrip {
             wants_replies: self.settings.auto_reply.is_some(),
             amendments: run.amendments.clone(),
         };
+        if let Some(peer) = &self.settings.peer {
+            return self.across(peer, order, deadline).await;
+        }
         let sender = self.settings.from_mailbox.as_deref();
         let sender = sender.filter(|sender| !std::ptr::eq(*sender, &*self.mailbox));
         let RoundTripSettings { expect, auto_reply, .. } = &self.settings;
@@ -266,6 +276,7 @@ impl RoundTrip {
             run: run.id,
             date: self.clock.wall(),
             content: Arc::clone(&self.settings.content),
+            seal: self.seal(),
         }
     }
 

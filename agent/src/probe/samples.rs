@@ -14,13 +14,18 @@ use crate::config::section::Section;
 use crate::config::value::Table;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
+use crate::peers::Peers;
 
 /// A check with these settings, or what is wrong with them.
 pub(super) fn check(kind: &dyn Kind, pairs: &[&str]) -> Result<Arc<dyn Probe>, String> {
     let (table, _) = Table::of_settings(pairs.iter().copied());
     let report = Report::default();
-    let surroundings =
-        Surroundings { net: Net::new(), clock: Clock::system(), mailboxes: BTreeMap::new() };
+    let surroundings = Surroundings {
+        net: Net::new(),
+        clock: Clock::system(),
+        mailboxes: BTreeMap::new(),
+        peers: Peers::default(),
+    };
     let mut section = Section::new(&table, &report, Path::new(""), "");
     let probe = kind.configure(&mut section, &surroundings);
     section.finish();

@@ -13,6 +13,7 @@ use crate::config::mistake::Report;
 use crate::config::value::Table;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
+use crate::peers::Peers;
 
 /// The probe that these settings make, or what is wrong with them.
 pub(super) fn configured(
@@ -20,7 +21,8 @@ pub(super) fn configured(
     settings: &[String],
 ) -> Result<Arc<dyn Probe>, Vec<String>> {
     let clock = Clock::system();
-    let surroundings = Surroundings { net: Net::new(), clock, mailboxes: BTreeMap::new() };
+    let (mailboxes, peers) = (BTreeMap::new(), Peers::default());
+    let surroundings = Surroundings { net: Net::new(), clock, mailboxes, peers };
     let (table, wrong) = Table::of_settings(settings.iter().map(String::as_str));
     assert!(wrong.is_empty(), "{wrong:?}");
     let report = Report::default();

@@ -2,11 +2,15 @@
 //!
 //! Invariant: however much the collector asks for, here it takes the room of one assignment and a few runs.
 
-use mailsonde_proto::convert::{Assigned, Assignment, FromAgent, RunAnswer, RunRequest};
+use mailsonde_proto::convert::{Assigned, Assignment, Crossing, FromAgent, RunAnswer, RunRequest};
 use tokio::sync::{mpsc, watch};
+
+use crate::offset::Offsets;
 
 /// Runs that may wait to be begun; more are refused.
 const RUNS: usize = 16;
+/// Words of other agents that may wait to be heard; more are lost, which leaves runs void.
+const CROSSINGS: usize = 256;
 /// Answers that may wait for the stream.
 const ANSWERS: usize = 64;
 
@@ -18,6 +22,10 @@ pub struct Orders {
     pub trials: mpsc::Receiver<Assignment>,
     /// Runs to be begun.
     pub runs: mpsc::Receiver<RunRequest>,
+    /// What other agents say of mail between them and this one.
+    pub crossings: mpsc::Receiver<Crossing>,
+    /// How far the collector's clock is from this one's.
+    pub offsets: watch::Receiver<Offsets>,
     answers: mpsc::Sender<FromAgent>,
 }
 
@@ -31,6 +39,11 @@ impl Orders {
     /// Says what became of a run that was asked for.
     pub fn ran(&self, answer: RunAnswer) {
         self.answers.try_send(FromAgent::RunAnswer(answer)).ok();
+    }
+
+    /// What is put in here is said to the collector.
+    pub fn stream(&self) -> mpsc::Sender<FromAgent> {
+        self.answers.clone()
     }
 
     /// For a task that answers later.
@@ -54,6 +67,8 @@ pub(super) struct Desk {
     assignment: watch::Sender<Option<Assignment>>,
     trials: mpsc::Sender<Assignment>,
     runs: mpsc::Sender<RunRequest>,
+    crossings: mpsc::Sender<Crossing>,
+    offsets: watch::Sender<Offsets>,
     answers: (mpsc::Sender<FromAgent>, mpsc::Receiver<FromAgent>),
 }
 
@@ -61,14 +76,18 @@ pub(super) fn desk() -> (Desk, Orders) {
     let (assignment, assigned) = watch::channel(None);
     let (trials, to_be_tried) = mpsc::channel(1);
     let (runs, to_be_run) = mpsc::channel(RUNS);
+    let (crossings, to_be_heard) = mpsc::channel(CROSSINGS);
+    let (offsets, known) = watch::channel(Offsets::default());
     let answers = mpsc::channel(ANSWERS);
     let orders = Orders {
         assignment: assigned,
         trials: to_be_tried,
         runs: to_be_run,
+        crossings: to_be_heard,
+        offsets: known,
         answers: answers.0.clone(),
     };
-    (Desk { assignment, trials, runs, answers }, orders)
+    (Desk { assignment, trials, runs, crossings, offsets, answers }, orders)
 }
 
 impl Desk {
@@ -88,6 +107,14 @@ impl Desk {
             let answer = RunAnswer { request: number, outcome };
             self.answers.0.try_send(FromAgent::RunAnswer(answer)).ok();
         }
+    }
+
+    pub(super) fn cross(&self, crossing: Crossing) {
+        self.crossings.try_send(crossing).ok();
+    }
+
+    pub(super) fn compared(&self, offsets: &Offsets) {
+        self.offsets.send_replace(offsets.clone());
     }
 
     /// The next answer, when there is one.

@@ -124,6 +124,8 @@ impl<'u> Session<'u> {
                 vantage_point: announced.vantage_point.clone(),
                 checks: announced.checks.clone(),
                 instance: self.uplink.instance,
+                signing_key: announced.signing_key,
+                mailboxes: announced.mailboxes.clone(),
             }
         };
         self.say(said, FromAgent::Hello(hello)).await

@@ -34,7 +34,13 @@ impl Agent {
         let clock = Clock::system();
         let (outbox, keeper) = Outbox::open(folder.path(), Limits::default(), clock).unwrap();
         let vantage_point = VantagePoint { name: "hq".into(), ..VantagePoint::default() };
-        let said = Announced { collector, vantage_point, checks: Vec::new() };
+        let said = Announced {
+            collector,
+            vantage_point,
+            checks: Vec::new(),
+            signing_key: None,
+            mailboxes: Vec::new(),
+        };
         let (announce, announced) = watch::channel(said);
         let (uplink, clock_error, _orders) =
             Uplink::new(outbox.clone(), Net::new(), clock, announced);
@@ -275,6 +281,8 @@ async fn each_failure_has_its_own_words() {
             collector: collector.clone(),
             vantage_point: VantagePoint { name: "hq".into(), ..VantagePoint::default() },
             checks: Vec::new(),
+            signing_key: None,
+            mailboxes: Vec::new(),
         };
         let (_announce, announced) = watch::channel(said);
         let (mut uplink, ..) = Uplink::new(outbox, Net::new(), clock, announced);

@@ -168,6 +168,8 @@ async fn what_agents_sent_is_in_the_status() {
         oldest_sequence: 1,
         vantage_point: VantagePoint::default(),
         checks: vec![check()],
+        signing_key: None,
+        mailboxes: Vec::new(),
     };
     running.registry.define(agent, &hello, NOW).await.unwrap();
     let source = Source { agent, epoch: Epoch(7) };

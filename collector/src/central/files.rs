@@ -2,6 +2,8 @@
 //!
 //! What a check's own settings mean is not known here: `mailsonde-agent check-config FILE` knows, and agents say.
 
+mod whom;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -15,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 use super::MAX_CHECKS;
 use crate::config::Mistake;
 use crate::control::AppliedCheck;
-use crate::selector::Selector;
+use whom::Whom;
 
 /// The folder's name in the collector's folder.
 pub const FOLDER: &str = "checks.d";
@@ -172,7 +174,7 @@ impl Reading {
         let before = self.mistakes.len();
         let name = self.text(file, (head, table), "name");
         let label = name.as_deref().unwrap_or_default().to_owned();
-        let on = self.text(file, (head, table), "on");
+        let whom = self.whom(file, (head, table));
         self.text(file, (head, table), "kind");
         let mut wrong = |key: &str, message: String| {
             let at = table.get(key).map_or(head, |entry| entry.span().start);
@@ -183,20 +185,20 @@ impl Reading {
             let form = "must be 1 to 64 letters, digits, dots, dashes or underscores";
             wrong("name", format!("name {form}, not \"{name}\""));
         }
-        if let Some(Err(error)) = on.as_ref().map(|on| on.parse::<Selector>()) {
-            wrong("on", format!("on {error}"));
+        for (key, message) in whom.iter().flat_map(|whom| whom.mistakes(values)) {
+            wrong(key, message);
         }
         for key in secrets_in(values) {
             let words = "credentials stay on the agents: name a mailbox of theirs";
             wrong(key, format!("{key} has no place here: {words}"));
         }
         let mut settings = values.clone();
-        settings.remove("on");
+        whom.iter().flat_map(Whom::keys).for_each(|key| drop(settings.remove(*key)));
         let settings = toml::to_string(&settings).unwrap_or_default();
         if settings.len() > MAX_SETTINGS_BYTES {
             wrong("name", format!("holds more than {} KiB", MAX_SETTINGS_BYTES >> 10));
         }
-        let (Some(name), Some(on)) = (name, on) else { return };
+        let (Some(name), Some(Whom { on, pair })) = (name, whom) else { return };
         let (line, _) = file.place(head);
         let place = format!("{}:{line}", file.name);
         if let Some(other) = self.taken.insert(name.clone(), place) {
@@ -204,7 +206,8 @@ impl Reading {
         }
         if self.mistakes.len() == before {
             let line = u32::try_from(line).unwrap_or(u32::MAX);
-            self.checks.push(AppliedCheck { name, on, settings, file: file.name.to_owned(), line });
+            let file = file.name.to_owned();
+            self.checks.push(AppliedCheck { name, on, pair, settings, file, line });
         }
     }
 
@@ -226,6 +229,13 @@ impl Reading {
                     "on" => {
                         "on is missing: say which agents run it, such as on = \"site=durban\", \
                              or on = \"*\" for every agent"
+                            .to_owned()
+                    }
+                    "to" | "from" => {
+                        format!("{key} is missing: mail goes from some agents to others")
+                    }
+                    "to_mailbox" => {
+                        "to_mailbox is missing: say in which mailbox of the receivers it arrives"
                             .to_owned()
                     }
                     _ => format!("{key} is missing"),
@@ -293,7 +303,7 @@ mod tests {
     #[test]
     fn the_example_is_right() {
         let text = include_str!("../../../deploy/examples/checks.toml");
-        assert_eq!(read(&[("checks.toml", text)]).unwrap().len(), 2);
+        assert_eq!(read(&[("checks.toml", text)]).unwrap().len(), 3);
     }
 
     #[test]

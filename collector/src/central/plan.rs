@@ -57,7 +57,7 @@ pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference 
         let what = match (old, new) {
             (None, _) => "added",
             (_, None) => "removed",
-            (Some(old), Some(new)) if (&old.on, &old.settings) == (&new.on, &new.settings) => {
+            (Some(old), Some(new)) if is_same(old, new) => {
                 unchanged += 1;
                 continue;
             }
@@ -79,6 +79,10 @@ pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference 
     Difference { id: id(now, then), changes, unchanged }
 }
 
+fn is_same(old: &AppliedCheck, new: &AppliedCheck) -> bool {
+    (&old.on, &old.pair, &old.settings) == (&new.on, &new.pair, &new.settings)
+}
+
 /// The keys that differ, those in tables with dots.
 fn settings(
     old: Option<&AppliedCheck>,
@@ -89,7 +93,9 @@ fn settings(
         if let Some(check) = check {
             let table = toml::from_str(&check.settings).unwrap_or_default();
             flatten("", &table, &mut flat);
-            flat.insert("on".to_owned(), toml::Value::from(check.on.as_str()).to_string());
+            for (key, value) in whom(check) {
+                flat.insert(key.to_owned(), toml::Value::from(value).to_string());
+            }
             flat.remove("name");
         }
         flat
@@ -101,6 +107,16 @@ fn settings(
     let value = |flat: &BTreeMap<String, String>, key| flat.get(key).cloned().unwrap_or_default();
     let both = keys.into_iter().map(|key| (key.clone(), value(&old, key), value(&new, key)));
     both.filter(|(_, old, new)| old != new).collect()
+}
+
+/// Whom a check is for, by the keys of its file.
+fn whom(check: &AppliedCheck) -> Vec<(&'static str, &str)> {
+    match &check.pair {
+        None => vec![("on", &check.on)],
+        Some(pair) => {
+            vec![("from", &check.on), ("to", &pair.to), ("to_mailbox", &pair.mailbox)]
+        }
+    }
 }
 
 fn flatten(path: &str, table: &toml::Table, flat: &mut BTreeMap<String, String>) {
@@ -118,8 +134,9 @@ fn flatten(path: &str, table: &toml::Table, flat: &mut BTreeMap<String, String>)
 fn id(now: &CheckSet, then: &CheckSet) -> String {
     let mut text = String::new();
     for set in [now, then] {
-        for AppliedCheck { name, on, settings, .. } in set.checks() {
-            for part in [name, on, settings] {
+        for check in set.checks() {
+            let whom = whom(check).into_iter().flat_map(|(key, value)| [key, value]);
+            for part in [check.name.as_str(), &check.settings].into_iter().chain(whom) {
                 text.push_str(&format!("{}:{part}", part.len()));
             }
         }

@@ -152,6 +152,8 @@ fn detailed(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String 
         ("spooled", spooled(agent)),
         ("checks", agent.checks.join(" ")),
         ("from checks.d", assigned(agent)),
+        ("signing key", or_unknown(agent.signing_key.clone())),
+        ("receives", received(agent)),
         ("refused", format!("{} malformed, {} conflicting", agent.malformed, agent.conflicting)),
     ];
     let mut text: String = lines
@@ -160,6 +162,13 @@ fn detailed(agent: &AgentAnswer, now: Timestamp, terminal: &Terminal) -> String 
         .collect();
     text.push_str(&warnings(agent));
     text
+}
+
+/// Where mail of other agents may arrive.
+fn received(agent: &AgentAnswer) -> String {
+    let all =
+        agent.receives.iter().map(|(name, address)| format!("{name} ({})", printable(address)));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// What became of the collector's checks that are for it.
@@ -324,6 +333,8 @@ mod tests {
             malformed: 0,
             conflicting: 0,
             certificate_not_after: None,
+            signing_key: None,
+            receives: Vec::new(),
             clones: None,
         }
     }

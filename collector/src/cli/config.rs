@@ -138,7 +138,8 @@ fn shown(plan: &Plan, difference: &Difference, terminal: &Terminal) -> String {
     let Difference { changes, unchanged, .. } = difference;
     if changes.is_empty() {
         let unchanged = plural(*unchanged, "check");
-        return format!("nothing to change: {unchanged} in force as in {}\n", plan.folder);
+        let words = format!("nothing to change: {unchanged} in force as in {}\n", plan.folder);
+        return words + &warnings(plan, terminal);
     }
     let mut text = String::new();
     for change in changes {
@@ -197,10 +198,16 @@ fn names(agents: &[String]) -> String {
     }
 }
 
+/// What is right and will not be measured.
+fn warnings(plan: &Plan, terminal: &Terminal) -> String {
+    let painted = |warning: &String| terminal.paint(Tone::Doubtful, &printable(warning));
+    plan.warnings.iter().map(|warning| format!("{}\n", painted(warning))).collect()
+}
+
 /// What agents say.
 fn said(plan: &Plan, refuse: &str, terminal: &Terminal) -> String {
     let Plan { agents, .. } = plan;
-    let mut text = String::new();
+    let mut text = warnings(plan, terminal);
     for RefusedCheck { check, place, reason, agents } in &agents.refused {
         let head = terminal.paint(Tone::Bad, &format!("{refuse} {}", printable(check)));
         let (place, reason) = (printable(place), printable(reason));
@@ -266,6 +273,7 @@ mod tests {
             difference: None,
             agents: Answered { asked: 3, answered: 2, refused: vec![refused] },
             is_applied: false,
+            warnings: vec!["mail.toml:4: check \"mail\": nothing can arrive at cape".into()],
         };
         insta::assert_snapshot!(shown(&plan, &difference, &plain(100)), @r#"
         ~ mail  on 3 agents; starts on cape
@@ -279,10 +287,12 @@ mod tests {
         - old  stops on branch-1, branch-2, branch-3, branch-4, branch-5 and 3 more
 
         1 added, 1 changed, 1 removed, 2 as before
+        mail.toml:4: check "mail": nothing can arrive at cape
         would refuse new (mail.toml:9): cape, hq: policy: targets.hosts: a.test
         2 of 3 agents answered in time
         "#);
         let none = Difference { changes: vec![], ..difference };
+        let plan = Plan { warnings: vec![], ..plan };
         insta::assert_snapshot!(shown(&plan, &none, &plain(100)), @"nothing to change: 2 checks in force as in /var/lib/mailsonde-collector/checks.d");
     }
 }

@@ -9,7 +9,8 @@ mod applied;
 
 use std::collections::BTreeMap;
 
-use mailsonde_proto::{AgentId, Check, WallTime, wire};
+use mailsonde_proto::convert::ReceivingMailbox;
+use mailsonde_proto::{AgentId, Check, SenderKey, WallTime, wire};
 use prost::{Message, Oneof};
 use ring::digest::{Context, SHA256};
 
@@ -86,10 +87,14 @@ fn body_of(control: &Control) -> Option<Body> {
     let agent_of = |agent: &AgentId| AgentOnDisk { agent: agent.0.to_vec() };
     Some(match control {
         Control::Enrolled(enrolled) => Body::Enrolled(enrolled.into()),
-        Control::Defined { agent, checks } => Body::Defined(DefinedOnDisk {
-            agent: agent.0.to_vec(),
-            checks: checks.iter().map(wire::Check::from).collect(),
-        }),
+        Control::Defined { agent, checks, signing_key, mailboxes } => {
+            Body::Defined(DefinedOnDisk {
+                agent: agent.0.to_vec(),
+                checks: checks.iter().map(wire::Check::from).collect(),
+                signing_key: signing_key.map(|key| key.0.to_vec()).unwrap_or_default(),
+                mailboxes: mailboxes.iter().cloned().map(wire::ReceivingMailbox::from).collect(),
+            })
+        }
         Control::Tick => Body::Tick(TickOnDisk {}),
         Control::Operator(OperatorAction { action, body }) => {
             Body::Operator(OperatorOnDisk { action: action.clone(), body: body.clone() })
@@ -125,6 +130,14 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
                 .checks
                 .into_iter()
                 .map(Check::try_from)
+                .collect::<Result<_, _>>()
+                .map_err(|error| wrong(&error))?,
+            // What is not there, or cut, is no key.
+            signing_key: defined.signing_key.try_into().ok().map(SenderKey),
+            mailboxes: defined
+                .mailboxes
+                .into_iter()
+                .map(ReceivingMailbox::try_from)
                 .collect::<Result<_, _>>()
                 .map_err(|error| wrong(&error))?,
         },
@@ -245,6 +258,10 @@ struct DefinedOnDisk {
     agent: Vec<u8>,
     #[prost(message, repeated, tag = "2")]
     checks: Vec<wire::Check>,
+    #[prost(bytes = "vec", tag = "3")]
+    signing_key: Vec<u8>,
+    #[prost(message, repeated, tag = "4")]
+    mailboxes: Vec<wire::ReceivingMailbox>,
 }
 
 #[derive(Clone, PartialEq, Message)]

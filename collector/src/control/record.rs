@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use mailsonde_proto::{AgentId, Check, WallTime};
+use mailsonde_proto::convert::ReceivingMailbox;
+use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 
 use super::access::AccessRecord;
 
@@ -30,6 +31,10 @@ pub enum Control {
         agent: AgentId,
         /// All of them.
         checks: Vec<Check>,
+        /// By which other agents verify its mail.
+        signing_key: Option<SenderKey>,
+        /// Where mail of other agents may arrive.
+        mailboxes: Vec<ReceivingMailbox>,
     },
     /// Time passed: what is due although nothing came in is due now.
     Tick,
@@ -77,12 +82,23 @@ pub struct AppliedCheck {
     pub name: String,
     /// A selector: which agents run it.
     pub on: String,
+    /// Where the mail arrives that those send.
+    pub pair: Option<Pair>,
     /// What agents are told: a `[[check]]` as TOML, its name included.
     pub settings: String,
     /// The file that it stood in, without its folder.
     pub file: String,
     /// The line of its `[[check]]`, from 1.
     pub line: u32,
+}
+
+/// Where mail arrives that one agent sends to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// A selector: at which agents.
+    pub to: String,
+    /// In which mailbox of theirs, by its name.
+    pub mailbox: String,
 }
 
 /// Who did something, and from where.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mailsonde_proto::{Check, SettingsDigest};
+use mailsonde_proto::convert::ReceivingMailbox;
+use mailsonde_proto::{Check, SenderKey, SettingsDigest};
 
 use super::*;
 
@@ -54,13 +55,27 @@ fn write(journal: &ControlJournal, control: Control) {
     journal.decide(NOW, root(), |_| Ok((control, ()))).unwrap();
 }
 
+fn applied(pair: Option<(&str, &str)>) -> AppliedCheck {
+    let pair = pair.map(|(to, mailbox)| Pair { to: to.into(), mailbox: mailbox.into() });
+    let (name, on, settings, file) =
+        ("a".into(), "*".into(), "kind = 'tcp'".into(), "a.toml".into());
+    AppliedCheck { name, on, pair, settings, file, line: 3 }
+}
+
 #[test]
 fn every_record_reads_back_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let agent = AgentId([1; 16]);
     let written = [
         Control::Enrolled(enrolled(1, "hq")),
-        Control::Defined { agent, checks: vec![check()] },
+        Control::Defined { agent, checks: vec![check()], signing_key: None, mailboxes: vec![] },
+        Control::Defined {
+            agent,
+            checks: vec![],
+            signing_key: Some(SenderKey([5; 32])),
+            mailboxes: vec![ReceivingMailbox { name: "main".into(), address: "a@b.test".into() }],
+        },
+        Control::Applied { checks: vec![applied(None), applied(Some(("site=cape", "main")))] },
         Control::Tick,
         Control::Operator(OperatorAction { action: "acknowledge".into(), body: vec![1, 2] }),
         Control::TokenMade(TokenMade { agent: Some(agent), name: Some("a".into()), ..token(1) }),

@@ -45,11 +45,12 @@ pub(super) async fn of_trial(registry: &Registry, then: &CheckSet, clock: Clock)
     let mut asked: HashMap<Revision, Vec<AgentId>> = HashMap::new();
     let mut waiting = Vec::new();
     let mut names = HashMap::new();
+    let receivers = registry.receivers();
     for (enrolled, entry) in registry.agents() {
         if entry.presence.connected_since.is_none() {
             continue;
         }
-        let mut assignment = then.assignment(&enrolled);
+        let mut assignment = then.assignment(&enrolled, &receivers);
         assignment.is_trial = true;
         let revision = assignment.revision;
         if !asked.contains_key(&revision) {

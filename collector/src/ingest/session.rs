@@ -161,6 +161,10 @@ impl Session {
                 self.ingest.registry.ran(self.agent, answer);
                 Ok(())
             }
+            FromAgent::Crossing(crossing) => {
+                self.ingest.registry.carry(self.agent, crossing);
+                Ok(())
+            }
             FromAgent::Unknown => Ok(()),
         }
     }

@@ -130,7 +130,7 @@ impl<K: Copy + Ord> Tally<K> {
 pub struct VoidCode(pub u8);
 
 /// The reasons by number; what a newer collector wrote reads as unknown, and keeps its number.
-const REASONS: [VoidReason; 10] = [
+const REASONS: [VoidReason; 11] = [
     VoidReason::Unknown,
     VoidReason::Interrupted,
     VoidReason::Missed,
@@ -141,6 +141,7 @@ const REASONS: [VoidReason; 10] = [
     VoidReason::LocalDisk,
     VoidReason::Policy,
     VoidReason::Internal,
+    VoidReason::Peer,
 ];
 
 impl VoidCode {

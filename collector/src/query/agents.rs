@@ -72,6 +72,10 @@ pub struct AgentAnswer {
     pub conflicting: u64,
     /// Until when the certificate is valid that it showed last, since this collector was started.
     pub certificate_not_after: Option<Timestamp>,
+    /// By which other agents verify its mail, as `policy.toml` has it; null where it does not say.
+    pub signing_key: Option<String>,
+    /// The mailboxes in which mail of other agents may arrive: name and address.
+    pub receives: Vec<(String, String)>,
     /// The addresses of two machines that use its key.
     pub clones: Option<[String; 2]>,
 }
@@ -114,9 +118,9 @@ pub struct CheckAnswer {
 }
 
 pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
-    let set = registry.checks().borrow().clone();
+    let (set, receivers) = (registry.checks().borrow().clone(), registry.receivers());
     let agents = registry.agents().into_iter().map(|(enrolled, entry)| {
-        let assigned = set.of(&enrolled).count();
+        let assigned = set.count(&enrolled, &receivers);
         let said = entry.said().cloned();
         let has_answered = said.is_some();
         let refused = said.into_iter().flat_map(|said| said.refused);
@@ -150,6 +154,8 @@ pub(super) fn agents(registry: &Registry, now: WallTime) -> AgentsAnswer {
             malformed,
             conflicting,
             certificate_not_after: presence.certificate_not_after.map(WallTime::timestamp),
+            signing_key: entry.signing_key.map(|key| key.to_string()),
+            receives: entry.mailboxes.into_iter().map(|it| (it.name, it.address)).collect(),
             clones: presence.clones.map(|clones| clones.addresses),
         }
     });

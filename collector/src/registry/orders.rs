@@ -1,6 +1,6 @@
 //! What agents are to do: the checks that are in force, and words for single streams.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use mailsonde_proto::AgentId;
 use mailsonde_proto::convert::{
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Registry;
 use super::awaited::{Answers, Awaited};
-use crate::central::CheckSet;
+use crate::central::{CheckSet, Receiver};
 
 /// Words that may wait for one stream.
 const WORDS: usize = 16;
@@ -20,12 +20,15 @@ pub(super) struct Orders {
     checks: watch::Sender<Arc<CheckSet>>,
     runs: Awaited<u64, RunAnswer>,
     trials: Awaited<Revision, Assigned>,
+    /// Agents at which mail of others may arrive.
+    pub(super) receivers: RwLock<Arc<[Receiver]>>,
 }
 
 impl Orders {
     pub(super) fn new(checks: CheckSet) -> Self {
         let checks = watch::Sender::new(Arc::new(checks));
-        Self { checks, runs: Awaited::default(), trials: Awaited::default() }
+        let (runs, trials) = (Awaited::default(), Awaited::default());
+        Self { checks, runs, trials, receivers: RwLock::default() }
     }
 }
 
@@ -50,6 +53,7 @@ impl Registry {
 
     /// Names or labels changed: other agents may be selected now.
     pub(crate) fn reselect(&self) {
+        self.look_for_receivers();
         self.forget_told();
         self.orders.checks.send_modify(|_| {});
     }
@@ -62,7 +66,9 @@ impl Registry {
     /// What this agent is to run; nothing for one that is not ours any more.
     pub(crate) fn assignment(&self, agent: AgentId) -> Assignment {
         let checks = self.orders.checks.borrow().clone();
-        self.control.agent(agent).map(|agent| checks.assignment(&agent)).unwrap_or_default()
+        let receivers = self.receivers();
+        let agent = self.control.agent(agent);
+        agent.map(|agent| checks.assignment(&agent, &receivers)).unwrap_or_default()
     }
 
     /// What an agent was told to run.

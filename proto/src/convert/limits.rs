@@ -20,6 +20,8 @@ pub const MAX_SETTINGS_BYTES: usize = 16 * 1024;
 /// Bytes of the settings of all checks that one agent is assigned.
 pub const MAX_ASSIGNMENT_BYTES: usize = 2 * 1024 * 1024;
 
+/// Receiving mailboxes of one agent.
+pub(super) const MAX_MAILBOXES: usize = 32;
 pub(super) const MAX_LABELS: usize = 64;
 pub(super) const MAX_PHASES: usize = 64;
 pub(super) const MAX_FACTS: usize = 256;

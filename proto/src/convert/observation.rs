@@ -132,6 +132,7 @@ fn void_reason(reason: i32) -> VoidReason {
         Ok(Sent::LocalDisk) => VoidReason::LocalDisk,
         Ok(Sent::Policy) => VoidReason::Policy,
         Ok(Sent::Internal) => VoidReason::Internal,
+        Ok(Sent::Peer) => VoidReason::Peer,
         Ok(Sent::Unspecified) | Err(_) => VoidReason::Unknown,
     }
 }
@@ -236,6 +237,7 @@ fn void_reason_to_wire(reason: VoidReason) -> wire::VoidReason {
         VoidReason::LocalDisk => wire::VoidReason::LocalDisk,
         VoidReason::Policy => wire::VoidReason::Policy,
         VoidReason::Internal => wire::VoidReason::Internal,
+        VoidReason::Peer => wire::VoidReason::Peer,
         VoidReason::Unknown => wire::VoidReason::Unspecified,
     }
 }

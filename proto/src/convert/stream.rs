@@ -1,6 +1,7 @@
 //! The messages of the stream, in both directions.
 
 mod assignment;
+mod crossing;
 mod read;
 mod write;
 
@@ -10,11 +11,16 @@ use bytes::Bytes;
 
 use super::Malformed;
 use crate::check::Check;
+use crate::sender_key::SenderKey;
 use crate::time::WallTime;
 use crate::vantage::{AgentId, Epoch, VantagePoint};
 
 pub use assignment::{
     Assigned, AssignedCheck, Assignment, CheckRefusal, Revision, RunAnswer, RunRequest,
+};
+pub use crossing::{
+    Crossing, CrossingWord, Expect, MAX_HEADER_BYTES, ReceivingMailbox, Seen, SeenAt, Unready,
+    UnreadyReason,
 };
 
 /// What an agent says.
@@ -32,6 +38,8 @@ pub enum FromAgent {
     Assigned(Assigned),
     /// What became of a run that it was asked for.
     RunAnswer(RunAnswer),
+    /// Something for another agent, about a mail between the two.
+    Crossing(Crossing),
     /// A message of a newer version.
     Unknown,
 }
@@ -53,6 +61,8 @@ pub enum FromCollector {
     Assignment(Assignment),
     /// One run at once.
     RunRequest(RunRequest),
+    /// Something from another agent, about a mail between the two.
+    Crossing(Crossing),
     /// A message of a newer version.
     Unknown,
 }
@@ -76,6 +86,10 @@ pub struct Hello {
     pub checks: Vec<Check>,
     /// Random, new at every start of the agent; 0 when it does not say.
     pub instance: u64,
+    /// What others verify its signed mail by; `None` when it does not say.
+    pub signing_key: Option<SenderKey>,
+    /// Where mail of other agents may arrive.
+    pub mailboxes: Vec<ReceivingMailbox>,
 }
 
 /// Observations in order, without a gap, each as the bytes it was encoded to.

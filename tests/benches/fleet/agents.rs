@@ -31,6 +31,8 @@ impl Agents {
                     ..VantagePoint::default()
                 },
                 checks: Vec::new(),
+                signing_key: None,
+                mailboxes: Vec::new(),
             };
             let (announce, announced) = watch::channel(said);
             let (uplink, _, orders) = Uplink::new(outbox, Net::new(), clock, announced);

@@ -146,6 +146,8 @@ fn hello(name: &str) -> Hello {
         oldest_sequence: 1,
         vantage_point: VantagePoint { name: name.into(), labels: Default::default() },
         checks: (0..10).map(check).collect(),
+        signing_key: None,
+        mailboxes: Vec::new(),
     }
 }
 

@@ -64,7 +64,7 @@ async fn checks_of_the_collector_touch_only_what_the_agents_own_configuration_na
     // Its own checks name the port of this host: the collector's may touch it as well.
     let mut config = everything.clone();
     config.checks.extend(pushed(&everything));
-    let mut checks = Checks::ready(&config, &kinds, clock).unwrap();
+    let mut checks = Checks::ready(&config, &kinds, (clock, &Peers::default())).unwrap();
     assert_eq!(told(&checks.by_name["home"]).await, "pass");
     assert_eq!(told(&checks.by_name["home-pushed"]).await, "pass");
     // Whoever writes `localhost` means its addresses too.
@@ -87,7 +87,8 @@ async fn a_new_policy_binds_what_is_there_already() {
     let port = listener.local_addr().unwrap().port();
     let (kinds, clock, folder) = (Kinds::standard(), Clock::system(), folder());
     let text = check("home", "127.0.0.1", port);
-    let mut checks = Checks::ready(&load(folder.path(), &text), &kinds, clock).unwrap();
+    let mut checks =
+        Checks::ready(&load(folder.path(), &text), &kinds, (clock, &Peers::default())).unwrap();
     let before = checks.by_name["home"].clone();
     assert_eq!(told(&before).await, "pass");
     let policy = folder.path().join(FILE);

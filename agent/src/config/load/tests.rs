@@ -84,7 +84,7 @@ fn mistakes_of_names_and_kinds() {
     agent.toml:28:1: mailbox: [smtp] is missing
     agent.toml:28:1: mailbox: name is missing
     agent.toml:29:11: mailbox: address must be a mail address such as "probe@example.org", not "x": something must stand before its one @, and a domain behind it
-    agent.toml:30:1: mailbox: colour is not known here: use "address", "clean_sent", "imap", "login", "name", "oauth2", "password", "pop3", "provider", "smtp", "watch"
+    agent.toml:30:1: mailbox: colour is not known here: use "address", "clean_sent", "imap", "login", "name", "oauth2", "password", "pop3", "provider", "receive", "smtp", "watch"
     agent.toml:31:3: chekc is not known here, did you mean "check"?
     "#);
 }

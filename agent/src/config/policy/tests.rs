@@ -77,6 +77,7 @@ fn without_a_file_the_own_checks_are_free_and_the_collectors_are_not() {
     kinds       all
     rates       60 mails a minute, 64.0 MiB a mail, 256.0 MiB of mail a minute, 512 connections at once, 200 DNS questions a second
     quiet       none
+    senders     none
     ");
     let nets = policies.nets(Clock::system());
     assert!(nets.local.may_mail("anybody@anywhere.test", 1).is_ok());
@@ -179,6 +180,7 @@ fn the_example_is_a_policy() {
     let policy = policy.unwrap();
     let shown = policy.to_string();
     assert!(!policy.quiet.is_empty() && !policy.networks.is_empty(), "{shown}");
+    assert_eq!(policy.senders.len(), 1, "{shown}");
     // Every rate in it is the default, as its comments say.
     assert_eq!(policy.rates, Rates::default());
 }

@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Clock, Epoch, RunId};
+use mailsonde_proto::{Clock, Epoch, RunId, WallTime};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::Order;
 use super::event::{Arrival, Bounced, Event, Reply};
+use super::guests::{Guest, Guests, Name};
 use super::ledger::{Closed, Ledger};
 use super::pace::Wanted;
-use crate::mail::message::Attached;
+use crate::mail::message::{Attached, LARGEST_BODY};
 use crate::mail::token::{Token, TokenKey};
 use crate::probe::Amendment;
 
@@ -43,6 +44,7 @@ pub(super) struct Board {
 struct State {
     open: HashMap<RunId, Open>,
     closed: Ledger,
+    guests: Guests,
     key: Option<Arc<TokenKey>>,
     amendments: Option<mpsc::Sender<Amendment>>,
     epoch: Option<Epoch>,
@@ -165,7 +167,9 @@ impl Board {
     pub(super) fn spent(&self, commands: u64) {
         let mut state = self.lock();
         state.commands += commands;
-        let runs = u64::try_from(state.open.len()).unwrap_or(u64::MAX).max(1);
+        let runs = state.open.len() + state.guests.len();
+        let runs = u64::try_from(runs).unwrap_or(u64::MAX).max(1);
+        state.guests.bear(commands.saturating_mul(WHOLE) / runs);
         for open in state.open.values_mut() {
             open.share += commands.saturating_mul(WHOLE) / runs;
         }
@@ -209,13 +213,67 @@ impl Board {
                 wanted.patient = wanted.patient.max(open.sent);
             }
         }
+        if folder.is_none() {
+            state.guests.want(&mut wanted, verified, WHOLE);
+        }
         wanted
     }
 
     /// When the last of the open runs ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.lock().open.values().map(|open| open.order.deadline).max()
+        let state = self.lock();
+        let ours = state.open.values().map(|open| open.order.deadline).max();
+        ours.max(state.guests.deadline())
     }
+
+    // -- mail of other agents
+
+    /// One is expected at this address; when that was registered.
+    pub(super) fn expect(&self, guest: Guest, address: &str) -> Instant {
+        let registered = self.clock.monotonic();
+        let mut state = self.lock();
+        state.key.get_or_insert_with(|| Arc::clone(&guest.key));
+        state.amendments.get_or_insert_with(|| guest.amendments.clone());
+        state.largest = state.largest.max(guest.bytes.min(LARGEST_BODY));
+        state.guests.expect(guest, address, registered);
+        drop(state);
+        self.changed();
+        registered
+    }
+
+    /// Its sender is told that it may come.
+    pub(super) fn guest_ready(&self, name: Name) {
+        self.lock().guests.ready(name, self.clock.monotonic());
+        self.changed();
+    }
+
+    pub(super) async fn guest_seen(&self, name: Name) {
+        loop {
+            let seen = self.lock().guests.seen(name);
+            match seen {
+                Some(Ok(())) => return,
+                Some(Err(bell)) => bell.notified().await,
+                None => return std::future::pending().await,
+            }
+        }
+    }
+
+    pub(super) fn guest_gone(&self, name: Name) {
+        self.lock().guests.close(name);
+        self.changed();
+    }
+
+    /// The token of a message that another agent signed which is believed.
+    pub(super) fn signed(&self, headers: &[u8], now: WallTime) -> Option<Token> {
+        self.lock().guests.signed(headers, now)
+    }
+
+    /// Such a message was seen. Whether it can be removed.
+    pub(super) fn saw_guests(&self, token: &Token, arrival: Arrival) -> bool {
+        self.lock().guests.saw(token, arrival)
+    }
+
+    // -- what was seen
 
     /// A forged token was seen.
     pub(super) fn saw_forged(&self) {

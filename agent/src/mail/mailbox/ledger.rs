@@ -4,32 +4,31 @@ use std::collections::VecDeque;
 
 use mailsonde_proto::phase::name;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{Fact, Fault, FaultClass, Phase};
+use mailsonde_proto::{Fact, Fault, FaultClass, RunId};
 
 use super::event::{Arrival, Reply};
 use crate::mail::failure::{Failure, seconds};
 use crate::mail::message::Attached;
 use crate::mail::token::Token;
 use crate::probe::Amendment;
-use crate::stopwatch::{Lap, us};
 
 /// How many closed runs are remembered; for those before them, less is known of a late message.
 const MOST_CLOSED: usize = 4_096;
 
 /// A run that is over.
-pub(super) struct Closed {
-    pub(super) token: Token,
-    pub(super) accepted: Option<Instant>,
-    pub(super) was_seen: bool,
-    pub(super) attached: Option<Attached>,
-    pub(super) wants_replies: bool,
+pub(crate) struct Closed {
+    pub(crate) token: Token,
+    pub(crate) accepted: Option<Instant>,
+    pub(crate) was_seen: bool,
+    pub(crate) attached: Option<Attached>,
+    pub(crate) wants_replies: bool,
 }
 
 #[derive(Default)]
-pub(super) struct Ledger(VecDeque<Closed>);
+pub(crate) struct Ledger(VecDeque<Closed>);
 
 impl Ledger {
-    pub(super) fn remember(&mut self, closed: Closed) {
+    pub(crate) fn remember(&mut self, closed: Closed) {
         if self.0.len() == MOST_CLOSED {
             self.0.pop_front();
         }
@@ -37,12 +36,11 @@ impl Ledger {
     }
 
     /// The amendment that a message makes of its closed run; `None` when the run is not known here.
-    pub(super) fn saw(&mut self, token: &Token, arrival: &Arrival) -> Option<Amendment> {
+    pub(crate) fn saw(&mut self, token: &Token, arrival: &Arrival) -> Option<Amendment> {
         let closed = self.0.iter_mut().rev().find(|closed| closed.token == *token)?;
         let folder = &arrival.folder;
-        let late_by = closed
-            .accepted
-            .map(|accepted| seconds(arrival.first_seen.saturating_duration_since(accepted)));
+        let late_by =
+            closed.accepted.map(|at| seconds(arrival.seen_by(at).saturating_duration_since(at)));
         let words = match (closed.was_seen, &late_by) {
             (true, _) => format!("the message arrived twice: another copy came to {folder}"),
             (false, Some(late_by)) => format!(
@@ -55,17 +53,19 @@ impl Ledger {
             ),
         };
         closed.was_seen = true;
-        let arrived = closed.accepted.map(|from| {
-            let to = arrival.first_seen;
-            let uncertainty_us = us(arrival.last_absent, to);
-            Phase { uncertainty_us, ..Lap { name: name::ARRIVAL, from, to }.phase_from(from) }
-        });
+        let arrived = closed.accepted.and_then(|from| arrival.phase(from, from));
         let mut amendment =
             amendment(token, Fault::new(name::ARRIVAL, FaultClass::Mismatch, words));
         amendment.phases.extend(arrived);
         amendment.facts.push(folder_of(arrival));
         amendment.facts.push(fact("arrival.place", arrival.place.as_str()));
         Some(amendment)
+    }
+
+    /// The token of a closed run whose message was not seen.
+    pub(crate) fn missed(&self, run: RunId) -> Option<Token> {
+        let closed = self.0.iter().rev().find(|closed| closed.token.run == run)?;
+        (!closed.was_seen).then(|| closed.token.clone())
     }
 
     /// The attachment of a closed run's message.

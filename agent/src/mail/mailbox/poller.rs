@@ -363,6 +363,7 @@ impl Poller {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             body,
             message: Arc::new(Arrived { headers: reading.headers, whole }),
+            told: None,
         };
         Ok(self.teller.arrived(token, arrival, !looking.is_first).await)
     }

@@ -177,6 +177,7 @@ mod tests {
             junk_folder: None,
             hello: None,
             habits,
+            receives: false,
         };
         let mailbox = Mailbox::new(settings, Net::new(), Clock::system());
         mailbox.submitted(&Arc::new(key));

@@ -24,6 +24,8 @@ pub struct MailboxSettings {
     pub hello: Option<String>,
     /// What its provider is known to do.
     pub habits: Habits,
+    /// Whether mail of other agents may arrive in it.
+    pub receives: bool,
 }
 
 /// What a provider is known to do with a mailbox; nothing, where nobody is known.

@@ -4,7 +4,7 @@ use mail_parser::{Message, MessageParser};
 
 use crate::mail::dsn;
 use crate::mail::message::{TOKEN_HEADER, token_of_message_id};
-use crate::mail::token::{NotOurToken, Token, TokenKey};
+use crate::mail::token::{NotOurToken, Senders, SignedToken, Token, TokenKey};
 
 /// How many Message-IDs of a reply are looked at.
 const MOST_IDS: usize = 100;
@@ -58,6 +58,14 @@ pub(super) fn sort(headers: &[u8], key: &TokenKey) -> Sorted {
     automatic(&message)
         .and_then(|reply| Some(Sorted::Reply(answered(&message, key)?, reply)))
         .unwrap_or(Sorted::Foreign)
+}
+
+/// What a message says that one of these senders signed.
+pub(super) fn signed_by(headers: &[u8], senders: &Senders) -> Option<SignedToken> {
+    let message = MessageParser::default().parse_headers(headers)?;
+    let in_header = message.header_raw(TOKEN_HEADER);
+    let text = in_header.or_else(|| message.message_id().and_then(token_of_message_id))?;
+    senders.open(text).ok()
 }
 
 /// What an automatic reply says about itself (RFC 3834 section 5; before it, responders had words of their

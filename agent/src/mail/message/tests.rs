@@ -15,6 +15,7 @@ fn draft(content: Content) -> Draft {
         run: RunId { epoch: Epoch(5), intent: 6 },
         date: WallTime::from_s(1_764_000_000),
         content: Arc::new(content),
+        seal: Seal::Own,
     }
 }
 

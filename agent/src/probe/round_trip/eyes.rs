@@ -1,7 +1,8 @@
 //! Both ends of a round trip, watched: where the message must arrive, and where it comes back to.
 //!
 //! Bounces and replies go to the sender. Where that is another mailbox than the recipient's it is watched
-//! too; a run that does not depend on it goes on without it, and a fact says so.
+//! too; a run that does not depend on it goes on without it, and a fact says so. Where the recipient's mailbox is
+//! another agent's, that agent watches it and tells us.
 
 use std::time::Duration;
 
@@ -11,13 +12,22 @@ use tokio::time::timeout;
 
 use crate::mail::failure::Failure;
 use crate::mail::mailbox::{Arrival, Event, Mailbox, Order, Refusal, Watch};
+use crate::peers::Hold;
 
 /// So long a run waits for a sender's mailbox that it does not depend on.
 const SENDER_WITHIN: Duration = Duration::from_secs(3);
 
+/// Where the message must arrive.
+enum Recipient {
+    /// In a mailbox of this agent.
+    Here(Watch),
+    /// In one of another.
+    There(Hold),
+}
+
 /// The mailboxes of one run.
 pub(super) struct Eyes {
-    recipient: Watch,
+    recipient: Recipient,
     sender: Option<Watch>,
     /// Why the sender's mailbox is not watched, where it should be.
     blind: Option<String>,
@@ -36,7 +46,7 @@ impl Eyes {
         needed: bool,
     ) -> Result<Self, Refusal> {
         let Some(sender) = sender else {
-            let recipient = recipient.watch(order).await?;
+            let recipient = Recipient::Here(recipient.watch(order).await?);
             return Ok(Self { recipient, sender: None, blind: None });
         };
         let at_sender = Order { folder: None, eager: needed, ..order.clone() };
@@ -50,23 +60,59 @@ impl Eyes {
             }
         };
         let (recipient, sender) = tokio::join!(recipient.watch(order), watching);
-        let recipient = recipient?;
+        let recipient = Recipient::Here(recipient?);
         match sender {
-            Ok(sender) => Ok(Self { recipient, sender: Some(sender), blind: None }),
             Err(Some(refusal)) if needed => Err(refusal),
-            Err(refusal) => {
-                let why = match refusal {
-                    Some(refusal) => refusal.failure.fault.to_string(),
-                    None => "it was not ready in time".to_owned(),
-                };
-                Ok(Self { recipient, sender: None, blind: Some(why) })
-            }
+            sender => Ok(Self::with(recipient, sender)),
         }
     }
 
-    /// Where the message must arrive.
-    pub(super) fn recipient(&self) -> &Watch {
-        &self.recipient
+    /// Waits until another agent watches for the message, and watches the sender's mailbox for bounces.
+    ///
+    /// # Errors
+    /// Why the other agent does not.
+    pub(super) async fn across(
+        hold: Hold,
+        sender: &Mailbox,
+        order: Order,
+        within: Duration,
+    ) -> Result<Self, Refusal> {
+        let at_sender = Order { folder: None, eager: false, ..order };
+        let watching = async {
+            match timeout(SENDER_WITHIN.min(within), sender.watch(at_sender)).await {
+                Ok(watched) => watched.map_err(Some),
+                Err(_) => Err(None),
+            }
+        };
+        let (ready, sender) = tokio::join!(hold.ready(within), watching);
+        let not_ready = |failure| Refusal { failure, laps: Vec::new(), transcript: String::new() };
+        ready.map_err(not_ready)?;
+        Ok(Self::with(Recipient::There(hold), sender))
+    }
+
+    fn with(recipient: Recipient, sender: Result<Watch, Option<Refusal>>) -> Self {
+        let (sender, blind) = match sender {
+            Ok(sender) => (Some(sender), None),
+            Err(Some(refusal)) => (None, Some(refusal.failure.fault.to_string())),
+            Err(None) => (None, Some("it was not ready in time".to_owned())),
+        };
+        Self { recipient, sender, blind }
+    }
+
+    /// The mailbox in which the message must arrive, where it is this agent's.
+    pub(super) fn recipient(&self) -> Option<&Watch> {
+        match &self.recipient {
+            Recipient::Here(watch) => Some(watch),
+            Recipient::There(_) => None,
+        }
+    }
+
+    /// What keeps the recipient's mailbox from being watched.
+    pub(super) fn trouble(&self) -> Option<Failure> {
+        match &self.recipient {
+            Recipient::Here(watch) => watch.trouble(),
+            Recipient::There(hold) => hold.trouble(),
+        }
     }
 
     /// What was learnt about the sender's mailbox.
@@ -83,15 +129,18 @@ impl Eyes {
     /// The server has accepted the message.
     pub(super) fn accepted(&self, at: Instant) {
         self.both().for_each(|watch| watch.accepted(at));
+        if let Recipient::There(hold) = &self.recipient {
+            hold.accepted(at);
+        }
     }
 
     /// What happens next to the message. That it turns up in the sender's mailbox is no arrival.
     pub(super) async fn next(&self) -> Event {
-        let Some(sender) = &self.sender else { return self.recipient.next().await };
+        let Some(sender) = &self.sender else { return self.arrival().await };
         loop {
             tokio::select! {
                 biased;
-                event = self.recipient.next() => return event,
+                event = self.arrival() => return event,
                 event = sender.next() => match event {
                     Event::Arrived(Arrival { .. }) => {}
                     event => return event,
@@ -100,22 +149,28 @@ impl Eyes {
         }
     }
 
+    async fn arrival(&self) -> Event {
+        match &self.recipient {
+            Recipient::Here(watch) => watch.next().await,
+            Recipient::There(hold) => Event::Arrived(hold.next().await),
+        }
+    }
+
     /// What keeps the mailbox just now from being watched that bounces and replies go to.
     pub(super) fn trouble_of_sender(&self) -> Option<Failure> {
-        self.sender.as_ref().unwrap_or(&self.recipient).trouble()
+        self.sender.as_ref().or(self.recipient())?.trouble()
     }
 
     /// What was said on the connections.
     pub(super) fn transcript(&self) -> String {
+        let at_recipient = self.recipient().map(Watch::transcript).unwrap_or_default();
         match &self.sender {
-            None => self.recipient.transcript(),
-            Some(sender) => {
-                format!("{}-- from_mailbox\n{}", self.recipient.transcript(), sender.transcript())
-            }
+            None => at_recipient,
+            Some(sender) => format!("{at_recipient}-- from_mailbox\n{}", sender.transcript()),
         }
     }
 
     fn both(&self) -> impl Iterator<Item = &Watch> {
-        std::iter::once(&self.recipient).chain(&self.sender)
+        self.recipient().into_iter().chain(&self.sender)
     }
 }

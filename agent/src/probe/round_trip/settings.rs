@@ -1,6 +1,7 @@
 //! What a check of the kind `round-trip` can be told.
 
 mod list;
+mod peer;
 mod read;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::mail::headers::Trust;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::Content;
 use crate::mail::smtp::MX_PORT;
+use crate::peers::Peer;
 
 pub(super) use list::SETTINGS;
 pub(super) use read::read;
@@ -117,6 +119,8 @@ pub struct RoundTripSettings {
     pub trust: Trust,
     /// Whether what arrives is verified here too: DKIM, SPF, DMARC.
     pub verify: bool,
+    /// The other agent in whose mailbox it is to arrive.
+    pub peer: Option<Peer>,
 }
 
 impl Default for RoundTripSettings {
@@ -135,6 +139,7 @@ impl Default for RoundTripSettings {
             auto_reply: None,
             trust: Trust::default(),
             verify: false,
+            peer: None,
         }
     }
 }

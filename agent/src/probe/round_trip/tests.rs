@@ -39,6 +39,7 @@ fn mailbox(address: &str, smtp: &Server, inbox: Inbox) -> MailboxSettings {
         junk_folder: None,
         hello: None,
         habits: Habits::default(),
+        receives: true,
     }
 }
 

@@ -13,7 +13,7 @@ use super::submit::Refused;
 use crate::mail::mailbox::{Arrival, Bounced, Reply, Watch};
 use crate::mail::message::{Body, TestMessage};
 use crate::posture::Rule;
-use crate::stopwatch::{Lap, Stopwatch, signed_us, us};
+use crate::stopwatch::{Lap, Stopwatch, signed_us};
 
 /// A stored date has whole seconds: the truth lies within half a second of its middle.
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
@@ -49,7 +49,7 @@ impl Story {
             facts.push(Fact::new("attachment.bytes", attached.bytes.to_string()));
             facts.push(Fact::new("attachment.sha256", hex::encode(attached.sha256)));
         }
-        facts.extend(eyes.recipient().facts().iter().cloned());
+        facts.extend(eyes.recipient().into_iter().flat_map(|watch| watch.facts().to_vec()));
         facts.extend(eyes.facts());
         Self {
             phases: Vec::new(),
@@ -57,7 +57,7 @@ impl Story {
             accepted: None,
             origin: now,
             findings: Vec::new(),
-            connected: eyes.recipient().laps().to_vec(),
+            connected: eyes.recipient().map(|watch| watch.laps().to_vec()).unwrap_or_default(),
         }
     }
 
@@ -131,19 +131,25 @@ impl Story {
                 uncertainty_us: as_us(HALF_A_SECOND),
             });
         }
-        self.phases.push(Phase {
-            name: name::ARRIVAL.to_owned(),
-            start_us,
-            duration_us: signed_us(origin, arrival.first_seen).saturating_sub(start_us),
-            uncertainty_us: us(arrival.last_absent, arrival.first_seen),
-        });
+        let phase = arrival.phase(origin, accepted);
+        let is_timed = phase.is_some();
+        self.phases.extend(phase);
         let protocol = arrival.protocol;
         self.facts.push(Fact::new(format!("{protocol}.folder"), &arrival.folder));
-        self.facts.push(Fact::new(format!("{protocol}.uid"), &arrival.uid));
+        if !arrival.uid.is_empty() {
+            self.facts.push(Fact::new(format!("{protocol}.uid"), &arrival.uid));
+        }
         self.facts.push(Fact::new("arrival.bytes", arrival.bytes.to_string()));
         self.facts.push(Fact::new("arrival.place", arrival.place.as_str()));
         if arrival.body == Body::Reencoded {
             self.facts.push(Fact::new("arrival.body", "in another transfer encoding"));
+        }
+        if !is_timed {
+            let words = match arrival.told.and_then(|told| told.uncertainty) {
+                Some(error) => format!("left out: its error of {} us is larger", as_us(error)),
+                None => "left out: the clocks of the two agents do not compare yet".to_owned(),
+            };
+            return self.facts.push(Fact::new("arrival.time", words));
         }
         // To be compared with the server's own log.
         let seen_at = match arrival.first_seen.checked_duration_since(accepted) {
@@ -157,7 +163,8 @@ impl Story {
     }
 
     /// What the watch cost, and what else turned up.
-    pub(super) fn watched(&mut self, watch: &Watch) {
+    pub(super) fn watched(&mut self, watch: Option<&Watch>) {
+        let Some(watch) = watch else { return };
         self.facts.push(Fact::new("arrival.commands", watch.commands().to_string()));
         let forged = watch.forged();
         if forged > 0 {

@@ -7,7 +7,7 @@ use mailsonde_proto::wire::CollectorMessage;
 use tracing::{info, warn};
 
 use super::{Session, UplinkError};
-use crate::uplink::Exchange;
+use crate::offset::Exchange;
 
 /// Of any collector's window this much is used.
 const MOST_WINDOW: u64 = 100_000;
@@ -40,6 +40,10 @@ impl Session<'_> {
             }
             FromCollector::RunRequest(request) => {
                 self.uplink.desk.run(request);
+                Ok(())
+            }
+            FromCollector::Crossing(crossing) => {
+                self.uplink.desk.cross(crossing);
                 Ok(())
             }
             FromCollector::Unknown => Ok(()),
@@ -125,6 +129,7 @@ impl Session<'_> {
             round_trip: now.saturating_duration_since(at),
         };
         self.uplink.offsets.add(exchange, now);
+        self.uplink.desk.compared(&self.uplink.offsets);
         let bound = self.uplink.offsets.bound_us(now);
         self.uplink.clock_error.send_replace(bound);
     }

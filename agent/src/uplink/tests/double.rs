@@ -231,7 +231,10 @@ impl Service {
                     };
                     vec![FromCollector::HeartbeatAnswer(answer)]
                 }
-                FromAgent::Assigned(_) | FromAgent::RunAnswer(_) | FromAgent::Unknown => Vec::new(),
+                FromAgent::Assigned(_)
+                | FromAgent::RunAnswer(_)
+                | FromAgent::Crossing(_)
+                | FromAgent::Unknown => Vec::new(),
             };
             for answer in answers {
                 if out.send(Ok(answer.into())).await.is_err() {

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use crate::control::AppliedCheck;
+use crate::control::{AppliedCheck, Pair};
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AppliedOnDisk {
@@ -22,6 +22,16 @@ struct AppliedCheckOnDisk {
     file: String,
     #[prost(uint32, tag = "5")]
     line: u32,
+    #[prost(message, optional, tag = "6")]
+    pair: Option<PairOnDisk>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PairOnDisk {
+    #[prost(string, tag = "1")]
+    to: String,
+    #[prost(string, tag = "2")]
+    mailbox: String,
 }
 
 impl From<&[AppliedCheck]> for AppliedOnDisk {
@@ -32,6 +42,7 @@ impl From<&[AppliedCheck]> for AppliedOnDisk {
             settings: check.settings.clone(),
             file: check.file.clone(),
             line: check.line,
+            pair: check.pair.clone().map(|Pair { to, mailbox }| PairOnDisk { to, mailbox }),
         };
         Self { checks: checks.iter().map(check).collect() }
     }
@@ -45,6 +56,7 @@ impl From<AppliedOnDisk> for Vec<AppliedCheck> {
             settings: read.settings,
             file: read.file,
             line: read.line,
+            pair: read.pair.map(|PairOnDisk { to, mailbox }| Pair { to, mailbox }),
         };
         read.checks.into_iter().map(check).collect()
     }

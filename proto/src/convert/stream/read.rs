@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::crossing::{mailboxes, sender_key};
 use super::{
     Ack, Batch, FromAgent, FromCollector, Heartbeat, HeartbeatAnswer, Hello, Reject, RejectReason,
     SequenceRange, Throttle, Tombstone, TombstoneReason, Welcome,
@@ -37,6 +38,7 @@ impl TryFrom<wire::AgentMessage> for FromAgent {
             }),
             Some(Body::Assigned(assigned)) => Self::Assigned(assigned.try_into()?),
             Some(Body::RunAnswer(answer)) => Self::RunAnswer(answer.try_into()?),
+            Some(Body::Crossing(crossing)) => Self::Crossing(crossing.try_into()?),
             None => Self::Unknown,
         })
     }
@@ -62,6 +64,7 @@ impl TryFrom<wire::CollectorMessage> for FromCollector {
             }),
             Some(Body::Assignment(assignment)) => Self::Assignment(assignment.try_into()?),
             Some(Body::RunRequest(request)) => Self::RunRequest(request.try_into()?),
+            Some(Body::Crossing(crossing)) => Self::Crossing(crossing.try_into()?),
             None => Self::Unknown,
         })
     }
@@ -94,6 +97,8 @@ impl TryFrom<wire::Hello> for Hello {
             },
             checks: sent.checks.into_iter().map(Check::try_from).collect::<Result<_, _>>()?,
             instance: sent.instance,
+            signing_key: sender_key(&sent.signing_key)?,
+            mailboxes: mailboxes(sent.mailboxes)?,
         })
     }
 }

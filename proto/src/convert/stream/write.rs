@@ -28,6 +28,7 @@ impl From<FromAgent> for wire::AgentMessage {
             })),
             FromAgent::Assigned(assigned) => Some(Body::Assigned(assigned.into())),
             FromAgent::RunAnswer(answer) => Some(Body::RunAnswer(answer.into())),
+            FromAgent::Crossing(crossing) => Some(Body::Crossing(crossing.into())),
             FromAgent::Unknown => None,
         };
         Self { body }
@@ -61,6 +62,7 @@ impl From<FromCollector> for wire::CollectorMessage {
             })),
             FromCollector::Assignment(assignment) => Some(Body::Assignment(assignment.into())),
             FromCollector::RunRequest(request) => Some(Body::RunRequest(request.into())),
+            FromCollector::Crossing(crossing) => Some(Body::Crossing(crossing.into())),
             FromCollector::Unknown => None,
         };
         Self { body }
@@ -85,6 +87,8 @@ impl From<Hello> for wire::Hello {
             }),
             checks: hello.checks.iter().map(wire::Check::from).collect(),
             instance: hello.instance,
+            signing_key: hello.signing_key.map(|key| key.0.to_vec()).unwrap_or_default(),
+            mailboxes: hello.mailboxes.into_iter().map(wire::ReceivingMailbox::from).collect(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::mail::imap::{Described, uid_set};
 use crate::mail::mailbox::event::{Arrival, Arrived, Reply};
 use crate::mail::mailbox::sort::{Automatic, Sorted, sort};
 use crate::mail::message::{Reader, Reading};
+use crate::mail::token::{Token, TokenKey};
 
 /// Bytes that are read at once, with which a message counts as small: one response has at most 1 MiB.
 const READ_AT_ONCE: usize = 512 * 1024;
@@ -21,6 +22,22 @@ const HEADER_ROOM: u64 = 64 * 1024;
 const ENCODING_ROOM: u64 = 3;
 /// A message up to this size is kept whole until its run has looked at it.
 const KEPT_WHOLE: usize = 256 * 1024;
+
+/// What is done something about.
+#[derive(Default)]
+struct Pile {
+    ours: Vec<(Described, Token, Whose)>,
+    notifications: Vec<Described>,
+    replies: Vec<(Described, Token, Automatic)>,
+}
+
+/// Whose a message is that is read.
+enum Whose {
+    /// Of this agent.
+    Ours,
+    /// Of another that is believed.
+    Guests,
+}
 
 impl Watcher {
     /// Tells whoever waits for these messages, and notes which can be removed. `news` is to how
@@ -35,24 +52,13 @@ impl Watcher {
         let Some(key) = self.board.key() else { return Ok(()) };
         let now = self.clock.monotonic();
         let seen = |message: &Described| first_seen(news, message.sequence).unwrap_or(now);
-        let mut ours = Vec::new();
-        let mut notifications = Vec::new();
-        let mut replies = Vec::new();
-        for message in found {
-            match sort(&message.headers, &key) {
-                Sorted::Ours(token) => ours.push((message, token)),
-                Sorted::Notification => notifications.push(message),
-                Sorted::Reply(token, automatic) => replies.push((message, token, automatic)),
-                Sorted::Forged => self.board.saw_forged(),
-                Sorted::Foreign => {}
-            }
-        }
+        let Pile { mut ours, notifications, replies } = self.sorted(found, &key);
         // The large ones last: what is small is not to wait for them.
-        ours.sort_by_key(|(message, _)| message.size);
-        let small = ours.iter().map(|(message, _)| message).filter(|message| !is_large(message));
+        ours.sort_by_key(|(message, ..)| message.size);
+        let small = ours.iter().map(|(message, ..)| message).filter(|message| !is_large(message));
         let uids = small.chain(&notifications);
         let mut bodies = self.read(connection, uids).await?;
-        for (message, token) in ours {
+        for (message, token, whose) in ours {
             let first_seen = seen(&message);
             let (reading, whole) = match bodies.remove(&message.uid) {
                 Some(body) => read_small(&message, body),
@@ -70,9 +76,14 @@ impl Watcher {
                 bytes: message.size,
                 body,
                 message: Arc::new(Arrived { headers: reading.headers, whole }),
+                told: None,
             };
             let is_new = new_from.is_some_and(|from| message.uid >= from);
-            if self.teller.arrived(&token, arrival, is_new).await {
+            let can_go = match whose {
+                Whose::Ours => self.teller.arrived(&token, arrival, is_new).await,
+                Whose::Guests => self.board.saw_guests(&token, arrival),
+            };
+            if can_go {
                 self.remove_later(connection, message.uid);
             }
         }
@@ -91,6 +102,24 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// Tells messages apart by their headers; what is neither ours nor of somebody whom we believe is left alone.
+    fn sorted(&self, found: Vec<Described>, key: &TokenKey) -> Pile {
+        let mut pile = Pile::default();
+        for message in found {
+            match sort(&message.headers, key) {
+                Sorted::Ours(token) => pile.ours.push((message, token, Whose::Ours)),
+                Sorted::Notification => pile.notifications.push(message),
+                Sorted::Reply(token, automatic) => pile.replies.push((message, token, automatic)),
+                Sorted::Forged => self.board.saw_forged(),
+                Sorted::Foreign => {
+                    let signed = self.board.signed(&message.headers, self.clock.wall());
+                    pile.ours.extend(signed.map(|token| (message, token, Whose::Guests)));
+                }
+            }
+        }
+        pile
     }
 
     fn remove_later(&self, connection: &mut Connection, uid: u32) {

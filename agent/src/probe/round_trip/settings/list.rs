@@ -18,6 +18,12 @@ pub(in super::super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new("to", "address", Some("via"), "the older word for via"),
     Setting::new(
+        "peer",
+        "table",
+        None,
+        "the other agent that sees the message arrive; the collector writes it where a check has from and to",
+    ),
+    Setting::new(
         "from_mailbox",
         "name of a mailbox",
         Some("mailbox"),

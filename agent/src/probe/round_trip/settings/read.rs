@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::super::{Section, Surroundings};
-use super::{AutoReply, Expect, ExpectedCode, RoundTripSettings};
+use super::{AutoReply, Expect, ExpectedCode, RoundTripSettings, peer};
 use super::{DEFAULT_AUTO_REPLY_WITHIN, DEFAULT_GREYLIST_RETRY, DEFAULT_SETTLE};
 use crate::config::server::known_mailbox;
 use crate::config::units;
@@ -56,7 +56,8 @@ pub(in super::super) fn read(
         must_be_seen(section, mailbox, expect);
     }
     let trust = Trust::new(section.texts("trust"));
-    let verify = section.flag("verify", true);
+    let peer = peer::read(section);
+    let verify = section.flag("verify", peer.is_none());
     let content = Arc::new(content(section, auto_reply.is_some()));
     let mailbox = mailbox.filter(|_| section.is_clean())?;
     let settings = RoundTripSettings {
@@ -73,6 +74,7 @@ pub(in super::super) fn read(
         auto_reply,
         trust,
         verify,
+        peer,
     };
     Some((settings, mailbox))
 }

@@ -33,6 +33,8 @@ pub struct Offsets(VecDeque<Sample>);
 struct Sample {
     /// Collector minus agent.
     offset_us: i64,
+    /// The collector's time at `at`.
+    there: WallTime,
     error_us: u64,
     at: Instant,
 }
@@ -50,7 +52,8 @@ impl Offsets {
         if self.0.len() >= KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(Sample { offset_us, error_us: path_us.div_ceil(2), at });
+        let there = shifted(back, offset_us);
+        self.0.push_back(Sample { offset_us, there, error_us: path_us.div_ceil(2), at });
     }
 
     /// Bound on the distance between the two wall clocks at `now`, in microseconds, by the best exchange;
@@ -65,6 +68,21 @@ impl Offsets {
         self.best(now).map(|(sample, error_us)| (sample.offset_us, error_us))
     }
 
+    /// The collector's time at `at`, and the bound on the error of that in microseconds; `now` is when it is asked.
+    /// Nothing in it depends on this host's wall clock.
+    pub fn there(&self, at: Instant, now: Instant) -> Option<(WallTime, u64)> {
+        let (sample, error_us) = self.best(now)?;
+        let later = sample.there.plus(at.saturating_duration_since(sample.at));
+        Some((later.minus(sample.at.saturating_duration_since(at)), error_us))
+    }
+
+    /// The instant of a time of the collector's, and the bound on the error of that in microseconds.
+    pub fn here(&self, there: WallTime, now: Instant) -> Option<(Instant, u64)> {
+        let (sample, error_us) = self.best(now)?;
+        let later = sample.at.checked_add(there.since(sample.there))?;
+        Some((later.checked_sub(sample.there.since(there))?, error_us))
+    }
+
     fn best(&self, now: Instant) -> Option<(&Sample, u64)> {
         let error_at = |sample: &Sample| {
             let age_us = as_us(now.saturating_duration_since(sample.at));
@@ -72,6 +90,11 @@ impl Offsets {
         };
         self.0.iter().map(|sample| (sample, error_at(sample))).min_by_key(|(_, error)| *error)
     }
+}
+
+fn shifted(time: WallTime, by_us: i64) -> WallTime {
+    let by = Duration::from_micros(by_us.unsigned_abs());
+    if by_us < 0 { time.minus(by) } else { time.plus(by) }
 }
 
 #[cfg(test)]
@@ -108,6 +131,28 @@ mod tests {
             assert!(offset.abs_diff(ahead) <= error, "{offset} ± {error}, in truth {ahead}");
             assert!(offsets.bound_us(now).unwrap() >= ahead.unsigned_abs());
         }
+    }
+
+    #[test]
+    fn a_time_goes_there_and_back_whatever_the_wall_clocks_say() {
+        let now = Clock::system().monotonic();
+        for ahead in [0, 250_000, -3_600_000_000, 7_200_000_000] {
+            let mut offsets = Offsets::default();
+            offsets.add(exchange(900, 50, 100, ahead), now);
+            // when the answer came, the collector's clock stood there
+            let truth = shifted(WallTime::from_s(1_000).plus(Duration::from_micros(1_050)), ahead);
+            for (later, earlier) in [(0, 0), (5, 0), (0, 5)] {
+                let s = Duration::from_secs;
+                let (at, true_time) =
+                    (now + s(later) - s(earlier), truth.plus(s(later)).minus(s(earlier)));
+                let (there, error_us) = offsets.there(at, now).unwrap();
+                assert!(there.signed_us_since(true_time).unsigned_abs() <= error_us);
+                let (here, _) = offsets.here(there, now).unwrap();
+                assert_eq!(here, at);
+            }
+        }
+        assert_eq!(Offsets::default().there(now, now), None);
+        assert_eq!(Offsets::default().here(WallTime::from_s(1), now), None);
     }
 
     #[test]
