@@ -14,7 +14,7 @@ mod sessions;
 mod sign_in;
 mod throttle;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub use answers::{
 };
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password};
 pub use sessions::{SESSION_IDLE, SESSION_LIFE};
-pub use sign_in::{SignIn, SignedIn};
+pub use sign_in::{OwnPassword, SignIn, SignedIn};
 
 use password::Verifier;
 pub(crate) use secret::BearerDigest;
@@ -54,6 +54,17 @@ pub enum AccessError {
     /// Too many are under way.
     #[error("too many sign-ins are under way: try again in a moment")]
     Busy,
+    /// The OpenID provider vouches for somebody who is no user.
+    #[error(
+        "{0:?} is no user here: an admin adds one by `mailsonde-collector user add NAME --oidc`"
+    )]
+    NobodyHere(String),
+    /// Nobody could sign in so.
+    #[error("a user signs in by a password or by an OpenID provider, or both: give one of them")]
+    NoSignIn,
+    /// What the OpenID provider calls somebody is too long, or cannot be printed.
+    #[error("an OpenID subject has 1 to 256 bytes, without control characters")]
+    Subject,
     /// The name has another form.
     #[error("\"{0}\" is no name: use 1 to 64 characters of a-z A-Z 0-9 . _ -")]
     Name(String),
@@ -74,6 +85,9 @@ pub enum AccessError {
     /// Only sessions are ended so.
     #[error("you are not signed in by a session: there is nothing to end")]
     NoSession,
+    /// Only users have passwords.
+    #[error("you are not signed in as a user: there is no password of yours to change")]
+    NoPassword,
     /// The collector is stopping.
     #[error("the collector is stopping")]
     Stopping,
@@ -134,10 +148,13 @@ impl Access {
     pub(crate) fn principal(&self, token: &str, address: SocketAddr) -> Option<Principal> {
         let (digest, now) = (BearerDigest::of(token)?, self.0.clock.wall());
         if let Some(session) = self.0.sessions.used(&digest, address, now) {
-            let user = self.0.control.look(|roll| roll.people().user(&session.user).cloned());
+            let user = self.0.control.look(|roll| {
+                let people = roll.people();
+                let is_same = people.generation(&session.user) == Some(session.generation);
+                people.user(&session.user).filter(|_| is_same).cloned()
+            });
             // another password, or another user of the same name: the session is over
-            let Some(user) = user.filter(|user| user.password.generation() == session.generation)
-            else {
+            let Some(user) = user else {
                 self.0.sessions.end(&digest);
                 return None;
             };
@@ -160,6 +177,14 @@ impl Access {
 
     fn now(&self) -> WallTime {
         self.0.clock.wall()
+    }
+}
+
+/// What one host has: an IPv4 address, or an IPv6 network of 64 bits (RFC 7421 section 1).
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 => v4,
     }
 }
 

@@ -41,6 +41,7 @@ use crate::enrolment::Enrolment;
 use crate::fleet::Fleet;
 use crate::folder::{Folder, FolderError};
 use crate::identity::ServerTls;
+use crate::oidc::Oidc;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
 
@@ -99,10 +100,16 @@ pub mod path {
     pub const AUDIT: &str = "/api/v1/audit";
     /// Where a user signs in.
     pub const LOGIN: &str = "/api/v1/login";
+    /// Where a sign-in by the OpenID provider begins.
+    pub const LOGIN_OIDC: &str = "/api/v1/login/oidc";
+    /// Where it is finished.
+    pub const LOGIN_OIDC_FINISH: &str = "/api/v1/login/oidc/finish";
     /// Where a session ends by its own wish.
     pub const LOGOUT: &str = "/api/v1/logout";
     /// Who asks.
     pub const ME: &str = "/api/v1/me";
+    /// The password of who asks, to be changed.
+    pub const ME_PASSWORD: &str = "/api/v1/me/password";
     /// Sessions that stand.
     pub const SESSIONS: &str = "/api/v1/sessions";
     /// One of them, to be ended.
@@ -152,6 +159,8 @@ pub struct Operators {
     pub registry: Arc<Registry>,
     /// Knows who may ask over the network.
     pub access: Access,
+    /// Vouches for them, if there is a provider.
+    pub oidc: Option<Oidc>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -182,19 +191,21 @@ impl Operators {
     /// # Errors
     /// When the socket's listener fails for good.
     pub async fn serve(
-        self,
+        mut self,
         listener: UnixListener,
         network: Option<Network>,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
+        let oidc = self.oidc.take().map(Arc::new);
         let operators = Arc::new(self);
         let slots = Arc::new(Semaphore::new(AT_ONCE));
-        let shared = Shared { operators: Arc::downgrade(&operators), slots };
+        let shared = Shared { operators: Arc::downgrade(&operators), oidc, slots };
         let router = router(shared);
         let over_network = async {
             if let Some(network) = network {
                 network.serve(router.clone(), shutdown.clone()).await;
             }
+            Ok(())
         };
         let stopping = shutdown.clone().cancelled_owned();
         let service = router.clone().into_make_service_with_connect_info::<Origin>();
@@ -205,7 +216,7 @@ impl Operators {
             tokio::time::sleep(FAREWELL).await;
         };
         tokio::select! {
-            (served, ()) = async { tokio::join!(over_socket, over_network) } => served,
+            served = async { tokio::try_join!(over_socket, over_network) } => served.map(drop),
             () = overdue => Ok(()),
         }
     }
@@ -253,6 +264,8 @@ async fn in_time(request: Request, next: Next) -> Response {
 #[derive(Clone)]
 struct Shared {
     operators: Weak<Operators>,
+    /// Asks the provider without holding the rest.
+    oidc: Option<Arc<Oidc>>,
     slots: Arc<Semaphore>,
 }
 
@@ -286,6 +299,12 @@ impl Shared {
 
 /// A status and a sentence.
 struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        refusal(self.0, &self.1)
+    }
+}
 
 fn refusal(status: StatusCode, words: &str) -> Response {
     (status, Json(ErrorAnswer { error: words.to_owned() })).into_response()

@@ -28,6 +28,7 @@ use crate::fleet::{Fleet, FleetError};
 use crate::folder::Folder;
 use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
+use crate::oidc::Oidc;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
@@ -75,12 +76,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let _lock = folder.lock()?;
     let authorities = Arc::new(Authorities::open(&folder, &config.name)?);
     let tls = Arc::new(ServerTls::open(&folder, authorities.clone(), &config.name, clock)?);
-    let (control, damage) = ControlJournal::open(&folder.control())?;
-    tell("control journal", &damage);
-    let control = Arc::new(control);
-    let options = LedgerOptions { segment_bytes: config.segment_bytes };
-    let Opened { ledger, damage, writer } = Ledger::open(folder.path(), options, clock)?;
-    tell("ledger", &damage);
+    let (control, ledger, writer) = journals(&folder, &config, clock)?;
     let registry = Arc::new(Registry::new(control.clone())?);
     let listener = listen(config.listen).await?;
     let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
@@ -99,9 +95,10 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         registry: registry.clone(),
         tls: tls.clone(),
         access: Access::new(control.clone(), clock)?,
+        oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
         clock,
     };
-    let network = network(&folder, &config, &tls, clock).await?;
+    let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     let progress = Arc::new(Progress::default());
     let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
@@ -124,9 +121,14 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     };
     shutdown.cancel();
     work.end().await;
-    while tasks.join_next().await.is_some() {}
-    while threads.join_next().await.is_some() {}
+    all_ended([tasks, threads]).await;
     served
+}
+
+async fn all_ended(sets: [JoinSet<()>; 2]) {
+    for mut set in sets {
+        while set.join_next().await.is_some() {}
+    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -177,6 +179,20 @@ fn tell(what: &'static str, damage: &[Damage]) {
     }
 }
 
+/// Opens both journals; says what was mended in them.
+fn journals(
+    folder: &Folder,
+    config: &Config,
+    clock: Clock,
+) -> anyhow::Result<(Arc<ControlJournal>, Ledger, JoinHandle<()>)> {
+    let (control, damage) = ControlJournal::open(&folder.control())?;
+    tell("control journal", &damage);
+    let options = LedgerOptions { segment_bytes: config.segment_bytes };
+    let Opened { ledger, damage, writer } = Ledger::open(folder.path(), options, clock)?;
+    tell("ledger", &damage);
+    Ok((Arc::new(control), ledger, writer))
+}
+
 /// Opens the views; says where they are made anew.
 fn rollups(folder: &Folder, extent: Extent, clock: Clock) -> anyhow::Result<Rollups> {
     let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
@@ -220,7 +236,7 @@ async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
 async fn network(
     folder: &Folder,
     config: &Config,
-    tls: &ServerTls,
+    (tls, authorities): (&ServerTls, &Authorities),
     clock: Clock,
 ) -> anyhow::Result<Option<Network>> {
     let Some(operators) = &config.operators else { return Ok(None) };
@@ -236,7 +252,14 @@ async fn network(
     let network = bound.with_context(|| {
         format!("cannot listen on {} (operators_listen): is it in use?", operators.listen)
     })?;
-    tracing::info!(address = %network.address()?, "answering operators over the network");
+    let address = network.address()?;
+    match &operators.certificate {
+        Some(_) => tracing::info!(%address, "answering operators over the network"),
+        None => {
+            let authority = hex::encode(authorities.current().fingerprint());
+            tracing::info!(%address, authority, "answering operators over the network");
+        }
+    }
     Ok(Some(network))
 }
 

@@ -27,6 +27,7 @@ mod checks;
 mod observations;
 mod status;
 
+mod browser;
 pub mod client;
 mod figures;
 mod pinned;

@@ -18,6 +18,9 @@ pub const DEFAULT_RAW_RETENTION: Duration = Duration::from_secs(35 * DAY_S);
 /// A segment of the journal of observations is full at this many bytes when the file does not say.
 pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;
 
+/// The claim by which users are known when the file does not say.
+pub const DEFAULT_CLAIM: &str = "email";
+
 const RAW_RETENTION_BOUNDS: (Duration, Duration) =
     (Duration::from_secs(DAY_S), Duration::from_secs(3_660 * DAY_S));
 const SEGMENT_BOUNDS: (u64, u64) = (1 << 20, 1 << 30);
@@ -40,6 +43,23 @@ pub struct Config {
     pub agent_certificate: Duration,
     /// Where operators connect to over the network; `None`: nowhere.
     pub operators: Option<OperatorsConfig>,
+    /// Where operators may sign in; `None`: by passwords only.
+    pub oidc: Option<OidcConfig>,
+}
+
+/// The OpenID provider at which operators may sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OidcConfig {
+    /// Its URL, exactly as it calls itself.
+    pub issuer: String,
+    /// What it calls this collector.
+    pub client_id: String,
+    /// A file with the client's secret; `None` for a public client.
+    pub client_secret_file: Option<PathBuf>,
+    /// A PEM file with the authorities by which to know it; `None`: those of the system.
+    pub authority: Option<PathBuf>,
+    /// The claim by which users are known.
+    pub claim: String,
 }
 
 /// How operators are answered over the network.
@@ -108,6 +128,7 @@ impl Config {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             agent_certificate: AGENT_VALIDITY,
             operators: None,
+            oidc: None,
         }
     }
 
@@ -163,7 +184,14 @@ impl Config {
              # A certificate and its key, PEM, read again when they are renewed. Without them operators are shown one\n\
              # of the collector's own authority, which they trust by ca.pem or its fingerprint.\n\
              #operators_certificate = \"operators.pem\"\n\
-             #operators_key = \"operators.key\"\n"
+             #operators_key = \"operators.key\"\n\
+             # An OpenID provider at which operators may sign in, if they are users whom it knows by this claim\n\
+             # (`mailsonde-collector user add NAME --role ROLE --oidc CLAIM`).\n\
+             #oidc_issuer = \"https://login.example.org\"\n\
+             #oidc_client_id = \"mailsonde\"\n\
+             #oidc_client_secret_file = \"oidc.secret\"\n\
+             #oidc_authority = \"oidc-ca.pem\"\n\
+             #oidc_claim = \"email\"\n"
         );
         Ok(write_file(&folder.config(), text.as_bytes(), PUBLIC)?)
     }
@@ -196,7 +224,14 @@ mod tests {
             listen: "0.0.0.0:7444".parse().unwrap(),
             certificate: Some(("operators.pem".into(), "operators.key".into())),
         };
-        let config = Config { operators: Some(operators), ..config };
+        let oidc = OidcConfig {
+            issuer: "https://login.example.org".into(),
+            client_id: "mailsonde".into(),
+            client_secret_file: Some("oidc.secret".into()),
+            authority: Some("oidc-ca.pem".into()),
+            claim: DEFAULT_CLAIM.into(),
+        };
+        let config = Config { operators: Some(operators), oidc: Some(oidc), ..config };
         assert_eq!(Config::parse(Path::new("x"), &text).unwrap(), config);
     }
 
@@ -207,10 +242,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is agent_certificate, listen, name, operators_certificate, operators_key, operators_listen, raw_retention, segment_size
+        collector.toml:3:1: naem is not known here: there is agent_certificate, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, raw_retention, segment_size
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is agent_certificate, listen, name, operators_certificate, operators_key, operators_listen, raw_retention, segment_size
+        collector.toml:6:1: views is not known here: there is agent_certificate, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, raw_retention, segment_size
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }
@@ -246,6 +281,24 @@ mod tests {
         collector.toml:3:20: operators_listen: must be an IP address and a port, such as "0.0.0.0:7444"
         collector.toml:4:17: operators_key: must be the path of a PEM file
         "#);
+    }
+
+    #[test]
+    fn a_provider_has_an_https_url_and_a_client() {
+        let text = "listen = '[::]:1'\nname = 'a'\noperators_listen = '[::]:2'\n";
+        let both = format!("{text}oidc_issuer = 'https://a/b'\noidc_client_id = 'c'");
+        let oidc = Config::parse(Path::new("x"), &both).unwrap().oidc.unwrap();
+        assert_eq!((oidc.issuer.as_str(), oidc.claim.as_str()), ("https://a/b", "email"));
+        insta::assert_snapshot!(mistakes(&format!("{text}oidc_issuer = 'http://a'")), @r"
+        collector.toml: oidc_client_id is missing
+        collector.toml:4:15: oidc_issuer: must be an https URL
+        ");
+        insta::assert_snapshot!(mistakes("listen = '[::]:1'\nname = 'a'\noidc_claim = ''"), @r"
+        collector.toml: oidc_client_id is missing
+        collector.toml: oidc_issuer is missing
+        collector.toml: operators_listen is missing
+        collector.toml:3:14: oidc_claim: must not be empty
+        ");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod authorities;
 mod authority;
 mod operators;
+mod roots;
 mod server;
 mod trusted;
 
@@ -26,6 +27,7 @@ use x509_parser::parse_x509_certificate;
 pub use authorities::Authorities;
 pub use authority::{AGENT_VALIDITY, Authority, Issued, PrivateKey, PublicKey, SERVER_VALIDITY};
 pub use operators::OperatorsTls;
+pub use roots::{authorities, https_config, system_authorities};
 pub use server::{RENEW_BEFORE, ServerTls, in_words};
 
 use crate::folder::FolderError;
@@ -65,6 +67,11 @@ pub enum IdentityError {
     /// The TLS library refused what we gave it.
     #[error("cannot set up TLS with the collector's certificate: {0}")]
     Tls(String),
+    /// Authorities that somebody wants to be trusted.
+    #[error(
+        "the authorities cannot be used: {0}; they are to be certificates in PEM, as ca.pem is"
+    )]
+    Authorities(String),
     /// Not a name that can stand in a certificate.
     #[error("\"{0}\" is neither a host name nor an IP address, such as collector.example.org")]
     HostName(String),

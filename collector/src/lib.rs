@@ -12,6 +12,7 @@ pub mod access;
 pub mod api;
 pub mod enrolment;
 pub mod fleet;
+pub mod oidc;
 pub mod query;
 
 mod accept;
@@ -30,6 +31,7 @@ pub mod store;
 pub mod identity;
 
 pub mod folder;
+mod http;
 pub mod period;
 pub mod selector;
 pub mod series;

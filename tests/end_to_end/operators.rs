@@ -1,6 +1,9 @@
 //! Operators over the network: users and API tokens, what each may do, and what nobody finds afterwards. Real
 //! processes; every command is run as people run it.
 
+mod openid;
+mod provider;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_collector::api::{endpoints, path};
+use mailsonde_tests::certificates::{Authority, Validity};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -57,13 +61,18 @@ impl Said {
 
 impl Place {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With more in collector.toml.
+    fn with(more: &str) -> Self {
         let mut site = Site::new();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let config = site.collector_folder().join("collector.toml");
         let text = fs::read_to_string(&config).unwrap();
-        fs::write(&config, format!("{text}operators_listen = \"{address}\"\n")).unwrap();
+        fs::write(&config, format!("{text}operators_listen = \"{address}\"\n{more}")).unwrap();
         site.start_collector();
         site.wait_for_operators();
         let home = tempfile::Builder::new().prefix("mailsonde-home-").tempdir().unwrap();
@@ -88,16 +97,20 @@ impl Place {
         token.unwrap().trim_matches('"').to_owned()
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(PROGRAM)
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
             .arg("collector")
             .args(arguments)
             .current_dir(self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path())
             .env_remove("MAILSONDE_URL")
-            .env_remove("MAILSONDE_TOKEN_FILE")
-            .output()
-            .unwrap();
+            .env_remove("MAILSONDE_TOKEN_FILE");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let code = output.status.code().unwrap();
         Said { code, out: text(&output.stdout), err: text(&output.stderr) }
@@ -185,6 +198,13 @@ fn a_user_signs_in_and_does_what_their_role_may_until_the_session_is_ended() {
     // who signs in again has said before who they are and whom they trust
     place.there(&["login", "--password-file", "password"]).well();
     place.there(&["status"]).well();
+
+    // and gives themselves another password
+    let own = ["user", "password", "--old-password-file", "password", "--password-file", "wrong"];
+    place.there(&["user", "password", "ann", "--password-file", "wrong"]).refused("role admin");
+    place.there(&own).well();
+    place.there(&["status"]).refused("your session has ended");
+    place.there(&["login", "--password-file", "wrong"]).well();
     place.there(&["logout"]).well();
     assert!(!file.exists());
     assert_eq!(place.here(&["session", "list"]).well(), "nobody is signed in\n");
@@ -215,6 +235,29 @@ fn sessions_end_with_the_collector_and_api_tokens_when_they_are_revoked() {
     // there is no session to end; the file goes all the same
     place.there(&["logout"]).well();
     assert!(!place.token_file().exists());
+}
+
+#[test]
+fn operators_are_shown_a_certificate_of_ones_own() {
+    let files = tempfile::tempdir().unwrap();
+    let [certificate, key, ca] = ["op.pem", "op.key", "ca.pem"].map(|it| files.path().join(it));
+    let authority = Authority::new().unwrap();
+    let identity = authority.issue(&["localhost"], Validity::Current).unwrap();
+    fs::write(&certificate, identity.certificate_pem()).unwrap();
+    fs::write(&key, identity.key_pem()).unwrap();
+    fs::write(&ca, authority.pem()).unwrap();
+    let place = Place::with(&format!(
+        "operators_certificate = \"{}\"\noperators_key = \"{}\"\n",
+        certificate.display(),
+        key.display()
+    ));
+    place.add_user("ann", "viewer");
+    let who = ["login", "--user", "ann", "--password-file", "password", "--ca"];
+    let agents_authority = place.authority();
+    let refused = place.there(&[&who[..], &[agents_authority.to_str().unwrap()]].concat());
+    refused.refused("it is of another authority than the one given");
+    place.there(&[&who[..], &[ca.to_str().unwrap()]].concat()).well();
+    place.there(&["status"]).well();
 }
 
 #[test]

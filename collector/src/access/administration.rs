@@ -23,8 +23,12 @@ pub struct UserWish {
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// What they sign in by, until it is changed.
-    pub password: Password,
+    /// What they sign in by, until it is changed; none for one whom the OpenID provider alone vouches for.
+    #[serde(default)]
+    pub password: Option<Password>,
+    /// What the OpenID provider calls them, such as an e-mail address.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// What is to become of a user.
@@ -68,12 +72,19 @@ impl Access {
     /// # Errors
     /// When name or password cannot be used, or the name is taken.
     pub fn add_user(&self, wish: UserWish, author: Author) -> Result<(), AccessError> {
-        let UserWish { name, role, password } = wish;
+        let UserWish { name, role, password, subject } = wish;
         check_name(&name)?;
-        let password = password.hash()?;
+        if password.is_none() && subject.is_none() {
+            return Err(AccessError::NoSignIn);
+        }
+        if subject.as_deref().is_some_and(|subject| !is_subject(subject)) {
+            return Err(AccessError::Subject);
+        }
+        let password = password.map(|password| password.hash()).transpose()?;
         Ok(self.0.control.decide(self.now(), author, |roll| {
-            roll.people().free_for_user(&name)?;
-            Ok((Control::Access(Record::UserSet(User { name, role, password })), ()))
+            roll.people().free_for_user(&name, subject.as_deref())?;
+            let user = User { name, role, password, subject };
+            Ok((Control::Access(Record::UserSet(user)), ()))
         })?)
     }
 
@@ -96,8 +107,9 @@ impl Access {
             let known = roll.people().known_user(name)?.clone();
             let changed = User {
                 role: role.unwrap_or(known.role),
-                password: password.unwrap_or(known.password),
+                password: password.or(known.password),
                 name: known.name,
+                subject: known.subject,
             };
             Ok((Control::Access(Record::UserSet(changed)), ()))
         })?;
@@ -196,6 +208,10 @@ impl Access {
         self.0.sessions.end(&digest);
         Ok(())
     }
+}
+
+fn is_subject(subject: &str) -> bool {
+    (1..=256).contains(&subject.len()) && !subject.chars().any(char::is_control)
 }
 
 fn check_name(name: &str) -> Result<(), AccessError> {

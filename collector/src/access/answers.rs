@@ -37,6 +37,10 @@ pub struct UserAnswer {
     pub added_at: Timestamp,
     /// By whom.
     pub added_by: String,
+    /// They can sign in by a password.
+    pub has_password: bool,
+    /// What the OpenID provider calls them.
+    pub subject: Option<String>,
 }
 
 /// Every API token.
@@ -97,6 +101,8 @@ pub(super) fn users(people: &People, now: WallTime) -> UsersAnswer {
         role: known.it.role,
         added_at: known.at.timestamp(),
         added_by: known.by.clone(),
+        has_password: known.it.password.is_some(),
+        subject: known.it.subject.clone(),
     });
     UsersAnswer { now: now.timestamp(), users: users.collect() }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::Bearer;
 use super::sessions::{SESSION_IDLE, Session};
 use super::throttle::Charged;
-use super::{Access, AccessError, Password};
+use super::{Access, AccessError, Password, UserChange};
 use crate::control::{
     AccessRecord as Record, Author, Control, ControlError, PeopleError, Role, User,
 };
@@ -22,6 +22,16 @@ pub struct SignIn {
     pub user: String,
     /// What only they know.
     pub password: Password,
+}
+
+/// A user wants another password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnPassword {
+    /// That which they have.
+    pub old: Password,
+    /// That which they are to have.
+    pub new: Password,
 }
 
 /// They did.
@@ -50,6 +60,36 @@ impl Access {
         address: SocketAddr,
     ) -> Result<SignedIn, AccessError> {
         let SignIn { user, password } = wish;
+        self.proven(user, password, address, move |access, known| access.begin(known, address))
+            .await
+    }
+
+    /// Gives a user another password who proves the one they have; their sessions end.
+    ///
+    /// # Errors
+    /// When it is wrong, or the other one cannot be used, or too many tried.
+    pub(crate) async fn change_own_password(
+        &self,
+        user: String,
+        change: OwnPassword,
+        (address, author): (SocketAddr, Author),
+    ) -> Result<(), AccessError> {
+        let OwnPassword { old, new } = change;
+        new.check()?;
+        self.proven(user, old, address, move |access, (user, _)| {
+            access.change_user(&user.name, UserChange::Password(new), author)
+        })
+        .await
+    }
+
+    /// Does something for a user who proves to be the one: throttled, beside the runtime's threads.
+    async fn proven<T: Send + 'static>(
+        &self,
+        user: String,
+        password: Password,
+        address: SocketAddr,
+        then: impl FnOnce(&Self, (User, [u8; 32])) -> Result<T, AccessError> + Send + 'static,
+    ) -> Result<T, AccessError> {
         // all that is no name is one name that nobody has
         let name = if is_name(&user) { user } else { String::new() };
         let Ok(_waiting) = self.0.waiting.clone().try_acquire_owned() else {
@@ -63,44 +103,77 @@ impl Access {
         let access = self.clone();
         // goes on when the peer has gone: what it tried is still told
         let judged = tokio::task::spawn_blocking(move || {
-            let judged = access.judge(&name, &password, address, charged);
+            let known = access.judge(&name, &password, address, charged);
             drop(verifying);
-            judged
+            let done = then(&access, known?);
+            let now = access.0.clock.monotonic();
+            match &done {
+                Ok(_) => access.throttle().succeeded(&name, address.ip(), now),
+                Err(_) => access.throttle().not_judged(&name, address.ip(), now),
+            }
+            done
         });
         judged.await.ok().ok_or(AccessError::Stopping)?
     }
 
+    /// The user of this name, and of which password, if it is the right one.
     fn judge(
         &self,
         name: &str,
         password: &Password,
         address: SocketAddr,
         charged: Charged,
-    ) -> Result<SignedIn, AccessError> {
-        let known = self.0.control.look(|roll| roll.people().user(name).cloned());
-        let is_right = self.0.verifier.is_right(password, known.as_ref().map(|it| &it.password));
-        let judged = match known {
-            Some(user) if is_right => self.begin(user, address),
+    ) -> Result<(User, [u8; 32]), AccessError> {
+        let known = self.0.control.look(|roll| {
+            let people = roll.people();
+            Some((people.user(name)?.clone(), people.generation(name)?))
+        });
+        let kept = known.as_ref().and_then(|(user, _)| user.password.as_ref());
+        let is_right = self.0.verifier.is_right(password, kept);
+        match known {
+            Some(known) if is_right => Ok(known),
             known => {
-                self.refused(known.map(|user| user.name), address, charged);
-                return Err(AccessError::NotSignedIn);
+                self.refused(known.map(|(user, _)| user.name), address, charged);
+                Err(AccessError::NotSignedIn)
             }
-        };
-        let now = self.0.clock.monotonic();
-        match &judged {
-            Ok(_) => self.throttle().succeeded(name, address.ip(), now),
-            Err(_) => self.throttle().not_judged(name, address.ip(), now),
         }
-        judged
     }
 
-    fn begin(&self, user: User, address: SocketAddr) -> Result<SignedIn, AccessError> {
+    /// Lets in for whom the OpenID provider vouched. It waits for the disk: not for a runtime's thread.
+    ///
+    /// # Errors
+    /// When that is no user here.
+    pub(crate) fn sign_in_vouched(
+        &self,
+        subject: &str,
+        address: SocketAddr,
+    ) -> Result<SignedIn, AccessError> {
+        let known = self.0.control.look(|roll| {
+            let people = roll.people();
+            let user = people.user_vouched_for(subject)?;
+            Some((user.clone(), people.generation(&user.name)?))
+        });
+        match known {
+            Some(known) => self.begin(known, address),
+            None => {
+                // the first of somebody who is nobody's guess
+                let charged = Charged { of_user: 1, of_address: 1 };
+                self.refused(None, address, charged);
+                Err(AccessError::NobodyHere(subject.to_owned()))
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        (user, generation): (User, [u8; 32]),
+        address: SocketAddr,
+    ) -> Result<SignedIn, AccessError> {
         let (bearer, now) = (Bearer::of_session(), self.now());
-        let (digest, generation) = (bearer.digest(), user.password.generation());
+        let digest = bearer.digest();
         let author = Author { who: format!("user {}", user.name), from: address.to_string() };
         let decided = self.0.control.decide(now, author, |roll| {
-            let known = roll.people().known_user(&user.name)?;
-            if known.password.generation() != generation {
+            if roll.people().generation(&user.name) != Some(generation) {
                 return Err(PeopleError::NoSuchUser { name: user.name.clone() }.into());
             }
             Ok((Control::Access(Record::SignedIn { session: digest.id() }), ()))
@@ -143,9 +216,9 @@ impl Access {
 impl Access {
     /// A session of this user that began back then: without the time that a password takes.
     pub(crate) fn begun_at(&self, user: &str, at: mailsonde_proto::WallTime) -> String {
-        let known = self.0.control.look(|roll| roll.people().user(user).cloned()).unwrap();
+        let generation = self.0.control.look(|roll| roll.people().generation(user)).unwrap();
         let (bearer, address) = (Bearer::of_session(), "127.0.0.1:1".parse().unwrap());
-        let session = Session::begun(&known.name, known.password.generation(), address, at);
+        let session = Session::begun(user, generation, address, at);
         self.0.sessions.begin(bearer.digest(), session, at);
         bearer.into_text()
     }

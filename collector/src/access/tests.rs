@@ -37,8 +37,8 @@ impl Setup {
     }
 
     fn add(&self, name: &str, role: Role) {
-        let password = Password::new(PASSWORD.into());
-        let wish = UserWish { name: name.into(), role, password };
+        let password = Some(Password::new(PASSWORD.into()));
+        let wish = UserWish { name: name.into(), role, password, subject: None };
         self.access.add_user(wish, root()).unwrap();
     }
 
@@ -88,6 +88,26 @@ async fn what_becomes_of_a_user_holds_for_their_sessions_at_once() {
     setup.add("ann", Role::Admin);
     assert_eq!(setup.role(&token), None, "another user of the same name");
     assert!(setup.access.remove_user("bob", root()).is_err());
+}
+
+#[tokio::test]
+async fn a_user_who_proves_their_password_gets_another_and_signs_in_anew() {
+    let setup = Setup::new();
+    let token = setup.sign_in("ann", PASSWORD).await.unwrap().token;
+    let change = |old: &str, new: &str| {
+        let [old, new] = [old, new].map(|text| Password::new(text.into()));
+        let by = (address(), Author { who: "user ann".into(), from: address().to_string() });
+        setup.access.change_own_password("ann".into(), OwnPassword { old, new }, by)
+    };
+    let another = "quite another password";
+    assert!(matches!(change("wrong", another).await, Err(AccessError::NotSignedIn)));
+    assert!(matches!(change(PASSWORD, "short").await, Err(AccessError::Password)));
+    assert_eq!(setup.role(&token), Some(Role::Operator), "nothing was changed");
+    change(PASSWORD, another).await.unwrap();
+    assert_eq!(setup.role(&token), None);
+    assert!(setup.sign_in("ann", PASSWORD).await.is_err());
+    assert!(setup.sign_in("ann", another).await.is_ok());
+    assert_eq!(setup.refusals().len(), 2);
 }
 
 /// A password may be changed between being verified and the session's beginning, which is then not among those

@@ -7,10 +7,12 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use mailsonde_proto::time::Instant;
+
+use super::network;
 
 /// So many of one name fail without a wait: people mistype.
 const FREE_OF_USER: u32 = 3;
@@ -163,14 +165,6 @@ fn delay(failures: u32, free: u32, longest: Duration) -> Duration {
             let doubled = 1_u32.checked_shl(over - 1).unwrap_or(u32::MAX);
             Duration::from_secs(u64::from(doubled)).min(longest)
         }
-    }
-}
-
-/// What one host has: an IPv4 address, or an IPv6 network of 64 bits (RFC 7421 section 1).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
     }
 }
 

@@ -1,19 +1,24 @@
 //! Signing in and out; and what an administrator asks and does about users, API tokens and sessions.
 
+use std::net::SocketAddr;
+
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::caller::{Caller, Origin};
-use super::{Refusal, Shared, refusal};
-use crate::access::{AccessError, ApiTokenWish, Identity, MeAnswer, SignIn, UserChange, UserWish};
+use super::{Operators, Refusal, Shared, refusal};
+use crate::access::{
+    AccessError, ApiTokenWish, Identity, MeAnswer, OwnPassword, SignIn, UserChange, UserWish,
+};
 use crate::control::{ControlError, PeopleError, Role, TokenId};
+use crate::oidc::{Begin, Finish, OidcError};
 
 impl From<AccessError> for Refusal {
     fn from(error: AccessError) -> Self {
         let status = match &error {
-            AccessError::NotSignedIn => StatusCode::UNAUTHORIZED,
+            AccessError::NotSignedIn | AccessError::NobodyHere(_) => StatusCode::UNAUTHORIZED,
             AccessError::Throttled(_) | AccessError::Busy => StatusCode::TOO_MANY_REQUESTS,
             AccessError::NoSuchSession => StatusCode::NOT_FOUND,
             AccessError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
@@ -23,6 +28,9 @@ impl From<AccessError> for Refusal {
             AccessError::Name(_)
             | AccessError::Password
             | AccessError::Ttl
+            | AccessError::NoSignIn
+            | AccessError::Subject
+            | AccessError::NoPassword
             | AccessError::NoSession => StatusCode::BAD_REQUEST,
         };
         Self(status, error.to_string())
@@ -35,6 +43,7 @@ pub(super) const fn of_people(error: &PeopleError) -> StatusCode {
             StatusCode::NOT_FOUND
         }
         PeopleError::UserTaken { .. }
+        | PeopleError::SubjectTaken { .. }
         | PeopleError::ApiTokenTaken { .. }
         | PeopleError::TooMany => StatusCode::CONFLICT,
     }
@@ -45,10 +54,7 @@ pub(super) async fn sign_in(
     ConnectInfo(origin): ConnectInfo<Origin>,
     Json(wish): Json<SignIn>,
 ) -> Response {
-    let Origin::Network { address } = origin else {
-        let words = "who asks over the folder's socket needs no session";
-        return refusal(StatusCode::BAD_REQUEST, words);
-    };
+    let Some(address) = address_of(origin) else { return needless() };
     let Some(access) = shared.operators.upgrade().map(|operators| operators.access.clone()) else {
         return refused(AccessError::Stopping);
     };
@@ -72,6 +78,67 @@ fn refused(error: AccessError) -> Response {
     response
 }
 
+fn address_of(origin: Origin) -> Option<SocketAddr> {
+    match origin {
+        Origin::Network { address } => Some(address),
+        Origin::Socket { .. } => None,
+    }
+}
+
+fn needless() -> Response {
+    refusal(StatusCode::BAD_REQUEST, "who asks over the folder's socket needs no session")
+}
+
+impl From<OidcError> for Refusal {
+    fn from(error: OidcError) -> Self {
+        let status = match &error {
+            OidcError::RedirectUri | OidcError::NoSuchState => StatusCode::BAD_REQUEST,
+            OidcError::NotVouched(_) => StatusCode::UNAUTHORIZED,
+            OidcError::Busy => StatusCode::TOO_MANY_REQUESTS,
+            OidcError::Provider(_) => StatusCode::BAD_GATEWAY,
+            OidcError::File(_) | OidcError::Identity(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+const NO_PROVIDER: &str = "no OpenID provider is configured here: sign in by a password";
+
+pub(super) async fn begin_oidc(
+    State(shared): State<Shared>,
+    ConnectInfo(origin): ConnectInfo<Origin>,
+    Json(wish): Json<Begin>,
+) -> Response {
+    let Some(address) = address_of(origin) else { return needless() };
+    let Some(oidc) = shared.oidc else { return refusal(StatusCode::NOT_FOUND, NO_PROVIDER) };
+    match oidc.begin(&wish, address).await {
+        Ok(begun) => Json(begun).into_response(),
+        Err(error) => Refusal::from(error).into_response(),
+    }
+}
+
+pub(super) async fn finish_oidc(
+    State(shared): State<Shared>,
+    ConnectInfo(origin): ConnectInfo<Origin>,
+    Json(wish): Json<Finish>,
+) -> Response {
+    let Some(address) = address_of(origin) else { return needless() };
+    let Some(oidc) = shared.oidc.clone() else {
+        return refusal(StatusCode::NOT_FOUND, NO_PROVIDER);
+    };
+    match oidc.finish(&wish).await {
+        Ok(subject) => {
+            let sign_in =
+                move |operators: &Operators| operators.access.sign_in_vouched(&subject, address);
+            shared.work(sign_in).await
+        }
+        Err(error) => {
+            tracing::warn!(%address, %error, "a sign-in by the OpenID provider failed");
+            Refusal::from(error).into_response()
+        }
+    }
+}
+
 pub(super) async fn sign_out(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
@@ -89,6 +156,26 @@ pub(super) async fn sign_out(
 
 pub(super) async fn me(ConnectInfo(caller): ConnectInfo<Caller>) -> Response {
     Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response()
+}
+
+pub(super) async fn change_own_password(
+    State(shared): State<Shared>,
+    ConnectInfo(origin): ConnectInfo<Origin>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Json(change): Json<OwnPassword>,
+) -> Response {
+    let (Some(address), Some(Identity::User { name, .. })) = (address_of(origin), &caller.identity)
+    else {
+        return refused(AccessError::NoPassword);
+    };
+    let Some(access) = shared.operators.upgrade().map(|operators| operators.access.clone()) else {
+        return refused(AccessError::Stopping);
+    };
+    let by = (address, caller.author());
+    match access.change_own_password(name.clone(), change, by).await {
+        Ok(()) => Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response(),
+        Err(error) => refused(error),
+    }
 }
 
 /// Whose sessions a caller may see and end: an administrator everybody's, everybody else their own.

@@ -45,8 +45,11 @@ fn table() -> Vec<Line> {
         done(path::RUNS, OPERATOR, runs::run),
         // who may ask
         done(path::LOGIN, ANYBODY, access::sign_in),
+        done(path::LOGIN_OIDC, ANYBODY, access::begin_oidc),
+        done(path::LOGIN_OIDC_FINISH, ANYBODY, access::finish_oidc),
         done(path::LOGOUT, VIEWER, access::sign_out),
         asked(path::ME, VIEWER, access::me),
+        done(path::ME_PASSWORD, VIEWER, access::change_own_password),
         asked(path::SESSIONS, VIEWER, access::sessions),
         done(path::SESSION_END, VIEWER, access::end_session),
         asked(path::USERS, ADMIN, access::users),
@@ -186,8 +189,11 @@ mod tests {
         POST /api/v1/config/apply operator
         POST /api/v1/runs operator
         POST /api/v1/login anybody
+        POST /api/v1/login/oidc anybody
+        POST /api/v1/login/oidc/finish anybody
         POST /api/v1/logout viewer
         GET /api/v1/me viewer
+        POST /api/v1/me/password viewer
         GET /api/v1/sessions viewer
         POST /api/v1/sessions/{id}/end viewer
         GET /api/v1/users admin

@@ -1,5 +1,6 @@
 //! Questions over a real socket, asked by the command line's own client.
 
+mod bounds;
 mod walk;
 
 use std::sync::Arc;
@@ -79,6 +80,7 @@ impl Running {
             enrolment: enrolment.clone(),
             registry: registry.clone(),
             access: access.clone(),
+            oidc: None,
             tls,
             clock,
         };

@@ -9,16 +9,15 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 use super::remote::Remote;
 use crate::api::ErrorAnswer;
 use crate::config::ConfigError;
 use crate::folder::Folder;
+use crate::http::{exchange, whole};
 
 /// An answer takes no longer.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -79,7 +78,7 @@ pub async fn ask<T: DeserializeOwned>(
     at: impl Into<Collector>,
     path: &str,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(&at.into(), Method::GET, path, Bytes::new()).await
+    answered(&at.into(), Method::GET, path, Bytes::new()).await
 }
 
 /// Sends something to be done.
@@ -91,7 +90,7 @@ pub async fn send<T: DeserializeOwned>(
     path: &str,
     body: &impl Serialize,
 ) -> anyhow::Result<Answer<T>> {
-    exchange(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
+    answered(&at.into(), Method::POST, path, serde_json::to_vec(body)?.into()).await
 }
 
 /// Sends something to be done that is answered by a line at a time; each is handed on as it comes.
@@ -108,7 +107,7 @@ pub async fn send_for_lines<T: DeserializeOwned>(
     let body = serde_json::to_vec(body)?.into();
     let refused = through(&at, (Method::POST, path, body), async move |answer| {
         if answer.status() != StatusCode::OK {
-            return whole(answer).await.map(Some);
+            return all_of(answer).await.map(Some);
         }
         let mut body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
         let mut line = Vec::new();
@@ -129,15 +128,15 @@ pub async fn send_for_lines<T: DeserializeOwned>(
     }
 }
 
-async fn exchange<T: DeserializeOwned>(
+async fn answered<T: DeserializeOwned>(
     at: &Collector,
     method: Method,
     path: &str,
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
-    let exchange = through(at, (method, path, body), whole);
+    let asking = through(at, (method, path, body), all_of);
     let (status, bytes) =
-        tokio::time::timeout(TIME_LIMIT, exchange).await.ok().ok_or_else(|| {
+        tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
             let seconds = TIME_LIMIT.as_secs();
             anyhow!("the collector did not answer within {seconds} s: see its own log")
         })??;
@@ -160,23 +159,21 @@ async fn through<T>(
     match at {
         Collector::Here(folder) => {
             let request = request.header(HOST, "collector").body(Full::new(body))?;
-            speak(connect(folder).await?, request, take).await
+            exchange(connect(folder).await?, request, take).await
         }
         Collector::There(remote) => {
             let mut request = request.header(HOST, remote.url().authority());
             if let Some(token) = remote.authorization() {
                 request = request.header(AUTHORIZATION, token);
             }
-            speak(remote.connect().await?, request.body(Full::new(body))?, take).await
+            exchange(remote.connect().await?, request.body(Full::new(body))?, take).await
         }
     }
 }
 
 /// An answer that is taken at once.
-async fn whole(answer: Response<Incoming>) -> anyhow::Result<(StatusCode, Bytes)> {
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
-    Ok((status, body.collect().await.map_err(broke_off)?.to_bytes()))
+async fn all_of(answer: Response<Incoming>) -> anyhow::Result<(StatusCode, Bytes)> {
+    Ok(whole(answer, MAX_ANSWER_BYTES).await?)
 }
 
 fn broke_off(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
@@ -218,24 +215,5 @@ async fn connect(folder: &Folder) -> anyhow::Result<UnixStream> {
             ),
             _ => Err(error).with_context(|| format!("cannot connect to {}", path.display())),
         },
-    }
-}
-
-async fn speak<T>(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: Request<Full<Bytes>>,
-    take: impl AsyncFnOnce(Response<Incoming>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let exchange = async move { take(sender.send_request(request).await?).await };
-    // The connection moves the bytes; when the exchange is over, nobody needs it any more.
-    tokio::pin!(exchange, connection);
-    tokio::select! {
-        outcome = &mut exchange => outcome,
-        ended = &mut connection => {
-            ended.context("the collector ended the connection")?;
-            exchange.await
-        }
     }
 }

@@ -7,14 +7,17 @@ use anyhow::{Context, bail};
 use hyper::StatusCode;
 use zeroize::Zeroizing;
 
+use super::browser::Return;
 use super::client::{self, Collector, Refused};
-use super::remote::{CollectorUrl, Remote, Trust, authorities, fingerprint};
-use super::terminal::say;
+use super::remote::{CollectorUrl, Remote, Trust, fingerprint};
+use super::terminal::{complain, say};
 use super::token_file::{TokenFile, default_path};
 use super::typed::{PasswordArguments, first_line};
 use super::{Ending, Setting};
 use crate::access::{MeAnswer, SessionsAnswer, SignIn, SignedIn};
 use crate::api::path;
+use crate::identity::authorities;
+use crate::oidc::{Begin, Begun, Finish};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LoginArguments {
@@ -26,6 +29,9 @@ pub(super) struct LoginArguments {
     /// Keep an API token that stands in this file instead of signing in; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "password_file")]
     api_token: Option<PathBuf>,
+    /// Sign in by a browser, at the OpenID provider that the collector has
+    #[arg(long, conflicts_with_all = ["user", "password_file", "api_token"])]
+    oidc: bool,
     /// The certificate by which the collector is known: its ca.pem; what this machine trusts without it
     #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
     ca: Option<PathBuf>,
@@ -45,6 +51,7 @@ pub(super) async fn run(setting: &Setting, arguments: &LoginArguments) -> anyhow
     let trust = trust(arguments, before.as_ref())?;
     let made = match &arguments.api_token {
         Some(path) => keep(url, trust, path).await?,
+        None if arguments.oidc => by_browser(url, trust).await?,
         None => {
             let user = arguments.user.clone().or_else(|| before?.user);
             let user = user.context("say who you are by --user NAME")?;
@@ -88,11 +95,27 @@ async fn sign_in(
 ) -> anyhow::Result<(TokenFile, String)> {
     let at = Collector::There(Remote::new(url.clone(), trust.clone(), None)?);
     let wish = SignIn { password: password.read(&user)?, user };
-    let SignedIn { token, user, role, expires_at, .. } =
-        client::send(&at, path::LOGIN, &wish).await?.value;
+    let signed_in = client::send(&at, path::LOGIN, &wish).await?.value;
+    Ok(made(url, trust, signed_in))
+}
+
+async fn by_browser(url: CollectorUrl, trust: Trust) -> anyhow::Result<(TokenFile, String)> {
+    let at = Collector::There(Remote::new(url.clone(), trust.clone(), None)?);
+    let returning = Return::listen().await?;
+    let begin = Begin { redirect_uri: returning.uri() };
+    let begun = client::send::<Begun>(&at, path::LOGIN_OIDC, &begin).await?.value;
+    complain(&format!("sign in by a browser on this machine:\n{}", begun.authorization_url));
+    let code = returning.code(&begun.state).await?;
+    let finish = Finish { state: begun.state, code };
+    let signed_in = client::send(&at, path::LOGIN_OIDC_FINISH, &finish).await?.value;
+    Ok(made(url, trust, signed_in))
+}
+
+fn made(url: CollectorUrl, trust: Trust, signed_in: SignedIn) -> (TokenFile, String) {
+    let SignedIn { token, user, role, expires_at, .. } = signed_in;
     let until = expires_at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
     let words = format!("{user} ({role}), until {until} at most");
-    Ok((TokenFile { url, user: Some(user), token: Zeroizing::new(token), trust }, words))
+    (TokenFile { url, user: Some(user), token: Zeroizing::new(token), trust }, words)
 }
 
 async fn keep(url: CollectorUrl, trust: Trust, path: &Path) -> anyhow::Result<(TokenFile, String)> {

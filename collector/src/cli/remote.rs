@@ -9,15 +9,14 @@ use anyhow::{Context, anyhow};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper::http::uri::Scheme;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::pinned::PinnedAuthority;
+use crate::identity::{authorities, https_config, system_authorities};
 
 /// The port of an `https` URL that names none.
 const HTTPS: u16 = 443;
@@ -91,36 +90,12 @@ pub(super) fn fingerprint(text: &str) -> Result<[u8; 32], String> {
 
 impl Trust {
     fn config(&self) -> anyhow::Result<ClientConfig> {
-        let roots = match self {
-            Self::Fingerprint(fingerprint) => {
-                return Ok(PinnedAuthority::client_config(*fingerprint)?);
-            }
-            Self::Host => {
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                roots
-            }
-            Self::Authorities(pem) => authorities(pem)?,
-        };
-        let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
-        Ok(ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth())
+        Ok(match self {
+            Self::Fingerprint(fingerprint) => PinnedAuthority::client_config(*fingerprint)?,
+            Self::Host => https_config(system_authorities())?,
+            Self::Authorities(pem) => https_config(authorities(pem)?)?,
+        })
     }
-}
-
-/// The certificates of a PEM text.
-pub(super) fn authorities(pem: &str) -> anyhow::Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        let certificate = certificate.map_err(|error| anyhow!("a certificate is damaged: {error}"));
-        roots.add(certificate?).context("an authority cannot be used")?;
-    }
-    if roots.is_empty() {
-        return Err(anyhow!("there is no certificate in it: it is to be PEM, as ca.pem is"));
-    }
-    Ok(roots)
 }
 
 /// A collector over the network, and what to show it.
@@ -146,8 +121,7 @@ impl Remote {
         trust: Trust,
         token: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let mut tls = trust.config()?;
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = trust.config()?;
         let authorization = token.map(|token| {
             let value = HeaderValue::try_from(format!("Bearer {token}"));
             value.ok().context("the token has characters that no token has")

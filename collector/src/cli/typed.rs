@@ -20,20 +20,26 @@ pub(super) struct PasswordArguments {
 impl PasswordArguments {
     /// The password of somebody who has one.
     pub(super) fn read(&self, user: &str) -> anyhow::Result<Password> {
-        match &self.password_file {
-            Some(path) => Ok(Password::new(first_line(path)?.to_string())),
-            None => ask(&format!("password of {user}: ")),
-        }
+        read(self.password_file.as_deref(), &format!("password of {user}: "))
     }
 
     /// A password that is to be one; asked for twice, and long enough.
     pub(super) fn read_new(&self, user: &str) -> anyhow::Result<Password> {
-        let password = self.read(user)?;
+        let prompt = format!("new password of {user}: ");
+        let password = read(self.password_file.as_deref(), &prompt)?;
         password.check()?;
         if self.password_file.is_none() && !ask("once more: ")?.is_same(&password) {
             bail!("the two are not the same: nothing was changed");
         }
         Ok(password)
+    }
+}
+
+/// A password from a file, or asked for.
+pub(super) fn read(file: Option<&Path>, prompt: &str) -> anyhow::Result<Password> {
+    match file {
+        Some(path) => Ok(Password::new(first_line(path)?.to_string())),
+        None => ask(prompt),
     }
 }
 

@@ -9,15 +9,20 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES, Mistake,
-    OperatorsConfig, RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
+    AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_CLAIM, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES,
+    Mistake, OidcConfig, OperatorsConfig, RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
 };
 use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 13] = [
     "agent_certificate",
     "listen",
     "name",
+    "oidc_authority",
+    "oidc_claim",
+    "oidc_client_id",
+    "oidc_client_secret_file",
+    "oidc_issuer",
     "operators_certificate",
     "operators_key",
     "operators_listen",
@@ -39,6 +44,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     let segment_bytes = reader.value("segment_size", segment_bytes);
     let agent_certificate = reader.value("agent_certificate", agent_certificate);
     let operators = reader.operators();
+    let oidc = reader.oidc();
     reader.require("listen");
     reader.require("name");
     match (listen, name, reader.mistakes.is_empty()) {
@@ -49,6 +55,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             segment_bytes: segment_bytes.unwrap_or(DEFAULT_SEGMENT_BYTES),
             agent_certificate: agent_certificate.unwrap_or(AGENT_VALIDITY),
             operators,
+            oidc,
         }),
         _ => {
             reader.mistakes.sort();
@@ -109,6 +116,28 @@ impl Reader<'_> {
         Some(OperatorsConfig { listen: listen?, certificate: certificate.zip(key) })
     }
 
+    fn oidc(&mut self) -> Option<OidcConfig> {
+        let issuer = self.value("oidc_issuer", issuer);
+        let client_id = self.value("oidc_client_id", word);
+        let client_secret_file = self.value("oidc_client_secret_file", path);
+        let authority = self.value("oidc_authority", path);
+        let claim = self.value("oidc_claim", word);
+        let all = ["authority", "claim", "client_id", "client_secret_file", "issuer"];
+        if all.iter().any(|key| self.table.contains_key(format!("oidc_{key}").as_str())) {
+            for key in ["oidc_issuer", "oidc_client_id", "operators_listen"] {
+                self.require(key);
+            }
+        }
+        let claim = claim.unwrap_or_else(|| DEFAULT_CLAIM.to_owned());
+        Some(OidcConfig {
+            issuer: issuer?,
+            client_id: client_id?,
+            client_secret_file,
+            authority,
+            claim,
+        })
+    }
+
     fn value<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let entry: &Spanned<DeValue<'_>> = self.table.get(key)?;
         let outcome = match entry.get_ref() {
@@ -128,6 +157,15 @@ fn address(text: &str, port: u16) -> Result<SocketAddr, String> {
 /// A relative one is looked for in the collector's folder.
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("must be the path of a PEM file".into()) } else { Ok(text.into()) }
+}
+
+fn issuer(text: &str) -> Result<String, String> {
+    let is_one = url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.has_host());
+    if is_one { Ok(text.to_owned()) } else { Err("must be an https URL".into()) }
+}
+
+fn word(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.to_owned()) }
 }
 
 fn raw_retention(text: &str) -> Result<Duration, String> {

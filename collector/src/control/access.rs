@@ -65,12 +65,6 @@ impl PasswordHash {
     pub(crate) fn as_phc(&self) -> &str {
         &self.0
     }
-
-    /// SHA-256 of it: tells whether a password was set anew, the same one too, because salts differ.
-    pub(crate) fn generation(&self) -> [u8; 32] {
-        let whole = ring::digest::digest(&ring::digest::SHA256, self.0.as_bytes());
-        whole.as_ref().try_into().unwrap_or_default()
-    }
 }
 
 impl fmt::Debug for PasswordHash {
@@ -86,8 +80,10 @@ pub struct User {
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// What they sign in by.
-    pub password: PasswordHash,
+    /// What they sign in by; `None` for one who cannot so.
+    pub password: Option<PasswordHash>,
+    /// For whom the OpenID provider vouches when it is they, such as an e-mail address.
+    pub subject: Option<String>,
 }
 
 /// A token for a program; never its secret.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mailsonde_proto::WallTime;
+use ring::digest::{Context, SHA256};
 
-use super::access::{AccessRecord, ApiToken, User};
+use super::access::{AccessRecord, ApiToken, PasswordHash, User};
 use super::record::Author;
 
 /// Users at most, and API tokens at most.
@@ -20,6 +21,14 @@ pub enum PeopleError {
     )]
     UserTaken {
         /// As it stands.
+        name: String,
+    },
+    /// Another user is known to the OpenID provider so.
+    #[error("the OpenID provider's {subject} is the user {name} already")]
+    SubjectTaken {
+        /// As it stands.
+        subject: String,
+        /// Whose it is.
         name: String,
     },
     /// There is no such user.
@@ -111,6 +120,26 @@ impl People {
         self.user(name).ok_or_else(|| PeopleError::NoSuchUser { name: name.to_owned() })
     }
 
+    /// The user for whom the OpenID provider vouches so.
+    pub fn user_vouched_for(&self, subject: &str) -> Option<&User> {
+        let is_this = |known: &&Made<User>| known.it.subject.as_deref() == Some(subject);
+        self.users.values().find(is_this).map(|known| &known.it)
+    }
+
+    /// Tells a user from one who was added again, and from the same one with another password, though it may read
+    /// the same: sessions belong to one of them.
+    pub(crate) fn generation(&self, name: &str) -> Option<[u8; 32]> {
+        let known = self.users.get(&key(name))?;
+        let mut context = Context::new(&SHA256);
+        context.update(&known.at.as_ns().to_le_bytes());
+        let password = known.it.password.as_ref().map(PasswordHash::as_phc).unwrap_or_default();
+        for part in [password, known.it.subject.as_deref().unwrap_or_default()] {
+            context.update(&part.len().to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        context.finish().as_ref().try_into().ok()
+    }
+
     /// Every user, by name.
     pub fn users(&self) -> impl Iterator<Item = &Made<User>> {
         self.users.values()
@@ -130,11 +159,16 @@ impl People {
     ///
     /// # Errors
     /// When not.
-    pub fn free_for_user(&self, name: &str) -> Result<(), PeopleError> {
-        match self.user(name) {
-            Some(user) => Err(PeopleError::UserTaken { name: user.name.clone() }),
-            None if self.users.len() >= MOST => Err(PeopleError::TooMany),
-            None => Ok(()),
+    pub fn free_for_user(&self, name: &str, subject: Option<&str>) -> Result<(), PeopleError> {
+        let vouched = subject.and_then(|subject| Some((subject, self.user_vouched_for(subject)?)));
+        match (self.user(name), vouched) {
+            (Some(user), _) => Err(PeopleError::UserTaken { name: user.name.clone() }),
+            (None, Some((subject, other))) => Err(PeopleError::SubjectTaken {
+                subject: subject.to_owned(),
+                name: other.name.clone(),
+            }),
+            (None, None) if self.users.len() >= MOST => Err(PeopleError::TooMany),
+            (None, None) => Ok(()),
         }
     }
 

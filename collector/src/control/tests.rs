@@ -43,7 +43,8 @@ fn token(first: u8) -> TokenMade {
 }
 
 fn user(name: &str, role: Role) -> User {
-    User { name: name.into(), role, password: PasswordHash::from_phc("$argon2id$x".into()) }
+    let password = Some(PasswordHash::from_phc("$argon2id$x".into()));
+    User { name: name.into(), role, password, subject: Some(format!("{name}@example.org")) }
 }
 
 fn api_token(name: &str) -> ApiToken {
@@ -205,10 +206,16 @@ fn users_and_api_tokens_are_as_their_records_left_them() {
         assert_eq!(people.api_token_with(&[4; 32]), Some(&api_token("wall")));
         assert_eq!(people.api_token_with(&[5; 32]), None);
         assert_eq!(
-            (people.free_for_user("bob"), people.free_for_api_token("old")),
+            (people.free_for_user("bob", None), people.free_for_api_token("old")),
             (Ok(()), Ok(()))
         );
-        assert!(people.free_for_user("ANN").is_err() && people.known_user("bob").is_err());
+        assert!(people.free_for_user("ANN", None).is_err() && people.known_user("bob").is_err());
         assert!(people.free_for_api_token("WALL").is_err());
+        let vouched = people.user_vouched_for("ann@example.org").map(|user| user.role);
+        assert_eq!(
+            (vouched, people.user_vouched_for("bob@example.org")),
+            (Some(Role::Admin), None)
+        );
+        assert!(people.free_for_user("bob", Some("ann@example.org")).is_err());
     });
 }

@@ -15,11 +15,17 @@ impl Users {
             AccessRecord::UserSet(user) => {
                 let (name, role) = (&user.name, user.role);
                 match self.0.insert(name.to_ascii_lowercase(), user.clone()) {
-                    None => format!("added user {name} as {role}"),
+                    None => match &user.subject {
+                        None => format!("added user {name} as {role}"),
+                        Some(subject) => format!("added user {name} as {role}, who is {subject}"),
+                    },
                     Some(before) if before.role != role => {
                         format!("made user {name} {role} instead of {}", before.role)
                     }
-                    Some(_) => format!("set a new password for user {name}"),
+                    Some(before) if before.password != user.password => {
+                        format!("set a new password for user {name}")
+                    }
+                    Some(_) => format!("changed user {name}"),
                 }
             }
             AccessRecord::UserRemoved { name } => {
@@ -64,7 +70,8 @@ mod tests {
     fn each_record_has_its_words() {
         let user = |role, hash: &str| {
             let password = PasswordHash::from_phc(hash.into());
-            AccessRecord::UserSet(User { name: "ann".into(), role, password })
+            let (password, subject) = (Some(password), None);
+            AccessRecord::UserSet(User { name: "ann".into(), role, password, subject })
         };
         let session = TokenId([1, 2, 3, 4]);
         let expires_at = WallTime::from_s(1_800_000_000);
@@ -86,6 +93,12 @@ mod tests {
             AccessRecord::SessionEnded { session, user: "ann".into() },
             AccessRecord::UserRemoved { name: "ann".into() },
             user(Role::Viewer, "c"),
+            AccessRecord::UserSet(User {
+                name: "bob".into(),
+                role: Role::Operator,
+                password: None,
+                subject: Some("bob@example.org".into()),
+            }),
         ];
         let mut users = Users::default();
         let words: Vec<_> = records.iter().map(|record| users.words(record)).collect();
@@ -101,6 +114,7 @@ mod tests {
         ended session 01020304 of ann
         removed user ann
         added user ann as viewer
+        added user bob as operator, who is bob@example.org
         ");
     }
 }

@@ -113,7 +113,7 @@ fn api_token(running: &Running, role: Role) -> String {
 }
 
 /// TLS towards the collector, with an agent's certificate to show if anybody wants it.
-fn tls(authority: &Authority, as_agent: bool) -> TlsConnector {
+pub(super) fn tls(authority: &Authority, as_agent: bool) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -137,8 +137,18 @@ fn tls(authority: &Authority, as_agent: bool) -> TlsConnector {
 async fn ask(
     tls: &TlsConnector,
     address: SocketAddr,
+    question: (&str, &str),
+    token: Option<&str>,
+) -> (StatusCode, String) {
+    say(tls, address, question, token, "null").await
+}
+
+async fn say(
+    tls: &TlsConnector,
+    address: SocketAddr,
     (method, path): (&str, &str),
     token: Option<&str>,
+    body: &str,
 ) -> (StatusCode, String) {
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
@@ -146,7 +156,8 @@ async fn ask(
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: 4\r\n{}\r\nnull",
+         content-type: application/json\r\ncontent-length: {}\r\n{}\r\n{body}",
+        body.len(),
         token.unwrap_or_default()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -160,8 +171,9 @@ async fn ask(
 async fn prepared() -> Running {
     let running = Running::start().await;
     for role in Role::ALL {
-        let (name, password) = (role.to_string(), password());
-        running.access.add_user(UserWish { name, role, password }, root()).unwrap();
+        let (name, password) = (role.to_string(), Some(password()));
+        let wish = UserWish { name, role, password, subject: None };
+        running.access.add_user(wish, root()).unwrap();
     }
     running
 }
@@ -269,5 +281,27 @@ async fn whoever_is_no_administrator_sees_and_ends_their_own_sessions_alone() {
         let (status, answer) = ask(&tls, running.address, question, Some(token)).await;
         assert_eq!(status.as_u16(), expected, "{answer}");
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_to_wait_is_told_for_how_long() {
+    let running = prepared().await;
+    let tls = tls(&running.enrolment.authorities.current(), false);
+    let mut statuses = Vec::new();
+    let body = r#"{"user": "viewer", "password": "quite another"}"#;
+    let told = loop {
+        let question = ("POST", path::LOGIN);
+        let (status, answer) = say(&tls, running.address, question, None, body).await;
+        if status != StatusCode::UNAUTHORIZED {
+            break answer;
+        }
+        statuses.push(status);
+        assert!(statuses.len() < 20, "nobody has to wait");
+    };
+    assert!(statuses.len() >= 4, "{statuses:?} {told}");
+    let waits = told.lines().find_map(|line| line.strip_prefix("retry-after: "));
+    let waits = waits.unwrap().parse::<u64>().unwrap();
+    assert!(told.starts_with("HTTP/1.1 429 ") && (1..=60).contains(&waits), "{told}");
     running.stop().await;
 }

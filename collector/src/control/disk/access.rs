@@ -13,8 +13,10 @@ pub(super) struct UserOnDisk {
     #[prost(uint32, tag = "2")]
     role: u32,
     /// PHC form.
-    #[prost(string, tag = "3")]
-    password: String,
+    #[prost(string, optional, tag = "3")]
+    password: Option<String>,
+    #[prost(string, optional, tag = "4")]
+    subject: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -69,11 +71,14 @@ fn role(read: u32) -> Result<Role, NotAControlRecord> {
 
 pub(super) fn body_of(access: &AccessRecord) -> Body {
     match access {
-        AccessRecord::UserSet(User { name, role, password }) => Body::UserSet(UserOnDisk {
-            name: name.clone(),
-            role: number(*role),
-            password: password.as_phc().to_owned(),
-        }),
+        AccessRecord::UserSet(User { name, role, password, subject }) => {
+            Body::UserSet(UserOnDisk {
+                name: name.clone(),
+                role: number(*role),
+                password: password.as_ref().map(|hash| hash.as_phc().to_owned()),
+                subject: subject.clone(),
+            })
+        }
         AccessRecord::UserRemoved { name } => Body::UserRemoved(NameOnDisk { name: name.clone() }),
         AccessRecord::ApiTokenMade(made) => Body::ApiTokenMade(ApiTokenOnDisk {
             name: made.name.clone(),
@@ -104,8 +109,9 @@ impl TryFrom<UserOnDisk> for AccessRecord {
     type Error = NotAControlRecord;
 
     fn try_from(read: UserOnDisk) -> Result<Self, NotAControlRecord> {
-        let password = PasswordHash::from_phc(read.password);
-        Ok(Self::UserSet(User { name: read.name, role: role(read.role)?, password }))
+        let (name, role) = (read.name, role(read.role)?);
+        let password = read.password.map(PasswordHash::from_phc);
+        Ok(Self::UserSet(User { name, role, password, subject: read.subject }))
     }
 }
 
