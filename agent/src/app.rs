@@ -198,7 +198,8 @@ impl Agent {
         let (file, kinds) = (self.config.file.clone(), self.kinds.clone());
         let (data, policy) = (self.config.data.clone(), self.config.policy.forced.clone());
         let load = move || {
-            let instead = Overrides { data: Some(&data), policy: policy.as_deref() };
+            let instead =
+                Overrides { data: Some(&data), policy: policy.as_deref(), ..Overrides::default() };
             AgentConfig::load_with(&file, &kinds, instead)
         };
         let Ok(loaded) = spawn_blocking(load).await else {

@@ -219,7 +219,12 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
             return ending.into();
         }
     };
-    let by_default = if matches!(arguments.command, Command::Run { .. }) { "info" } else { "warn" };
+    let by_default = match arguments.command {
+        Command::Run { .. } => "info",
+        // Some callers read both streams as one: the plugin's line is to be the first.
+        _ if is_plugin(&args) => "off",
+        _ => "warn",
+    };
     if let Err(message) = start_log(arguments.log.as_deref().unwrap_or(by_default)) {
         let refused = is_plugin(&args).then(|| plugin(nagios::unknown(&message)));
         return refused.unwrap_or_else(|| refuse(&message)).into();
@@ -230,7 +235,11 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     match arguments.command {
         Command::Enroll(arguments) => enroll::enroll(&arguments),
         Command::Run { config, data, policy } => {
-            let instead = Overrides { data: data.as_deref(), policy: policy.as_deref() };
+            let instead = Overrides {
+                data: data.as_deref(),
+                policy: policy.as_deref(),
+                ..Overrides::default()
+            };
             run(config, instead, kinds)
         }
         Command::CheckConfig { file, policy } => {

@@ -55,7 +55,7 @@ pub(crate) fn all(
 }
 
 fn from_file(file: &Path, arguments: &ProbeArguments, kinds: &Kinds) -> Result<All, Refusal> {
-    let loaded = AgentConfig::load_under(file, kinds, arguments.policy.as_deref())
+    let loaded = AgentConfig::load_alone(file, kinds, arguments.policy.as_deref())
         .map_err(|not| Refusal { mistakes: not.mistakes.0, warnings: not.warnings })?;
     if !loaded.warnings.is_empty() {
         terminal::complain(&check_config::told(&[], &loaded.warnings));

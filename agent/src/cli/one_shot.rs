@@ -65,7 +65,7 @@ pub(crate) fn from_file(
     kind: &dyn Kind,
     kinds: &Kinds,
 ) -> Result<Subject, Refusal> {
-    let loaded = AgentConfig::load_under(file, kinds, policy)
+    let loaded = AgentConfig::load_alone(file, kinds, policy)
         .map_err(|not| Refusal { mistakes: not.mistakes.0, warnings: not.warnings })?;
     let of_this_kind =
         || loaded.config.checks.iter().filter(|config| config.check.kind == kind.name());

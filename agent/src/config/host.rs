@@ -42,6 +42,9 @@ pub enum NotAName {
     /// `probe@example.org`.
     #[error("leave out what stands before the @, and the @")]
     MailAddress,
+    /// `-a.example.org` (RFC 1123 section 2.1).
+    #[error("no part of a name begins or ends with a dash")]
+    Dash,
     /// A space, a slash, a quote.
     #[error("a name consists of letters, digits, \"-\", \"_\" and dots")]
     Character,
@@ -89,10 +92,17 @@ pub fn domain(text: &str) -> Result<Name, NotAName> {
     if bare.split('.').any(str::is_empty) {
         return Err(NotAName::EmptyLabel);
     }
-    let mut name = Name::from_utf8(bare).map_err(|_unfit| match bare.is_ascii() {
+    let is_dashed = |label: &str| label.starts_with('-') || label.ends_with('-');
+    if bare.split('.').any(is_dashed) {
+        return Err(NotAName::Dash);
+    }
+    // The library's reader of people's names knows no underscore but a leading one; DNS knows them all.
+    let parsed = if bare.is_ascii() { Name::from_ascii(bare) } else { Name::from_utf8(bare) };
+    let mut name = parsed.map_err(|_unfit| match bare.is_ascii() {
         true => NotAName::TooLong,
         false => NotAName::Character,
     })?;
+
     name.set_fqdn(true);
     let ascii = shown(&name);
     let mut labels = ascii.split('.');
@@ -170,6 +180,10 @@ mod tests {
             ("Mail.Example.org.", Ok("Mail.Example.org."), Ok("mail.example.org")),
             ("localhost", Ok("localhost"), Ok("localhost")),
             ("_dmarc.a-b.test", Ok("_dmarc.a-b.test"), Ok("_dmarc.a-b.test")),
+            ("exch_01.corp.test", Ok("exch_01.corp.test"), Ok("exch_01.corp.test")),
+            ("a_.test", Ok("a_.test"), Ok("a_.test")),
+            ("-a.test", Err(NotAName::Dash), Err(NotAName::Dash)),
+            ("a.b-.test", Err(NotAName::Dash), Err(NotAName::Dash)),
             ("b\u{fc}cher.test", Ok("xn--bcher-kva.test"), Ok("xn--bcher-kva.test")),
             ("192.0.2.1", Ok("192.0.2.1"), Err(NotAName::Address)),
             ("::1", Ok("::1"), Err(NotAName::Address)),

@@ -48,6 +48,8 @@ pub struct Overrides<'a> {
     pub data: Option<&'a Path>,
     /// The policy's file.
     pub policy: Option<&'a Path>,
+    /// Single runs at a shell: no collector is needed, no identity, and no name.
+    pub alone: bool,
 }
 
 /// A configuration that cannot be used: every mistake, and the warnings beside them.
@@ -79,6 +81,18 @@ impl AgentConfig {
         policy: Option<&Path>,
     ) -> Result<Loaded, NotLoaded> {
         Self::load_with(file, kinds, Overrides { policy, ..Overrides::default() })
+    }
+
+    /// The same for single runs at a shell, which need no collector, no identity and no name.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_alone(
+        file: &Path,
+        kinds: &Kinds,
+        policy: Option<&Path>,
+    ) -> Result<Loaded, NotLoaded> {
+        Self::load_with(file, kinds, Overrides { policy, alone: true, ..Overrides::default() })
     }
 
     /// The same with what the command line says instead of the file.
@@ -155,9 +169,15 @@ fn read(
     let own = PathBuf::from(root.text_or("data", DEFAULT_DATA));
     let own = check::folder_of(file).join(own);
     let data = instead.data.map_or(own, Path::to_owned);
-    let collector = root.required_table("collector");
-    let collector = collector.and_then(|section| self::collector(section, &data));
-    let vantage_point = root.required_table("vantage_point").and_then(vantage_point);
+    let (collector, vantage_point) = if instead.alone {
+        // Whatever stands there is not looked at.
+        drop(root.table("collector"));
+        (None, root.table("vantage_point").and_then(vantage_point))
+    } else {
+        let collector = root.required_table("collector");
+        let collector = collector.and_then(|section| self::collector(section, &data));
+        (collector, root.required_table("vantage_point").and_then(vantage_point))
+    };
     let limits = limits(root.table("limits"));
     let mailboxes = mailboxes(&mut root);
     let mut config = AgentConfig {

@@ -180,7 +180,7 @@ async fn heard<T>(
     let silence = Silence::of(net.clone(), servers, true);
     let said = tokio::select! {
         said = timeout(within, asking) => said,
-        never = silence.watch(within) => match never {},
+        never = silence.watch(within, 0) => match never {},
     };
     let host = host.to_owned();
     let error = match said {
@@ -193,7 +193,7 @@ async fn heard<T>(
     if no_route(&addresses, DNS_PORT).await {
         return Err(NetError::NoResolver { detail: "there is no route to any of them".to_owned() });
     }
-    if silence.holds(within).await {
+    if silence.holds(within, 0).await {
         let servers: Vec<_> = silence.servers().iter().map(SocketAddr::to_string).collect();
         return Err(NetError::SilentResolver { host, servers: servers.join(", ") });
     }

@@ -9,12 +9,12 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use hickory_resolver::proto::rr::{Name, RecordType};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use super::Net;
@@ -29,19 +29,21 @@ const TRIES: usize = 2;
 /// Who is given less time than this is not silent for not answering in it.
 const FAIR: Duration = Duration::from_millis(100);
 
-/// Finds out, once, whether some servers are silent.
+/// Finds out whether some servers are silent. They may fall silent at any time, and speak again.
 pub(super) struct Silence {
     net: Net,
     servers: Vec<SocketAddr>,
     /// The host's own configuration names them, not a check.
     are_ours: bool,
-    heard: AtomicBool,
-    found: OnceCell<bool>,
+    /// How often one of them has answered something.
+    heard: AtomicU64,
+    /// After how many answers they were found silent last. Whoever wants to know too waits for who is asking.
+    found: Mutex<Option<u64>>,
 }
 
 impl Silence {
     pub(super) fn of(net: Net, servers: Vec<SocketAddr>, are_ours: bool) -> Self {
-        Self { net, servers, are_ours, heard: AtomicBool::new(false), found: OnceCell::new() }
+        Self { net, servers, are_ours, heard: AtomicU64::new(0), found: Mutex::default() }
     }
 
     pub(super) fn servers(&self) -> &[SocketAddr] {
@@ -50,28 +52,45 @@ impl Silence {
 
     /// One of them has answered something.
     pub(super) fn broken(&self) {
-        self.heard.store(true, Ordering::Relaxed);
+        self.heard.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What is found out so far.
-    pub(super) fn is_certain(&self) -> bool {
-        !self.is_broken() && self.found.get() == Some(&true)
-    }
-
-    /// Whether none of them answers; known before nine tenths of `within` are over.
-    pub(super) async fn holds(&self, within: Duration) -> bool {
-        !self.is_broken() && *self.found.get_or_init(|| self.ask(within)).await && !self.is_broken()
-    }
-
-    /// Beside a question, so that it is known when that one has taken `within`. Never ends.
-    pub(super) async fn watch(&self, within: Duration) -> Infallible {
-        sleep(PAUSE.min(within / 2)).await;
-        self.holds(within).await;
-        pending().await
-    }
-
-    fn is_broken(&self) -> bool {
+    /// How often one of them has answered so far: for [`holds`](Self::holds), before a question is put.
+    pub(super) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was found out, and nothing has come since.
+    pub(super) fn is_certain(&self) -> bool {
+        self.found.try_lock().is_ok_and(|found| *found == Some(self.heard()))
+    }
+
+    /// Whether none of them answers, and none has since it was `heard` so often; known before nine tenths of
+    /// `within` are over.
+    pub(super) async fn holds(&self, within: Duration, heard: u64) -> bool {
+        if self.heard() > heard {
+            return false;
+        }
+        let mut found = self.found.lock().await;
+        if self.heard() > heard {
+            return false;
+        }
+        if *found != Some(heard) {
+            if !self.ask(within).await {
+                self.broken();
+                return false;
+            }
+            *found = Some(heard);
+        }
+        self.heard() <= heard
+    }
+
+    /// Beside a question that was put when it was `heard` so often, so that it is known when that one has taken
+    /// `within`. Never ends.
+    pub(super) async fn watch(&self, within: Duration, heard: u64) -> Infallible {
+        sleep(PAUSE.min(within / 2)).await;
+        self.holds(within, heard).await;
+        pending().await
     }
 
     async fn ask(&self, within: Duration) -> bool {

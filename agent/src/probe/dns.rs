@@ -127,6 +127,11 @@ impl DnsProbe {
         };
         let groups = self.check.groups.iter();
         let looked = join_all(groups.map(|group| look_at(group, &context))).await;
+        // Who answered at first may have fallen silent: then what was not found out says nothing of the domain.
+        if let Some(error) = dns.silence() {
+            return story.end(Some(failure(&error)), &watch);
+        }
+        let failed = failed.or_else(|| mostly_unanswered(&looked));
         for (group, lap, looked) in looked {
             story.group(group, lap, looked, watch.started());
         }
@@ -144,6 +149,26 @@ async fn look_at<'a>(
     let looked = timeout_at(context.deadline, (group.look)(context)).await.ok();
     let to = context.clock.monotonic();
     (group, Lap { name: group.phase, from, to }, looked)
+}
+
+/// Where most parts of the look had a question without an answer, what was found is not how the domain is.
+fn mostly_unanswered(looked: &[(&'static Group, Lap, Option<Looked>)]) -> Option<Failure> {
+    let without: Vec<&str> = looked
+        .iter()
+        .filter(|(_, _, looked)| looked.as_ref().is_some_and(Looked::has_unanswered))
+        .map(|(group, _, _)| group.name)
+        .collect();
+    if without.len() * 2 <= looked.len() {
+        return None;
+    }
+    let words = format!(
+        "{} of {} parts of the look had a question that nobody answered ({}): what was found is not how the \
+         domain is",
+        without.len(),
+        looked.len(),
+        without.join(", ")
+    );
+    Some(Failure::new(LOOKUP, FaultClass::Temporary, words))
 }
 
 fn failure(error: &AskError) -> Failure {

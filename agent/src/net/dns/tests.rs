@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hickory_resolver::proto::op::{Edns, Message, MessageType, ResponseCode};
@@ -194,6 +194,26 @@ async fn a_resolver_that_is_silent_about_one_name_is_not_silent() {
     .await;
     let error = ask(&client(&[&server], Validation::Own), "good.test.").await.unwrap_err();
     assert_eq!(error, AskError::Timeout { name: "good.test. A".to_owned() });
+}
+
+#[tokio::test]
+async fn a_resolver_may_fall_silent_and_speak_again() {
+    static IS_SILENT: AtomicBool = AtomicBool::new(false);
+    let server = Double::start(|question, _| {
+        if IS_SILENT.load(Ordering::Relaxed) { Vec::new() } else { vec![address(question)] }
+    })
+    .await;
+    let dns = client(&[&server], Validation::Off);
+    ask(&dns, "one.test.").await.unwrap();
+    IS_SILENT.store(true, Ordering::Relaxed);
+    for name in ["two.test.", "three.test."] {
+        let error = ask(&dns, name).await.unwrap_err();
+        assert!(matches!(error, AskError::Silent { .. }), "{error:?}");
+        assert!(dns.silence().is_some());
+    }
+    IS_SILENT.store(false, Ordering::Relaxed);
+    ask(&dns, "four.test.").await.unwrap();
+    assert_eq!(dns.silence(), None);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ impl Wire {
         self.silence.servers()
     }
 
-    /// That no resolver has answered anything, where that is certain.
+    /// That no resolver answers anything (any more), where that is certain.
     pub(super) fn silence(&self) -> Option<AskError> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let ((name, kind, _), _) = asked.iter().next()?;
@@ -106,14 +106,16 @@ impl Wire {
         let place = self.place(name, kind, is_unchecked)?;
         let asked = place.get_or_init(async || {
             let left = self.deadline.saturating_duration_since(self.clock.monotonic());
-            let within = self.patience.min(left);
+            let (within, before) = (self.patience.min(left), self.silence.heard());
             let heard = tokio::select! {
                 heard = self.resolve_now(name, kind, is_unchecked) => heard,
-                never = self.silence.watch(within) => match never {},
+                never = self.silence.watch(within, before) => match never {},
             };
             match heard {
                 Ok(heard) => Ok(heard),
-                Err(trouble) => Err(self.told(&shown(name, kind), &trouble, within).await),
+                Err(trouble) => {
+                    Err(self.told(&shown(name, kind), &trouble, (within, before)).await)
+                }
             }
         });
         asked.await.clone()
@@ -255,11 +257,16 @@ impl Wire {
     }
 
     /// Why the resolvers gave no answer.
-    async fn told(&self, name: &str, trouble: &Trouble, within: Duration) -> AskError {
+    async fn told(
+        &self,
+        name: &str,
+        trouble: &Trouble,
+        (within, before): (Duration, u64),
+    ) -> AskError {
         let is_of_name = matches!(trouble, Trouble::Forbidden(_) | Trouble::Malformed(_));
         let error = told(name, trouble, self.resolvers()).await;
         let is_local = matches!(error, AskError::NotAsked { is_local: true, .. });
-        if is_of_name || is_local || !self.silence.holds(within).await {
+        if is_of_name || is_local || !self.silence.holds(within, before).await {
             return error;
         }
         self.silent(name, trouble)

@@ -121,6 +121,11 @@ impl Looked {
         self.find(rule, error.to_string());
     }
 
+    /// Whether a question was not answered.
+    pub(in crate::probe) fn has_unanswered(&self) -> bool {
+        self.findings.iter().any(|finding| finding.rule == UNANSWERED.name)
+    }
+
     /// Tells that something is not what the check expects.
     pub(in crate::probe) fn unexpected(&mut self, phase: &'static str, words: impl Into<String>) {
         self.faults.push(Failure::new(phase, FaultClass::Mismatch, words));
