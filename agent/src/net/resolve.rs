@@ -11,7 +11,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError as HickoryError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, Resolver, TokioResolver};
 use tokio::time::timeout;
@@ -54,7 +54,7 @@ pub(super) async fn addresses(
         return Ok(listed);
     }
     let (resolver, servers) = system_resolver()?;
-    let asking = resolver.lookup_ip(absolute(bare));
+    let asking = resolver.lookup_ip(absolute(bare)?);
     let addresses: Vec<_> = match heard(asking, net, (bare, within), servers).await? {
         Ok(found) => found.iter().collect(),
         Err(error) => return Err(explain(bare, &error)),
@@ -71,7 +71,7 @@ pub(super) async fn mail_exchangers(
     within: Duration,
 ) -> Result<Vec<MailExchanger>, NetError> {
     let (resolver, servers) = system_resolver()?;
-    let asking = resolver.lookup(absolute(domain), RecordType::MX);
+    let asking = resolver.lookup(absolute(domain)?, RecordType::MX);
     let answers = match heard(asking, net, (domain, within), servers).await? {
         Ok(found) => found,
         // No MX: the domain itself is the implicit one (RFC 5321 section 5.1).
@@ -101,16 +101,18 @@ pub(super) async fn mail_exchangers(
 }
 
 /// A name with its final dot is asked for as it is, without the search list.
-fn absolute(name: &str) -> String {
-    format!("{}.", name.trim_end_matches('.'))
+fn absolute(name: &str) -> Result<Name, NetError> {
+    let dotted = format!("{}.", name.trim_end_matches('.'));
+    // The library's reader of people's names knows no underscore but a leading one.
+    let read = if dotted.is_ascii() { Name::from_ascii(&dotted) } else { Name::from_utf8(&dotted) };
+    read.map_err(|error| NetError::Resolver { host: name.to_owned(), detail: error.to_string() })
 }
 
 fn from_hosts_file(host: &str) -> Option<Vec<IpAddr>> {
     let hosts = Hosts::from_system().ok()?;
     let mut addresses = Vec::new();
     for record_type in [RecordType::A, RecordType::AAAA] {
-        let name = hickory_resolver::proto::rr::Name::from_utf8(absolute(host)).ok()?;
-        let query = hickory_resolver::proto::op::Query::query(name, record_type);
+        let query = hickory_resolver::proto::op::Query::query(absolute(host).ok()?, record_type);
         if let Some(found) = hosts.lookup_static_host(&query) {
             addresses.extend(found.answers().iter().filter_map(|record| record.data.ip_addr()));
         }

@@ -38,7 +38,9 @@ pub(crate) fn name_of(text: &str) -> Option<Name> {
     if text.parse::<IpAddr>().is_ok() || text.is_empty() || text.len() > 1_000 {
         return None;
     }
-    let mut name = Name::from_utf8(text).ok()?.to_lowercase();
+    // as `config::host` reads names
+    let read = if text.is_ascii() { Name::from_ascii(text) } else { Name::from_utf8(text) };
+    let mut name = read.ok()?.to_lowercase();
     name.set_fqdn(true);
     Some(name)
 }
