@@ -38,7 +38,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(ingest.clone().server())
-        .add_service(EnrolmentService::server(enrolment, clock))
+        .add_service(EnrolmentService::server(enrolment, ingest.registry.clone(), clock))
         .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
     let deadline = async {
         shutdown.cancelled().await;

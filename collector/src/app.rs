@@ -74,6 +74,9 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
+    if folder.shut()? {
+        tracing::warn!("the folder was open to everybody, and is not any more");
+    }
     let authorities = Arc::new(Authorities::open(&folder, &config.name)?);
     let tls = Arc::new(ServerTls::open(&folder, authorities.clone(), &config.name, clock)?);
     let (control, ledger, writer) = journals(&folder, &config, clock)?;

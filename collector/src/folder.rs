@@ -3,9 +3,9 @@
 //! Invariant: a file is replaced in one step and on disk when [`write_file`] returns, so that no reader
 //! ever sees half of a key or of a configuration. Absent on purpose: what the files mean.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mailsonde_proto::file;
@@ -140,6 +140,22 @@ impl Folder {
         make_folder(&self.0)
     }
 
+    /// Shuts the folder for whoever is neither its owner nor of its group: what is in it is not for everybody to read,
+    /// whatever the modes of files are. Says whether it was open.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn shut(&self) -> Result<bool, FolderError> {
+        let metadata = fs::metadata(&self.0).map_err(FolderError::io("look at", &self.0))?;
+        let mode = metadata.permissions().mode();
+        if mode & 0o007 == 0 {
+            return Ok(false);
+        }
+        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode & 0o770))
+            .map_err(FolderError::io("set the permissions of", &self.0))?;
+        Ok(true)
+    }
+
     /// Takes the folder for this process, until the lock is dropped or the process ends.
     ///
     /// # Errors
@@ -197,6 +213,17 @@ mod tests {
         assert!(matches!(folder.lock(), Err(FolderError::InUse(_))));
         drop(lock);
         folder.lock().unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_shut_for_others() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temporary.path());
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(folder.shut().unwrap());
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o750);
+        assert!(!folder.shut().unwrap());
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub(crate) enum Ended {
     Revoked,
     /// The authority of its certificate was retired.
     Retired,
+    /// It was brought in again with another key.
+    OtherKey,
 }
 
 /// Two machines use one agent's key.
@@ -150,6 +152,8 @@ struct Row {
     entry: AgentEntry,
     stream: Option<Stream>,
     words: Option<mpsc::Sender<FromCollector>>,
+    /// SHA-256 of the key that the stream was opened with.
+    key_digest: [u8; 32],
     /// When the newest certificate was made that was used. Older ones are over.
     newest: WallTime,
     processes: Processes,
@@ -232,6 +236,16 @@ impl Registry {
         }
         // nobody sends to it any more
         self.reselect();
+    }
+
+    /// Ends the stream of an agent that stands by another key than its registered one: it was brought in again.
+    pub(crate) fn end_other_key(&self, agent: AgentId) {
+        let registered = self.control.agent(agent).map(|agent| agent.key_digest);
+        let agents = self.lock();
+        let Some(row) = agents.get(&agent) else { return };
+        if let Some(stream) = row.stream.as_ref().filter(|_| registered != Some(row.key_digest)) {
+            stream.end(Ended::OtherKey);
+        }
     }
 
     /// Ends streams that stand by certificates made until `at`: their authority is not believed any more.
@@ -339,6 +353,7 @@ impl Registry {
             older.end(Ended::Replaced);
         }
         row.newest = row.newest.max(shown.issued_at);
+        row.key_digest = shown.key_digest;
         let (sender, words) = words();
         row.words = Some(sender);
         (row.entry.told, row.entry.assigned) = (None, None);
@@ -348,9 +363,11 @@ impl Registry {
         presence.address = address;
         presence.certificate_not_after = Some(shown.not_after);
         drop(agents);
-        // It may have been revoked since it was admitted.
-        if self.control.agent(shown.agent).is_none() {
-            stream.end(Ended::Revoked);
+        // It may have been revoked, or brought in with another key, since it was admitted.
+        match self.control.agent(shown.agent) {
+            None => stream.end(Ended::Revoked),
+            Some(known) if known.key_digest != shown.key_digest => stream.end(Ended::OtherKey),
+            Some(_) => {}
         }
         (StreamPresence { registry: self.clone(), agent: shown.agent, stream }, words)
     }

@@ -174,6 +174,21 @@ fn names_and_labels_change_at_the_collector_and_the_log_proves_it() {
     );
 }
 
+#[test]
+fn whoever_has_the_key_of_a_lost_disk_is_out_when_the_agent_comes_in_again() {
+    let site = Site::running("");
+    let anew = site.folder().join("anew");
+    let (is_in, said) = enroll(&site.token(&["--agent", AGENT]), &anew);
+    assert!(is_in, "{said}");
+    wait_until("the old key's stream ends", Duration::from_secs(5), || {
+        site.log("collector").contains("this agent was enrolled again, with another key")
+    });
+    wait_until("it is not here", PATIENCE, || !site.is_here(AGENT));
+    let seen = site.newest_sequence();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!site.is_here(AGENT) && site.newest_sequence() == seen);
+}
+
 /// The demo's program with a wall clock that is ahead by so much; the monotonic clock is left alone.
 fn later(by: &str) -> Command {
     // not by the program `faketime`, which would stand between us and the process
@@ -294,9 +309,7 @@ fn one_authority_takes_over_from_another_without_a_gap() {
     });
     assert!(!site.log("agent").contains("rejoined=true"), "it never lost touch");
     let acts = site.acts();
-    for act in
-        ["made the next certificate authority: ", "retired the certificate authority before: "]
-    {
+    for act in ["made the next certificate authority: ", "retired the certificate authority "] {
         assert!(acts.iter().any(|it| it.starts_with(act)), "{act}: {acts:?}");
     }
     // and all of it after a restart

@@ -66,7 +66,8 @@ impl Policies {
         let own = Own::of(config);
         let forced = forced.map(Path::to_owned);
         let beside = folder_of(&config.file).join(FILE);
-        let beside = beside.exists().then_some(beside);
+        // A link that leads nowhere is a policy that cannot be read, not none.
+        let beside = beside.symlink_metadata().is_ok().then_some(beside);
         let file = forced.clone().or(written).or(beside);
         match &file {
             Some(path) => {

@@ -38,6 +38,7 @@ pub(super) fn run(setting: &Setting, arguments: &InitArguments) -> anyhow::Resul
         );
     }
     folder.create()?;
+    folder.shut()?;
     let _lock = folder.lock()?;
     let now = Clock::system().wall();
     Authority::create(folder, &arguments.name, now)?;

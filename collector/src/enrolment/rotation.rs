@@ -1,14 +1,12 @@
 //! One certificate authority takes over from another: made, told to every agent with its next certificate, and the
 //! first one retired.
 
-use std::sync::Arc;
-
 use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
 use super::{Enrolment, EnrolmentError};
 use crate::control::{Author, Control, OperatorAction};
-use crate::identity::Authority;
+use crate::identity::{Authority, IdentityError};
 use crate::registry::Registry;
 
 /// Agents that are named one by one in a refusal.
@@ -30,7 +28,9 @@ impl Enrolment {
     /// When there are two already, or it cannot be written down.
     pub fn rotate(&self, author: Author, now: WallTime) -> Result<(), EnrolmentError> {
         let next = self.authorities.rotate(now)?;
-        self.told("made the next certificate authority", &next, author, now)
+        let action = format!("made the next certificate authority: {}", fingerprint(&next));
+        // What nobody will read of is not done.
+        self.told(action, author, now).inspect_err(|_| self.authorities.forget_next())
     }
 
     /// Retires the first authority. Returns since when certificates are those of the other.
@@ -52,9 +52,16 @@ impl Enrolment {
                 named: named.join(", "),
             });
         }
-        let next = self.authorities.retire()?;
-        self.told("retired the certificate authority before", &next, author, now)?;
-        Ok(next.made_at())
+        let (first, next) = (self.authorities.current(), self.authorities.next());
+        let next = next.ok_or(IdentityError::OneAuthority)?;
+        let (first, second) = (fingerprint(&first), fingerprint(&next));
+        let lost = match without.len() {
+            0 => String::new(),
+            many => format!(", although {many} agents do not know that"),
+        };
+        let action = format!("retired the certificate authority {first} for {second}{lost}");
+        self.told(action, author, now)?;
+        Ok(self.authorities.retire()?.made_at())
     }
 
     /// Agents that have shown no certificate of the next authority to this collector since it started, by name;
@@ -71,17 +78,13 @@ impl Enrolment {
         names
     }
 
-    fn told(
-        &self,
-        what: &str,
-        authority: &Arc<Authority>,
-        author: Author,
-        now: WallTime,
-    ) -> Result<(), EnrolmentError> {
-        let fingerprint = hex::encode(authority.fingerprint());
-        tracing::info!(fingerprint, "{what}");
-        let action = format!("{what}: {fingerprint}");
+    fn told(&self, action: String, author: Author, now: WallTime) -> Result<(), EnrolmentError> {
+        tracing::info!(action, "certificate authority");
         let control = Control::Operator(OperatorAction { action, body: Vec::new() });
         Ok(self.control.decide(now, author, |_| Ok((control, ())))?)
     }
+}
+
+fn fingerprint(authority: &Authority) -> String {
+    hex::encode(authority.fingerprint())
 }

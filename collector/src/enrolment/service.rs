@@ -13,6 +13,7 @@ use super::{Enrolment, EnrolmentError};
 use crate::accept::Peer;
 use crate::control::ControlError;
 use crate::identity::IdentityError;
+use crate::registry::Registry;
 
 /// Requests that are worked on at once; each costs a signature or two and, at most, a write to the disk.
 const AT_ONCE: usize = 4;
@@ -22,15 +23,20 @@ const MAX_REQUEST_BYTES: usize = 16 * 1024;
 /// Answers agents that want in.
 pub struct EnrolmentService {
     enrolment: Enrolment,
+    registry: Arc<Registry>,
     clock: Clock,
     slots: Arc<Semaphore>,
 }
 
 impl EnrolmentService {
     /// The service, to be served beside the uplink.
-    pub fn server(enrolment: Enrolment, clock: Clock) -> EnrolmentServer<Self> {
+    pub fn server(
+        enrolment: Enrolment,
+        registry: Arc<Registry>,
+        clock: Clock,
+    ) -> EnrolmentServer<Self> {
         let slots = Arc::new(Semaphore::new(AT_ONCE));
-        EnrolmentServer::new(Self { enrolment, clock, slots })
+        EnrolmentServer::new(Self { enrolment, registry, clock, slots })
             .max_decoding_message_size(MAX_REQUEST_BYTES)
     }
 
@@ -58,7 +64,14 @@ impl Service for EnrolmentService {
         let peer = Peer::of(&request)?;
         let asked = EnrollRequest::try_from(request.into_inner()).map_err(malformed)?;
         let (now, from) = (self.clock.wall(), peer.place());
-        self.work(move |enrolment| enrolment.enroll(asked, &from, now)).await
+        let registry = self.registry.clone();
+        self.work(move |enrolment| {
+            let certified = enrolment.enroll(asked, &from, now)?;
+            // whoever has its old key, on a lost disk say, is out at once
+            registry.end_other_key(certified.agent);
+            Ok(certified)
+        })
+        .await
     }
 
     async fn renew(

@@ -89,6 +89,17 @@ impl Authorities {
         Ok(next)
     }
 
+    /// Takes back the next authority, which has signed nothing yet.
+    pub fn forget_next(&self) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.next = None;
+        for path in [self.folder.next_authority_certificate(), self.folder.next_authority_key()] {
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::error!(path = %path.display(), %error, "cannot be removed: remove it");
+            }
+        }
+    }
+
     /// Has the next authority take over for good. It waits for the disk.
     ///
     /// # Errors

@@ -343,6 +343,9 @@ fn status_of(why: Ended) -> Status {
     match why {
         Ended::Replaced => Status::aborted("a newer stream of this agent took over"),
         Ended::Revoked => Status::permission_denied("this agent was revoked"),
+        Ended::OtherKey => {
+            Status::permission_denied("this agent was enrolled again, with another key")
+        }
         Ended::Retired => Status::unauthenticated(
             "the authority of this agent's certificate was retired: enrol it again",
         ),
