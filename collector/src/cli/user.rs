@@ -16,7 +16,7 @@ pub(super) enum UserCommand {
     Add {
         /// 1 to 64 characters of a-z A-Z 0-9 . _ -
         name: String,
-        /// viewer looks; operator also renames and labels; admin also lets in and puts out
+        /// viewer looks; operator also renames, labels, applies checks and runs them; admin also lets in and puts out
         #[arg(long)]
         role: Role,
         /// What the OpenID provider calls them, such as ann@example.org; no password is asked for then

@@ -45,6 +45,16 @@ kind = "dns"
 domain = "partner.test"
 "#;
 
+#[test]
+fn a_link_to_nowhere_is_no_absent_policy() {
+    let folder = folder();
+    std::os::unix::fs::symlink("/nowhere/policy.toml", folder.path().join(FILE)).unwrap();
+    let file = folder.path().join("agent.toml");
+    let text = format!("{HEAD}{MAILBOX}{CHECKS}");
+    let not = AgentConfig::parse(&file, &text, &Kinds::standard()).unwrap_err().to_string();
+    assert!(not.contains("policy.toml: "), "{not}");
+}
+
 fn load(checks: &str, policy: Option<&str>) -> Result<(Loaded, tempfile::TempDir), String> {
     let folder = folder();
     if let Some(text) = policy {

@@ -84,7 +84,9 @@ impl Wire {
     /// That no resolver answers anything (any more), where that is certain.
     pub(super) fn silence(&self) -> Option<AskError> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let ((name, kind, _), _) = asked.iter().next()?;
+        // One that people know by name.
+        let is_named = |kind: &RecordType| !matches!(kind, RecordType::Unknown(_));
+        let (name, kind, _) = asked.keys().find(|(_, kind, _)| is_named(kind))?;
         let is_certain = self.silence.is_certain();
         is_certain.then(|| self.silent(&shown(name, *kind), &Trouble::Timeout))
     }
