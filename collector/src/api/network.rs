@@ -3,6 +3,8 @@
 //! A certificate that a peer has is not asked for: an agent is nobody here. Who asks is said by a token with each
 //! question. Absent on purpose: HTTP without TLS.
 
+mod seats;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +26,9 @@ use super::caller::Origin;
 use crate::accept::{Accepted, accept};
 use crate::identity::OperatorsTls;
 
-/// Connections at once; further ones wait.
+use seats::Seats;
+
+/// Connections at once, of all addresses; further ones wait.
 const CONNECTIONS: usize = 256;
 /// A peer that has not sent a whole request head by then is dropped; also one that asks nothing more.
 const HEAD_LIMIT: Duration = Duration::from_secs(15);
@@ -64,7 +68,7 @@ impl Network {
         let acceptor = TlsAcceptor::from(tls.config());
         let (mut incoming, mut tasks) = accept(listener, acceptor, shutdown.clone());
         tasks.spawn(look_at(tls, shutdown.clone()));
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let (places, seats) = (Arc::new(Semaphore::new(CONNECTIONS)), Seats::default());
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
@@ -77,10 +81,13 @@ impl Network {
                 next = next => next,
             };
             let Some((accepted, place)) = next else { break };
+            // Who has its share already is closed: by dropping it.
+            let seat = accepted.address().map(|address| seats.take(address.ip()));
+            let Some(Some(seat)) = seat else { continue };
             let (router, shutdown) = (router.clone(), shutdown.clone());
             connections.spawn(async move {
                 answer(accepted, router, shutdown).await;
-                drop(place);
+                drop((seat, place));
             });
         }
         while connections.join_next().await.is_some() {}
