@@ -172,6 +172,19 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_taken_back_leaves_nothing() {
+        let (_temporary, folder, name) = made();
+        let authorities = Authorities::open(&folder, &name).unwrap();
+        authorities.rotate(NOW).unwrap();
+        authorities.forget_next();
+        for authorities in [&authorities, &Authorities::open(&folder, &name).unwrap()] {
+            assert!(authorities.next().is_none());
+        }
+        assert!(!folder.next_authority_key().exists());
+        authorities.rotate(NOW).unwrap();
+    }
+
+    #[test]
     fn a_crash_between_two_files_is_finished() {
         let (_temporary, folder, name) = made();
         let second = Authorities::open(&folder, &name).unwrap().rotate(NOW).unwrap().fingerprint();

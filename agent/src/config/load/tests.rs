@@ -64,6 +64,19 @@ fn five_mistakes_are_five_lines() {
 }
 
 #[test]
+fn a_single_run_needs_no_collector_and_no_name() {
+    let folder = folder();
+    let file = folder.path().join("agent.toml");
+    let text = format!("{HEAD}{REST}");
+    let (_, rest) = text.split_once("[[mailbox]]").unwrap();
+    std::fs::write(&file, format!("[[mailbox]]{rest}")).unwrap();
+    let loaded = AgentConfig::load_alone(&file, &kinds(), None).unwrap();
+    assert_eq!(loaded.config.checks.len(), 1);
+    let not = AgentConfig::load(&file, &kinds()).unwrap_err().to_string();
+    assert!(not.contains("[collector] is missing"), "{not}");
+}
+
+#[test]
 fn an_empty_file_says_what_is_missing() {
     insta::assert_snapshot!(told(&folder(), ""), @r"
     agent.toml: [collector] is missing

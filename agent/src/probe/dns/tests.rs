@@ -99,3 +99,27 @@ fn a_domain_is_a_name() {
         );
     }
 }
+
+#[test]
+fn most_parts_without_an_answer_are_no_look() {
+    let clock = Clock::system();
+    let parts =
+        |answered: usize, unanswered: usize| -> Vec<(&'static Group, Lap, Option<Looked>)> {
+            let at = clock.monotonic();
+            let groups = check("a.test").groups.into_iter().take(answered + unanswered);
+            let part = |(number, group): (usize, &'static Group)| {
+                let mut looked = Looked::default();
+                if number >= answered {
+                    looked.unanswered(&AskError::Timeout { name: "a.test. A".into() });
+                }
+                (group, Lap { name: group.phase, from: at, to: at }, Some(looked))
+            };
+            groups.enumerate().map(part).collect()
+        };
+    for (answered, unanswered, is_told) in
+        [(8, 0, false), (4, 4, false), (3, 5, true), (0, 8, true), (0, 3, false), (1, 3, true)]
+    {
+        let told = mostly_unanswered(&parts(answered, unanswered));
+        assert_eq!(told.is_some(), is_told, "{answered} {unanswered}");
+    }
+}

@@ -65,3 +65,20 @@ async fn whoever_keeps_a_connection_for_nothing_loses_it() {
     tokio::time::timeout(AT_MOST, all).await.expect("a connection was kept");
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_host_has_its_share_of_connections_and_no_more() {
+    let running = Running::start().await;
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        held.push(connected(&running).await);
+    }
+    wait_for_the_end(&mut connected(&running).await).await;
+    // long before those that are held are let go for their silence
+    let first = held.first_mut().unwrap();
+    first.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    first.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+    running.stop().await;
+}
