@@ -193,6 +193,7 @@ fn journals(
     let options = LedgerOptions { segment_bytes: config.segment_bytes };
     let Opened { ledger, damage, writer } = Ledger::open(folder.path(), options, clock)?;
     tell("ledger", &damage);
+    control.go_with(ledger.index().clone());
     Ok((Arc::new(control), ledger, writer))
 }
 

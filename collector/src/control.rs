@@ -101,6 +101,17 @@ struct Inner {
     roll: Roll,
     /// The last link of the audit log's chain.
     link: Link,
+    /// What is committed of the ledger, once it is known.
+    ledger: Option<Arc<Index>>,
+}
+
+/// How far both journals may be read at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The first record of the ledger that is not committed.
+    pub ledger_next: u64,
+    /// The first control record that is not committed.
+    pub control_next: u64,
 }
 
 impl ControlJournal {
@@ -125,7 +136,23 @@ impl ControlJournal {
             }
         }
         let index = journal.index().clone();
-        Ok((Self { inner: Mutex::new(Inner { journal, roll, link }), index }, recovery.damage))
+        Ok((
+            Self { inner: Mutex::new(Inner { journal, roll, link, ledger: None }), index },
+            recovery.damage,
+        ))
+    }
+
+    /// From now on each record says which record of this ledger comes after it.
+    pub fn go_with(&self, ledger: Arc<Index>) {
+        self.lock().ledger = Some(ledger);
+    }
+
+    /// How far both journals may be read, so that no control record that is written later belongs before what is
+    /// read: later ones come after all of the ledger that is committed now.
+    pub fn cut(&self) -> Cut {
+        let inner = self.lock();
+        let ledger_next = inner.ledger.as_ref().map_or(u64::MAX, |ledger| ledger.next());
+        Cut { ledger_next, control_next: self.index.next() }
     }
 
     /// A panic leaves the journal as its last commit left it.
@@ -138,7 +165,7 @@ impl ControlJournal {
     /// # Errors
     /// When the journal would not take it; then it is not in the journal.
     pub fn append(&self, received_at: WallTime, control: Control) -> Result<u64, JournalError> {
-        self.lock().append(ControlRecord { received_at, control, author: None })
+        self.lock().append(ControlRecord { received_at, before: 0, control, author: None })
     }
 
     /// Decides by what is true at the moment, and puts what was decided on disk before anything else can
@@ -155,7 +182,8 @@ impl ControlJournal {
     ) -> Result<T, ControlError> {
         let mut inner = self.lock();
         let (control, decided) = decide(&inner.roll)?;
-        inner.append(ControlRecord { received_at, control, author: Some(author) })?;
+        let record = ControlRecord { received_at, before: 0, control, author: Some(author) };
+        inner.append(record)?;
         Ok(decided)
     }
 
@@ -191,7 +219,8 @@ impl ControlJournal {
 }
 
 impl Inner {
-    fn append(&mut self, record: ControlRecord) -> Result<u64, JournalError> {
+    fn append(&mut self, mut record: ControlRecord) -> Result<u64, JournalError> {
+        record.before = self.ledger.as_ref().map_or(0, |ledger| ledger.next());
         if self.journal.wants_roll() {
             self.journal.roll(&[], record.received_at)?;
         }

@@ -1,6 +1,13 @@
 //! What the observations mean. Pure: everything here is a function of (state, observation or tick,
 //! now); there is no clock and no I/O, and nothing here knows how figures are kept.
 
+pub mod chronicle;
+pub mod definition;
+
+pub mod action;
+pub mod incident;
+pub mod planned;
+
 pub mod fold;
 
 pub mod availability;

@@ -4,23 +4,26 @@
 //! loses or doubles any; whatever goes wrong, it opens the views again and reads on from where they stand.
 //! Agents are accepted and acknowledged whether the pipeline keeps up or not.
 
+mod order;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use mailsonde_proto::convert::observation_from_bytes;
-use mailsonde_proto::journal::{Follower, JournalError, Next};
+use mailsonde_proto::journal::JournalError;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::{AgentId, Clock, WallTime};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{Control, ControlFollower, ControlJournal, ControlNext, ControlRecord};
+use crate::control::{Control, ControlJournal, ControlRecord};
 use crate::judge::fold::Folded;
 use crate::judge::registry::{AgentSeen, Event, Gap};
 use crate::rollups::{Cursors, Rollups};
 use crate::store::ledger::{Entry, GapReason, Ledger};
 use crate::store::{self, Extent};
+use order::{Order, Step};
 
 /// Views are committed this often while observations come.
 const COMMIT: Duration = Duration::from_secs(1);
@@ -60,8 +63,7 @@ pub struct Pipeline {
     control: Arc<ControlJournal>,
     clock: Clock,
     progress: Arc<Progress>,
-    observations: Follower,
-    controls: ControlFollower,
+    order: Order,
     committed_at: Instant,
     maintained_at: Instant,
     is_dirty: bool,
@@ -77,7 +79,7 @@ impl Pipeline {
         progress: Arc<Progress>,
     ) -> Self {
         let Cursors { next, control_next } = rollups.cursors();
-        let (observations, controls) = (ledger.follow(next), control.follow(control_next.max(1)));
+        let order = Order::new(ledger.follow(next), control.follow(control_next.max(1)));
         progress.next.store(next, Ordering::Relaxed);
         let now = clock.monotonic();
         Self {
@@ -86,8 +88,7 @@ impl Pipeline {
             control,
             clock,
             progress,
-            observations,
-            controls,
+            order,
             committed_at: now,
             maintained_at: now,
             is_dirty: false,
@@ -110,10 +111,9 @@ impl Pipeline {
 
     /// A stretch of records, and whatever is due.
     fn step(&mut self) -> Result<(), Stumble> {
-        while self.read_control()? {}
         let mut caught_up = false;
         for _ in 0..STRIDE {
-            if !self.read_observations()? {
+            if !self.read()? {
                 caught_up = true;
                 break;
             }
@@ -121,7 +121,8 @@ impl Pipeline {
                 self.commit()?;
             }
         }
-        self.progress.next.store(self.observations.position(), Ordering::Relaxed);
+        let Cursors { next, .. } = self.order.cursors();
+        self.progress.next.store(next, Ordering::Relaxed);
         self.progress.caught_up.store(caught_up, Ordering::Relaxed);
         let now = self.clock.monotonic();
         if self.is_dirty && now >= self.committed_at + COMMIT {
@@ -131,42 +132,31 @@ impl Pipeline {
             self.maintain()?;
         }
         if caught_up {
-            self.ledger.index().wait_for(self.observations.position(), WAIT);
+            self.ledger.index().wait_for(next, WAIT);
         }
         Ok(())
     }
 
-    fn read_control(&mut self) -> Result<bool, Stumble> {
-        match self.controls.read()? {
-            ControlNext::CaughtUp => return Ok(false),
-            ControlNext::Gap { first, last } => {
-                tracing::error!(first, last, "records of the control journal are missing");
+    /// The next record of either journal; false where there is none.
+    fn read(&mut self) -> Result<bool, Stumble> {
+        match self.order.read(&self.control)? {
+            Step::CaughtUp => return Ok(false),
+            Step::Gap { journal, first, last } => {
+                tracing::error!(journal, first, last, "records are missing");
             }
-            ControlNext::Record { record, .. } => {
-                if let Some(event) = event_of(record) {
+            Step::Control(record) => {
+                if let Some(event) = event_of(*record) {
                     self.rollups.event(None, event);
                 }
             }
-        }
-        self.advance();
-        Ok(true)
-    }
-
-    fn read_observations(&mut self) -> Result<bool, Stumble> {
-        match self.observations.read()? {
-            Next::CaughtUp => return Ok(false),
-            Next::Gap { first, last } => {
-                tracing::error!(first, last, "records of the ledger are missing");
-            }
-            Next::Record { sequence, record } => self.fold(sequence, record),
+            Step::Ledger { sequence, record } => self.fold(sequence, record),
         }
         self.advance();
         Ok(true)
     }
 
     fn advance(&mut self) {
-        let (next, control_next) = (self.observations.position(), self.controls.position());
-        self.rollups.advance(Cursors { next, control_next });
+        self.rollups.advance(self.order.cursors());
         self.is_dirty = true;
     }
 
@@ -241,8 +231,8 @@ impl Pipeline {
 
     fn reposition(&mut self) {
         let Cursors { next, control_next } = self.rollups.cursors();
-        self.observations = self.ledger.follow(next);
-        self.controls = self.control.follow(control_next.max(1));
+        let controls = self.control.follow(control_next.max(1));
+        self.order = Order::new(self.ledger.follow(next), controls);
         self.progress.next.store(next, Ordering::Relaxed);
         self.is_dirty = false;
     }

@@ -102,7 +102,7 @@ impl Selector {
         self.terms.iter().all(|Term { key, asks }| {
             let value = if key == NAME { Some(name) } else { labels.get(key).map(String::as_str) };
             let is_among = |patterns: &[String]| {
-                value.is_some_and(|value| patterns.iter().any(|pattern| matches(pattern, value)))
+                value.is_some_and(|value| patterns.iter().any(|pattern| is_match(pattern, value)))
             };
             match asks {
                 Asks::OneOf(patterns) => is_among(patterns),
@@ -115,7 +115,7 @@ impl Selector {
 }
 
 /// Whether a value fits a pattern whose `*` stand for any characters. Its time is the product of the lengths at most.
-fn matches(pattern: &str, value: &str) -> bool {
+pub fn is_match(pattern: &str, value: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == value };
     let Some(mut left) = value.strip_prefix(first) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
@@ -200,7 +200,7 @@ mod tests {
                     }
                 }
             }
-            prop_assert_eq!(matches(&pattern, &value), glob(pattern.as_bytes(), value.as_bytes()));
+            prop_assert_eq!(is_match(&pattern, &value), glob(pattern.as_bytes(), value.as_bytes()));
         }
     }
 }

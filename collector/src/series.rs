@@ -15,12 +15,26 @@ pub struct SeriesId(pub u64);
 impl SeriesId {
     /// Of the check `check` of agent `agent`.
     pub fn of(agent: AgentId, check: &str) -> Self {
-        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        context.update(&agent.0);
-        context.update(check.as_bytes());
-        let whole = context.finish();
-        Self(whole.as_ref().iter().take(8).fold(0, |id, byte| (id << 8) | u64::from(*byte)))
+        Self(short(&[&agent.0, check.as_bytes()]))
     }
+}
+
+/// One service: the first 8 bytes of SHA-256 over its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId(pub u64);
+
+impl ServiceId {
+    /// Of the service called `name`.
+    pub fn of(name: &str) -> Self {
+        Self(short(&[b"service ", name.as_bytes()]))
+    }
+}
+
+fn short(parts: &[&[u8]]) -> u64 {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    parts.iter().for_each(|part| context.update(part));
+    let whole = context.finish();
+    whole.as_ref().iter().take(8).fold(0, |id, byte| (id << 8) | u64::from(*byte))
 }
 
 /// One phase's name; [`PhaseId::TOTAL`] stands for the run as a whole.
@@ -54,6 +68,7 @@ mod tests {
     fn names_give_the_same_numbers_on_every_machine() {
         // Written to disk: a change here makes every sealed file unreadable.
         assert_eq!(SeriesId::of(AgentId([7; 16]), "mail"), SeriesId(0xf57b_c368_1317_cf11));
+        assert_eq!(ServiceId::of("mail"), ServiceId(0));
         assert_eq!(PhaseId::of("connect"), PhaseId(0x1d4_be7a));
         assert_eq!(PhaseId::of("total"), PhaseId::TOTAL);
         assert_eq!(PhaseId::of(""), PhaseId(1));

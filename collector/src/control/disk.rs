@@ -6,6 +6,7 @@
 
 mod access;
 mod applied;
+mod judged;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,7 @@ impl ControlRecord {
                 .as_ref()
                 .map(|Author { who, from }| AuthorOnDisk { who: who.clone(), from: from.clone() }),
             body: body_of(&self.control),
+            before: self.before,
             link: Vec::new(),
         };
         let mut bytes = on_disk.encode_to_vec();
@@ -58,7 +60,8 @@ impl ControlRecord {
         let record = OnDisk::decode(bytes).map_err(|error| wrong(&error))?;
         let author = record.author.map(|AuthorOnDisk { who, from }| Author { who, from });
         let control = record.body.map_or(Ok(Control::Unknown), control_of)?;
-        Ok(Self { received_at: WallTime::from_ns(record.received_at_ns), control, author })
+        let received_at = WallTime::from_ns(record.received_at_ns);
+        Ok(Self { received_at, before: record.before, control, author })
     }
 }
 
@@ -116,6 +119,11 @@ fn body_of(control: &Control) -> Option<Body> {
             addresses: addresses.to_vec(),
         }),
         Control::Applied { checks } => Body::Applied(checks.as_slice().into()),
+        Control::Services(definitions) => Body::Services(judged::services_of(definitions)),
+        Control::Acted(action) => Body::Acted(judged::acted_of(action)),
+        Control::Archived { incident, bytes } => {
+            Body::Archived(judged::ArchivedOnDisk { incident: *incident, bytes: bytes.clone() })
+        }
         Control::Access(access) => access::body_of(access),
         Control::Unknown => return None,
     })
@@ -160,6 +168,11 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
             addresses: read.addresses.try_into().ok().ok_or(wrong(&"a clone has two addresses"))?,
         },
         Body::Applied(read) => Control::Applied { checks: read.into() },
+        Body::Services(read) => judged::services(&read)?,
+        Body::Acted(read) => judged::acted(&read),
+        Body::Archived(judged::ArchivedOnDisk { incident, bytes }) => {
+            Control::Archived { incident, bytes }
+        }
         Body::UserSet(read) => Control::Access(read.try_into()?),
         Body::UserRemoved(read) => Control::Access(access::user_removed(read)),
         Body::ApiTokenMade(read) => Control::Access(read.try_into()?),
@@ -182,8 +195,13 @@ fn token(bytes: &[u8]) -> Result<TokenId, NotAControlRecord> {
 struct OnDisk {
     #[prost(sfixed64, tag = "1")]
     received_at_ns: i64,
-    #[prost(oneof = "Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 31, 32, 33, 34, 35, 36")]
+    #[prost(
+        oneof = "Body",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35, 36"
+    )]
     body: Option<Body>,
+    #[prost(uint64, tag = "11")]
+    before: u64,
     #[prost(message, optional, tag = "14")]
     author: Option<AuthorOnDisk>,
     /// Appended by hand, so that all before it is what it covers.
@@ -213,6 +231,12 @@ enum Body {
     CloneNoticed(CloneOnDisk),
     #[prost(message, tag = "20")]
     Applied(AppliedOnDisk),
+    #[prost(message, tag = "21")]
+    Services(judged::ServicesOnDisk),
+    #[prost(message, tag = "22")]
+    Acted(judged::ActedOnDisk),
+    #[prost(message, tag = "23")]
+    Archived(judged::ArchivedOnDisk),
     #[prost(message, tag = "30")]
     UserSet(access::UserOnDisk),
     #[prost(message, tag = "31")]
@@ -348,7 +372,8 @@ mod tests {
         let bytes = [0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0x6a, 2, 8, 1];
         let record = ControlRecord::from_bytes(&bytes).unwrap();
         let received_at = WallTime::from_ns(1);
-        let expected = ControlRecord { received_at, control: Control::Unknown, author: None };
+        let expected =
+            ControlRecord { received_at, before: 0, control: Control::Unknown, author: None };
         assert_eq!(record, expected);
     }
 
@@ -356,7 +381,7 @@ mod tests {
     fn a_link_follows_the_one_before_and_no_byte_can_change() {
         let author = Some(Author { who: "uid 0 (root)".into(), from: "operators.sock".into() });
         let control = Control::Revoked { agent: AgentId([1; 16]) };
-        let record = ControlRecord { received_at: WallTime::from_s(1), control, author };
+        let record = ControlRecord { received_at: WallTime::from_s(1), before: 9, control, author };
         let (bytes, link) = record.to_bytes(&[7; 32]);
         assert_eq!(ControlRecord::from_bytes(&bytes), Ok(record.clone()));
         assert_eq!(link_in(&bytes, &[7; 32]), Some((link.unwrap(), true)));

@@ -7,12 +7,16 @@ use mailsonde_proto::convert::ReceivingMailbox;
 use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 
 use super::access::AccessRecord;
+use crate::judge::action::Action;
+use crate::judge::definition::Definitions;
 
 /// One record of the control journal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControlRecord {
     /// When the collector received it, by its own clock: the only 'now' that a replay knows.
     pub received_at: WallTime,
+    /// The first record of the ledger that comes after it: so both journals have one order, live and in a replay.
+    pub before: u64,
     /// What it says.
     pub control: Control,
     /// By whom and from where, for what stands in the audit log; `None` for what the collector and its
@@ -68,6 +72,18 @@ pub enum Control {
     Applied {
         /// In the order of their files.
         checks: Vec<AppliedCheck>,
+    },
+    /// These are all the services, objectives and agreements from now on.
+    Services(Definitions),
+    /// An operator did something to what is judged.
+    Acted(Action),
+    /// What is known of an incident that is over, in the form of the views: it outlives the observations that it was
+    /// made of.
+    Archived {
+        /// Its number.
+        incident: u64,
+        /// All of it.
+        bytes: Vec<u8>,
     },
     /// Who may ask, and who signed in.
     Access(AccessRecord),

@@ -7,6 +7,9 @@ use mailsonde_proto::{AgentId, WallTime};
 use super::ControlError;
 use super::people::People;
 use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
+use crate::judge::action::Action;
+use crate::judge::definition::Definitions;
+use crate::judge::planned::Planned;
 
 /// A token, and who came in by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct Roll {
     keys: HashMap<[u8; 32], AgentId>,
     tokens: BTreeMap<TokenId, Token>,
     applied: Vec<AppliedCheck>,
+    definitions: Option<Definitions>,
+    planned: Planned,
     people: People,
 }
 
@@ -61,6 +66,11 @@ impl Roll {
                 }
             }
             Control::Applied { checks } => self.applied.clone_from(checks),
+            Control::Services(definitions) => self.definitions = Some(definitions.clone()),
+            Control::Acted(Action::Planned(action)) => {
+                self.planned.apply(record.received_at, action);
+            }
+            Control::Acted(Action::Incident(_)) => {}
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
             }
@@ -69,6 +79,7 @@ impl Roll {
             | Control::Operator(_)
             | Control::Rejoined { .. }
             | Control::CloneNoticed { .. }
+            | Control::Archived { .. }
             | Control::Unknown => {}
         }
     }
@@ -81,6 +92,16 @@ impl Roll {
             self.keys.remove(&before.key_digest);
         }
         self.keys.insert(enrolled.key_digest, enrolled.agent);
+    }
+
+    /// What is defined for judging; `None` while nothing ever was.
+    pub fn definitions(&self) -> Option<&Definitions> {
+        self.definitions.as_ref()
+    }
+
+    /// What is planned or left out.
+    pub fn planned(&self) -> &Planned {
+        &self.planned
     }
 
     /// The collector's checks, as they were applied last.

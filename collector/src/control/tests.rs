@@ -105,7 +105,7 @@ fn every_record_reads_back_in_order() {
     let mut reader = journal.follow(1);
     let mut link = Link::default();
     for (sequence, control) in (1..).zip(written) {
-        let record = ControlRecord { received_at: NOW, control, author: Some(root()) };
+        let record = ControlRecord { received_at: NOW, before: 0, control, author: Some(root()) };
         let (read, next) = reader.read_with_link(&link).unwrap();
         assert_eq!(read, ControlNext::Record { sequence, record });
         let (next, follows) = next.unwrap();

@@ -86,6 +86,12 @@ impl Schedule {
         self.spans.last().filter(|span| span.until.is_none()).map(|span| &span.check)
     }
 
+    /// The definition that held at a time.
+    pub fn at(&self, at: WallTime) -> Option<&Check> {
+        let held = self.spans.iter().rev().find(|span| span.from <= at)?;
+        held.until.is_none_or(|until| at < until).then_some(&held.check)
+    }
+
     /// The agent announced `check` at `at`; nothing changes when it holds already.
     pub fn announce(&mut self, at: WallTime, check: &Check) {
         if self.current() == Some(check) {

@@ -223,8 +223,14 @@ fn words(
         }
         Control::Applied { checks } => format!("put {} checks in force", checks.len()),
         Control::Operator(action) => action.action.clone(),
-        Control::Defined { .. } | Control::Tick | Control::Access(_) | Control::Unknown => {
-            "something".to_owned()
+        Control::Services(definitions) => {
+            format!("put {} services in force", definitions.services.len())
         }
+        Control::Acted(action) => action.words(),
+        Control::Defined { .. }
+        | Control::Tick
+        | Control::Archived { .. }
+        | Control::Access(_)
+        | Control::Unknown => "something".to_owned(),
     }
 }

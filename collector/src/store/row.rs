@@ -3,7 +3,7 @@
 use mailsonde_proto::AgentId;
 
 use crate::period::{Period, Resolution};
-use crate::series::{PhaseId, SeriesId};
+use crate::series::{PhaseId, SeriesId, ServiceId};
 
 /// Names one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,25 @@ pub enum Row {
     Schedule(SeriesId),
     /// That a period is sealed, and up to which mark: a file that is missing is noticed by this.
     Sealed(Period),
+    /// How a service was in each minute of a day; days are counted from 1970-01-01 UTC.
+    Slots {
+        /// Which day.
+        day: u32,
+        /// Which service.
+        service: ServiceId,
+    },
+    /// An hour whose services' minutes have to be made anew; hours are counted like days.
+    Stale(u32),
+    /// What judging has to know of a series beyond its state.
+    Watch(SeriesId),
+    /// What a series' target told of itself last, and when that changed.
+    Traits(SeriesId),
+    /// How fast a service spends its budget.
+    Burn(ServiceId),
+    /// An incident.
+    Incident(u64),
+    /// What judging has to know beside all these; there is one.
+    Judge,
     /// Figures of an open period.
     Figures {
         /// Which period.
@@ -40,6 +59,13 @@ const PHASE: u8 = 3;
 const STATE: u8 = 4;
 const SCHEDULE: u8 = 5;
 const SEALED: u8 = 6;
+const SLOTS: u8 = 7;
+const STALE: u8 = 8;
+const WATCH: u8 = 9;
+const TRAITS: u8 = 10;
+const BURN: u8 = 11;
+const INCIDENT: u8 = 12;
+const JUDGE: u8 = 13;
 const FIGURES: u8 = 16;
 
 /// All rows of one sort.
@@ -57,6 +83,20 @@ pub enum Table {
     Schedules,
     /// [`Row::Sealed`].
     Sealed,
+    /// [`Row::Slots`].
+    Slots,
+    /// [`Row::Stale`].
+    Stale,
+    /// [`Row::Watch`].
+    Watches,
+    /// [`Row::Traits`].
+    Traits,
+    /// [`Row::Burn`].
+    Burns,
+    /// [`Row::Incident`].
+    Incidents,
+    /// [`Row::Judge`].
+    Judge,
     /// [`Row::Figures`].
     Figures,
 }
@@ -70,6 +110,13 @@ impl Table {
             Self::States => STATE,
             Self::Schedules => SCHEDULE,
             Self::Sealed => SEALED,
+            Self::Slots => SLOTS,
+            Self::Stale => STALE,
+            Self::Watches => WATCH,
+            Self::Traits => TRAITS,
+            Self::Burns => BURN,
+            Self::Incidents => INCIDENT,
+            Self::Judge => JUDGE,
             Self::Figures => FIGURES,
         }
     }
@@ -87,6 +134,15 @@ impl Row {
             Self::Sealed(period) => {
                 joined(SEALED, &[&[period.resolution.code()], &period.number.to_be_bytes()])
             }
+            Self::Slots { day, service } => {
+                joined(SLOTS, &[&day.to_be_bytes(), &service.0.to_be_bytes()])
+            }
+            Self::Stale(hour) => joined(STALE, &[&hour.to_be_bytes()]),
+            Self::Watch(series) => joined(WATCH, &[&series.0.to_be_bytes()]),
+            Self::Traits(series) => joined(TRAITS, &[&series.0.to_be_bytes()]),
+            Self::Burn(service) => joined(BURN, &[&service.0.to_be_bytes()]),
+            Self::Incident(number) => joined(INCIDENT, &[&number.to_be_bytes()]),
+            Self::Judge => joined(JUDGE, &[]),
             Self::Figures { period, mark, series, stretch } => {
                 let mut key = figures_prefix(*period, Some(*mark), Some(*series));
                 key.push(*stretch);
@@ -105,6 +161,16 @@ impl Row {
             STATE => Self::State(SeriesId(u64::from_be_bytes(taken(&mut rest)?))),
             SCHEDULE => Self::Schedule(SeriesId(u64::from_be_bytes(taken(&mut rest)?))),
             SEALED => Self::Sealed(period(&mut rest)?),
+            SLOTS => Self::Slots {
+                day: u32::from_be_bytes(taken(&mut rest)?),
+                service: ServiceId(u64::from_be_bytes(taken(&mut rest)?)),
+            },
+            STALE => Self::Stale(u32::from_be_bytes(taken(&mut rest)?)),
+            WATCH => Self::Watch(SeriesId(u64::from_be_bytes(taken(&mut rest)?))),
+            TRAITS => Self::Traits(SeriesId(u64::from_be_bytes(taken(&mut rest)?))),
+            BURN => Self::Burn(ServiceId(u64::from_be_bytes(taken(&mut rest)?))),
+            INCIDENT => Self::Incident(u64::from_be_bytes(taken(&mut rest)?)),
+            JUDGE => Self::Judge,
             FIGURES => {
                 let period = period(&mut rest)?;
                 let mark = u64::from_be_bytes(taken(&mut rest)?);
@@ -169,6 +235,12 @@ mod tests {
             Row::State(SeriesId(u64::MAX)),
             Row::Schedule(SeriesId(8)),
             Row::Sealed(period),
+            Row::Slots { day: 20_000, service: ServiceId(4) },
+            Row::Stale(480_000),
+            Row::Watch(SeriesId(5)),
+            Row::Traits(SeriesId(5)),
+            Row::Burn(ServiceId(4)),
+            Row::Incident(17),
             figures,
         ] {
             assert_eq!(Row::from_key(&row.key()), Some(row));

@@ -1,0 +1,44 @@
+//! What operators do to what is judged: records of the control journal like any other, as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use super::incident::IncidentAction;
+use super::planned::PlannedAction;
+
+/// Something that an operator did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// To an incident.
+    Incident(IncidentAction),
+    /// To what is planned or left out: maintenance windows, silences, excluded time.
+    Planned(PlannedAction),
+}
+
+/// Bytes that are no action that we know.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no operator's action that we know: {0}")]
+pub struct NotAnAction(#[from] serde_json::Error);
+
+impl Action {
+    /// What was done, for the audit log.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Incident(action) => action.words(),
+            Self::Planned(action) => action.words(),
+        }
+    }
+
+    /// As bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// From its bytes.
+    ///
+    /// # Errors
+    /// When they are none of ours.
+    pub fn decode(bytes: &[u8]) -> Result<Self, NotAnAction> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
