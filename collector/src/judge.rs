@@ -5,6 +5,7 @@ pub mod chronicle;
 pub mod definition;
 
 pub mod action;
+pub mod engine;
 pub mod incident;
 pub mod planned;
 
@@ -12,6 +13,7 @@ pub mod fold;
 
 pub mod availability;
 pub mod live;
+pub mod watch;
 pub mod registry;
 
 pub mod column;

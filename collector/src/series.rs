@@ -68,7 +68,7 @@ mod tests {
     fn names_give_the_same_numbers_on_every_machine() {
         // Written to disk: a change here makes every sealed file unreadable.
         assert_eq!(SeriesId::of(AgentId([7; 16]), "mail"), SeriesId(0xf57b_c368_1317_cf11));
-        assert_eq!(ServiceId::of("mail"), ServiceId(0));
+        assert_eq!(ServiceId::of("mail"), ServiceId(0xccaca89fcd2395c8));
         assert_eq!(PhaseId::of("connect"), PhaseId(0x1d4_be7a));
         assert_eq!(PhaseId::of("total"), PhaseId::TOTAL);
         assert_eq!(PhaseId::of(""), PhaseId(1));

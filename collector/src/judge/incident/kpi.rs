@@ -1,0 +1,84 @@
+//! How well incidents are dealt with: how long until they are noticed, taken on, mended.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Incident, Kind};
+
+/// The figures of many incidents. Times are medians and means in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Kpi {
+    /// How many were opened.
+    pub opened: usize,
+    /// How many of these are not mended yet.
+    pub unresolved: usize,
+    /// How many are about security.
+    pub security: usize,
+    /// From the first failing slot until it was opened.
+    pub to_detect: Times,
+    /// From then until somebody took it on.
+    pub to_acknowledge: Times,
+    /// From the first failing slot until it was mended.
+    pub to_resolve: Times,
+    /// Mended within 24 hours of being opened.
+    pub resolved_in_24h: usize,
+    /// Mended within 48 hours.
+    pub resolved_in_48h: usize,
+    /// Not mended within 24 hours, or not yet and younger than that: nobody knows.
+    pub undecided_24h: usize,
+    /// The same of 48 hours.
+    pub undecided_48h: usize,
+}
+
+/// Durations in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Times {
+    /// Of how many.
+    pub count: usize,
+    /// The middle one.
+    pub median_s: Option<i64>,
+    /// The longest.
+    pub longest_s: Option<i64>,
+}
+
+/// The figures of incidents that were opened in a time; those of silence are not mail's, and do not count.
+pub fn kpi<'i>(incidents: impl IntoIterator<Item = &'i Incident>, now: Timestamp) -> Kpi {
+    let mut kpi = Kpi::default();
+    let (mut detect, mut acknowledge, mut resolve) = (Vec::new(), Vec::new(), Vec::new());
+    let counts = |it: &&Incident| it.merged_into.is_none() && it.kind != Kind::Silence;
+    for incident in incidents.into_iter().filter(counts) {
+        kpi.opened += 1;
+        kpi.security += usize::from(incident.is_security);
+        detect.push(seconds(incident.began_at, incident.opened_at));
+        acknowledge.extend(incident.acknowledged_at.map(|at| seconds(incident.opened_at, at)));
+        match incident.resolved_at {
+            Some(at) => {
+                resolve.push(seconds(incident.began_at, at));
+                kpi.resolved_in_24h += usize::from(is_within(incident, at, 24));
+                kpi.resolved_in_48h += usize::from(is_within(incident, at, 48));
+            }
+            None => {
+                kpi.unresolved += 1;
+                kpi.undecided_24h += usize::from(is_within(incident, now, 24));
+                kpi.undecided_48h += usize::from(is_within(incident, now, 48));
+            }
+        }
+    }
+    (kpi.to_detect, kpi.to_acknowledge, kpi.to_resolve) =
+        (times(detect), times(acknowledge), times(resolve));
+    kpi
+}
+
+fn is_within(incident: &Incident, at: Timestamp, hours: i64) -> bool {
+    at.duration_since(incident.opened_at) <= SignedDuration::from_hours(hours)
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> i64 {
+    to.duration_since(from).as_secs()
+}
+
+fn times(mut all: Vec<i64>) -> Times {
+    all.sort_unstable();
+    let median_s = all.get(all.len().saturating_sub(1) / 2).copied();
+    Times { count: all.len(), median_s, longest_s: all.last().copied() }
+}
