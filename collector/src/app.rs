@@ -103,7 +103,8 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     };
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     let progress = Arc::new(Progress::default());
-    let pipeline = Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone());
+    let pipeline =
+        Pipeline::new(rollups, ledger.clone(), control.clone(), clock, progress.clone())?;
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
     let mut tasks = JoinSet::new();
     tasks.spawn(tick(control, clock, shutdown.clone()));

@@ -13,6 +13,7 @@ mod record;
 
 mod people;
 mod roll;
+mod told;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,7 @@ pub use record::{
     TokenMade,
 };
 pub use roll::{Roll, Token};
+pub use told::{chronicle_before, tell};
 
 /// A segment of the control journal is full at this many bytes.
 const SEGMENT_BYTES: u64 = 8 << 20;

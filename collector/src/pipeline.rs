@@ -17,7 +17,7 @@ use mailsonde_proto::time::Instant;
 use mailsonde_proto::{AgentId, Clock, WallTime};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{Control, ControlJournal, ControlRecord};
+use crate::control::{Control, ControlJournal, ControlRecord, chronicle_before, tell};
 use crate::judge::fold::Folded;
 use crate::judge::registry::{AgentSeen, Event, Gap};
 use crate::rollups::{Cursors, Rollups};
@@ -70,19 +70,24 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline that reads on where the views stand.
+    /// A pipeline that reads on where the views stand. The chronicle is made here, from the first control record up
+    /// to there: whoever asks finds it whole.
+    ///
+    /// # Errors
+    /// When the control journal cannot be read.
     pub fn new(
         rollups: Rollups,
         ledger: Ledger,
         control: Arc<ControlJournal>,
         clock: Clock,
         progress: Arc<Progress>,
-    ) -> Self {
+    ) -> Result<Self, JournalError> {
         let Cursors { next, control_next } = rollups.cursors();
+        *rollups.chronicle_mut() = chronicle_before(&control, control_next)?;
         let order = Order::new(ledger.follow(next), control.follow(control_next.max(1)));
         progress.next.store(next, Ordering::Relaxed);
         let now = clock.monotonic();
-        Self {
+        Ok(Self {
             rollups,
             ledger,
             control,
@@ -92,7 +97,7 @@ impl Pipeline {
             committed_at: now,
             maintained_at: now,
             is_dirty: false,
-        }
+        })
     }
 
     /// Folds until the shutdown, then commits what it has and writes a snapshot.
@@ -145,6 +150,7 @@ impl Pipeline {
                 tracing::error!(journal, first, last, "records are missing");
             }
             Step::Control(record) => {
+                tell(&mut self.rollups.chronicle_mut(), &record);
                 if let Some(event) = event_of(*record) {
                     self.rollups.event(None, event);
                 }
@@ -204,7 +210,7 @@ impl Pipeline {
             tracing::error!(%recovery, "damage in the views was found and is being mended");
         }
         if !done.recovered.is_empty() {
-            self.reposition();
+            self.reposition()?;
         }
         Ok(())
     }
@@ -216,25 +222,29 @@ impl Pipeline {
             if shutdown.is_cancelled() {
                 return;
             }
-            let extent = extent(&self.ledger, &self.control);
-            match self.rollups.recover(extent, self.clock.wall()) {
-                Ok(recovered) => {
-                    for recovery in recovered {
-                        tracing::error!(%recovery, "the views were damaged and are being mended");
-                    }
-                    return self.reposition();
-                }
-                Err(error) => tracing::error!(%error, "the views cannot be opened; trying again"),
+            match self.recover() {
+                Ok(()) => return,
+                Err(stumble) => tracing::error!(%stumble, "trying again"),
             }
         }
     }
 
-    fn reposition(&mut self) {
+    fn recover(&mut self) -> Result<(), Stumble> {
+        let extent = extent(&self.ledger, &self.control);
+        for recovery in self.rollups.recover(extent, self.clock.wall())? {
+            tracing::error!(%recovery, "the views were damaged and are being mended");
+        }
+        self.reposition()
+    }
+
+    fn reposition(&mut self) -> Result<(), Stumble> {
         let Cursors { next, control_next } = self.rollups.cursors();
+        *self.rollups.chronicle_mut() = chronicle_before(&self.control, control_next)?;
         let controls = self.control.follow(control_next.max(1));
         self.order = Order::new(self.ledger.follow(next), controls);
         self.progress.next.store(next, Ordering::Relaxed);
         self.is_dirty = false;
+        Ok(())
     }
 }
 

@@ -14,13 +14,14 @@ mod merge;
 mod pace;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use mailsonde_proto::WallTime;
 
 pub use self::pace::{Pace, Percentiles};
 pub use self::reader::Reader;
+use crate::judge::chronicle::Chronicle;
 use crate::judge::fold::{Fold, Folded, Sealed};
 use crate::judge::registry::Event;
 use crate::period::{Period, Resolution};
@@ -62,6 +63,8 @@ pub struct Maintained {
 #[derive(Debug)]
 pub struct Rollups {
     views: Arc<Views>,
+    /// What was in force when, as far as was read: the pipeline tells it, before the fold, every control record.
+    chronicle: Arc<RwLock<Chronicle>>,
     fold: Fold,
     cursors: Cursors,
     snapshot_at: WallTime,
@@ -80,6 +83,7 @@ impl Rollups {
         let (views, found) = Views::open(folder, ledger, now)?;
         let mut rollups = Self {
             views: Arc::new(views),
+            chronicle: Arc::default(),
             fold: Fold::default(),
             cursors: Cursors::default(),
             snapshot_at: now,
@@ -104,7 +108,12 @@ impl Rollups {
 
     /// For queries.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.views))
+        Reader::new(Arc::clone(&self.views), Arc::clone(&self.chronicle))
+    }
+
+    /// What was in force when, to be told the next record. Queries wait while this is held.
+    pub fn chronicle_mut(&self) -> RwLockWriteGuard<'_, Chronicle> {
+        self.chronicle.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in an observation of the journal.

@@ -61,7 +61,8 @@ impl Running {
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
         let progress = Arc::default();
         let pipeline =
-            Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress);
+            Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress)
+                .unwrap();
         let enrolment = Enrolment {
             authorities: authorities.clone(),
             control,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use mailsonde_proto::{AgentId, WallTime};
@@ -10,6 +10,7 @@ use prost::Message;
 
 use super::pace::Usual;
 use crate::judge::availability::{Schedule, horizon, missed};
+use crate::judge::chronicle::Chronicle;
 use crate::judge::column::Column;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, SeriesRecord};
@@ -25,12 +26,19 @@ pub type Range = std::ops::Range<WallTime>;
 #[derive(Clone, Debug)]
 pub struct Reader {
     pub(super) views: Arc<Views>,
+    chronicle: Arc<RwLock<Chronicle>>,
     pub(super) usual: Arc<Mutex<Usual>>,
 }
 
 impl Reader {
-    pub(super) fn new(views: Arc<Views>) -> Self {
-        Self { views, usual: Arc::default() }
+    pub(super) fn new(views: Arc<Views>, chronicle: Arc<RwLock<Chronicle>>) -> Self {
+        Self { views, chronicle, usual: Arc::default() }
+    }
+
+    /// What was in force when, as far as the pipeline has read. The pipeline waits while this is held: not for as long
+    /// as an answer is written.
+    pub fn chronicle(&self) -> RwLockReadGuard<'_, Chronicle> {
+        self.chronicle.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Up to where the journals are in the figures, and the latest tick.
