@@ -14,6 +14,7 @@ mod caller;
 
 mod config;
 mod fleet;
+mod incidents;
 mod network;
 mod questions;
 mod runs;
@@ -52,6 +53,7 @@ use caller::{Caller, Origin};
 
 pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
+pub use incidents::{Act, IncidentWish};
 
 /// Bytes of a question at most.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -84,6 +86,12 @@ pub mod path {
     pub const APPLY: &str = "/api/v1/config/apply";
     /// Runs that are asked for.
     pub const RUNS: &str = "/api/v1/runs";
+    /// Services.
+    pub const SERVICES: &str = "/api/v1/services";
+    /// Incidents.
+    pub const INCIDENTS: &str = "/api/v1/incidents";
+    /// One incident; also where something is done to it.
+    pub const INCIDENT: &str = "/api/v1/incidents/{id}";
     /// Checks.
     pub const CHECKS: &str = "/api/v1/checks";
     /// Agents.
@@ -317,7 +325,7 @@ fn stopping() -> Response {
 impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
         let status = match error {
-            QueryError::Unknown { .. } => StatusCode::NOT_FOUND,
+            QueryError::Unknown { .. } | QueryError::NoIncident(_) => StatusCode::NOT_FOUND,
             QueryError::Journal(_) | QueryError::Views(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.to_string())

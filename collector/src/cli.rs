@@ -24,7 +24,9 @@ mod user;
 
 mod changes;
 mod checks;
+mod incidents;
 mod observations;
+mod services;
 mod status;
 
 mod browser;
@@ -105,6 +107,11 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Is mail working, from where not, since when, how slow compared with usual
     Status(status::StatusArguments),
+    /// What people care about: is it up, from where not
+    Services,
+    /// What is or was wrong, and what is done about it
+    #[command(subcommand)]
+    Incidents(incidents::IncidentsCommand),
     /// The newest observations first
     Observations(observations::ObservationsArguments),
     /// What changed in DNS: who saw it, what, from, to, when
@@ -198,6 +205,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Init(arguments) => init::run(setting, &arguments),
         Command::Serve(arguments) => serve::run(setting, &arguments),
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
+        Command::Services => asking(services::run(setting)),
+        Command::Incidents(command) => asking(incidents::run(setting, &command)),
         Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
         Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
         Command::Token(command) => asking(token::run(setting, &command)),

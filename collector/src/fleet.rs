@@ -4,6 +4,7 @@
 //! agent longer than a bound. Absent on purpose: streams, which `ingest` has, and any judgement of what is found.
 
 mod answers;
+pub mod confirm;
 mod run;
 
 use std::path::PathBuf;

@@ -5,6 +5,7 @@ pub mod chronicle;
 pub mod definition;
 
 pub mod action;
+pub mod diagnosis;
 pub mod engine;
 pub mod incident;
 pub mod planned;
@@ -13,8 +14,8 @@ pub mod fold;
 
 pub mod availability;
 pub mod live;
-pub mod watch;
 pub mod registry;
+pub mod watch;
 
 pub mod column;
 pub mod rollup;

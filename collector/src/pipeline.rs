@@ -18,9 +18,10 @@ use mailsonde_proto::{AgentId, Clock, WallTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, ControlJournal, ControlRecord, chronicle_before, tell};
+use crate::judge::engine::Wish;
 use crate::judge::fold::Folded;
 use crate::judge::registry::{AgentSeen, Event, Gap};
-use crate::rollups::{Cursors, Rollups};
+use crate::rollups::{Cursors, Happened, Rollups};
 use crate::store::ledger::{Entry, GapReason, Ledger};
 use crate::store::{self, Extent};
 use order::{Order, Step};
@@ -33,6 +34,8 @@ const MAINTAIN: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_millis(200);
 /// After an error, the next try comes after this.
 const RETRY: Duration = Duration::from_secs(1);
+/// A run that was wanted longer ago is no news, and not asked for: so a replay asks for nothing.
+const NEWS: Duration = Duration::from_secs(10);
 /// Records that are read before the clock is looked at.
 const STRIDE: usize = 64;
 
@@ -47,11 +50,13 @@ pub struct Progress {
     pub caught_up: AtomicBool,
 }
 
-/// Why the pipeline had to start over from its last commit.
+/// Why the pipeline cannot go on from where it is.
 #[derive(Debug, thiserror::Error)]
-enum Stumble {
+pub enum Stumble {
+    /// A journal is there and cannot be read.
     #[error("a journal cannot be read: {0}")]
     Journal(#[from] JournalError),
+    /// The views.
     #[error("the views cannot be written: {0}")]
     Views(#[from] store::Error),
 }
@@ -67,7 +72,11 @@ pub struct Pipeline {
     committed_at: Instant,
     maintained_at: Instant,
     is_dirty: bool,
+    confirm: Confirm,
 }
+
+/// Has runs done that are to confirm what was seen; it must not wait.
+pub type Confirm = Box<dyn Fn(Wish) + Send>;
 
 impl Pipeline {
     /// A pipeline that reads on where the views stand. The chronicle is made here, from the first control record up
@@ -76,16 +85,17 @@ impl Pipeline {
     /// # Errors
     /// When the control journal cannot be read.
     pub fn new(
-        rollups: Rollups,
-        ledger: Ledger,
-        control: Arc<ControlJournal>,
+        mut rollups: Rollups,
+        (ledger, control): (Ledger, Arc<ControlJournal>),
         clock: Clock,
         progress: Arc<Progress>,
-    ) -> Result<Self, JournalError> {
-        let Cursors { next, control_next } = rollups.cursors();
-        *rollups.chronicle_mut() = chronicle_before(&control, control_next)?;
-        let order = Order::new(ledger.follow(next), control.follow(control_next.max(1)));
-        progress.next.store(next, Ordering::Relaxed);
+        confirm: Confirm,
+    ) -> Result<Self, Stumble> {
+        let cursors = rollups.cursors();
+        *rollups.chronicle_mut() = chronicle_before(&control, cursors.control_next)?;
+        rollups.begin_judging()?;
+        let order = Order::new(&ledger, &control, cursors);
+        progress.next.store(cursors.next, Ordering::Relaxed);
         let now = clock.monotonic();
         Ok(Self {
             rollups,
@@ -97,6 +107,7 @@ impl Pipeline {
             committed_at: now,
             maintained_at: now,
             is_dirty: false,
+            confirm,
         })
     }
 
@@ -136,10 +147,31 @@ impl Pipeline {
         if now >= self.maintained_at + MAINTAIN {
             self.maintain()?;
         }
-        if caught_up {
+        self.ask_for_runs();
+        if caught_up && !self.tell_the_time() {
             self.ledger.index().wait_for(next, WAIT);
         }
         Ok(())
+    }
+
+    /// Has runs done that are wanted, while they are news.
+    fn ask_for_runs(&mut self) {
+        let now = self.clock.wall();
+        for wish in self.rollups.take_wishes() {
+            if now.since(wish.at) < NEWS {
+                (self.confirm)(wish);
+            }
+        }
+    }
+
+    /// Where something is due, the time goes to the journal, as everything that is judged by.
+    fn tell_the_time(&self) -> bool {
+        let now = self.clock.wall();
+        if self.rollups.due().is_none_or(|due| due > now) {
+            return false;
+        }
+        let told = self.control.append(now, Control::Tick);
+        told.inspect_err(|error| tracing::error!(%error, "what is due has to wait")).is_ok()
     }
 
     /// The next record of either journal; false where there is none.
@@ -151,11 +183,18 @@ impl Pipeline {
             }
             Step::Control(record) => {
                 tell(&mut self.rollups.chronicle_mut(), &record);
+                let (at, happened) = (record.received_at, happened(&record));
                 if let Some(event) = event_of(*record) {
                     self.rollups.event(None, event);
                 }
+                if let Some(happened) = happened {
+                    self.rollups.judge(at, happened)?;
+                }
             }
-            Step::Ledger { sequence, record } => self.fold(sequence, record),
+            Step::Ledger { sequence, record } => {
+                self.fold(sequence, record);
+                self.rollups.settle();
+            }
         }
         self.advance();
         Ok(true)
@@ -196,9 +235,23 @@ impl Pipeline {
     }
 
     fn commit(&mut self) -> Result<(), Stumble> {
+        self.archive()?;
         self.committed_at = self.clock.monotonic();
         self.rollups.commit()?;
         self.is_dirty = false;
+        Ok(())
+    }
+
+    /// Incidents that are over go to the control journal, before the views say so: they outlive both the views and
+    /// the observations that they were made of.
+    fn archive(&mut self) -> Result<(), Stumble> {
+        for incident in self.rollups.take_archive() {
+            let (number, bytes) = (incident.number, incident.encode());
+            if !self.control.look(|roll| roll.is_archived(number, &bytes)) {
+                let now = self.clock.wall();
+                self.control.append(now, Control::Archived { incident: number, bytes })?;
+            }
+        }
         Ok(())
     }
 
@@ -238,11 +291,11 @@ impl Pipeline {
     }
 
     fn reposition(&mut self) -> Result<(), Stumble> {
-        let Cursors { next, control_next } = self.rollups.cursors();
-        *self.rollups.chronicle_mut() = chronicle_before(&self.control, control_next)?;
-        let controls = self.control.follow(control_next.max(1));
-        self.order = Order::new(self.ledger.follow(next), controls);
-        self.progress.next.store(next, Ordering::Relaxed);
+        let cursors = self.rollups.cursors();
+        *self.rollups.chronicle_mut() = chronicle_before(&self.control, cursors.control_next)?;
+        self.rollups.begin_judging()?;
+        self.order = Order::new(&self.ledger, &self.control, cursors);
+        self.progress.next.store(cursors.next, Ordering::Relaxed);
         self.is_dirty = false;
         Ok(())
     }
@@ -272,6 +325,24 @@ fn event_of(record: ControlRecord) -> Option<Event> {
         Control::Revoked { agent } => Some(Event::Defined { agent, at, checks: Vec::new() }),
         _ => None,
     }
+}
+
+/// What a control record means for judging.
+fn happened(record: &ControlRecord) -> Option<Happened> {
+    Some(match &record.control {
+        Control::Enrolled(enrolled) => Happened::Agent(enrolled.agent),
+        Control::Defined { agent, .. } | Control::Revoked { agent } => Happened::Agent(*agent),
+        Control::Services(_) => Happened::Services,
+        Control::Acted(action) => {
+            let by = record.author.as_ref().map(|author| author.who.clone());
+            Happened::Acted(action.clone(), by.unwrap_or_default())
+        }
+        Control::Archived { bytes, .. } => Happened::Archived(bytes.clone()),
+        Control::Tick => Happened::Tick,
+        Control::Started => Happened::Started,
+        Control::NotRun { agent, check } => Happened::NotRun(*agent, check.clone()),
+        _ => return None,
+    })
 }
 
 fn word(reason: GapReason) -> &'static str {

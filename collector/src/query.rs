@@ -7,7 +7,9 @@
 pub mod agents;
 pub mod changes;
 pub mod fleet;
+pub mod incidents;
 pub mod observations;
+pub mod services;
 pub mod status;
 
 mod access;
@@ -32,7 +34,9 @@ pub use agents::{
 };
 pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
+pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWanted};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
+pub use services::{ServiceAnswer, ServicesAnswer, SiteAnswer};
 pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
 
 /// Why a question could not be answered.
@@ -44,6 +48,9 @@ pub enum QueryError {
     /// The views could not be read.
     #[error("the views cannot be read at the moment: {0}")]
     Views(#[from] crate::store::Error),
+    /// There is no incident of this number.
+    #[error("there is no incident {0}: `mailsonde-collector incidents list` lists them")]
+    NoIncident(u64),
     /// The question names something that there is not.
     #[error("there is no {what} called {name}: see `mailsonde-collector {what}s`")]
     Unknown {
@@ -127,6 +134,38 @@ impl Query {
             records_behind: self.ledger.index().next().saturating_sub(self.views.next()),
         };
         Ok(status::answer(vantage_points, collector, now))
+    }
+
+    /// How services are.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn services(&self) -> Result<ServicesAnswer, QueryError> {
+        let (status, incidents) = (self.status()?, self.views.reader().incidents()?);
+        let are_defined = self.registry.control().look(|roll| roll.definitions().is_some());
+        let chronicle = self.views.reader().chronicle();
+        Ok(services::answer(&chronicle, &status, &incidents, are_defined))
+    }
+
+    /// Incidents, those that are not over first.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn incidents(&self, wanted: &IncidentsWanted) -> Result<IncidentsAnswer, QueryError> {
+        incidents::list(self.views.reader(), wanted, self.clock.wall().timestamp())
+    }
+
+    /// One incident.
+    ///
+    /// # Errors
+    /// When there is none of this number, or the views cannot be read.
+    pub fn incident(&self, number: u64) -> Result<IncidentAnswer, QueryError> {
+        incidents::show(self.views.reader(), number, self.clock.wall().timestamp())
+    }
+
+    /// The first control record that is not in the views.
+    pub fn judged(&self) -> u64 {
+        self.views.reader().head().control_next
     }
 
     /// The newest observations first.

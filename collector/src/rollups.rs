@@ -10,19 +10,22 @@
 pub mod reader;
 
 mod apply;
+mod judging;
 mod merge;
 mod pace;
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use mailsonde_proto::WallTime;
 
+pub use self::judging::Happened;
 pub use self::pace::{Pace, Percentiles};
 pub use self::reader::Reader;
 use crate::judge::chronicle::Chronicle;
-use crate::judge::fold::{Fold, Folded, Sealed};
+use crate::judge::engine::Engine;
+use crate::judge::fold::{Fold, Sealed};
 use crate::judge::registry::Event;
 use crate::period::{Period, Resolution};
 use crate::store::recovery::What;
@@ -66,6 +69,9 @@ pub struct Rollups {
     /// What was in force when, as far as was read: the pipeline tells it, before the fold, every control record.
     chronicle: Arc<RwLock<Chronicle>>,
     fold: Fold,
+    /// Observations before this have been judged.
+    floor: u64,
+    engine: Engine,
     cursors: Cursors,
     snapshot_at: WallTime,
 }
@@ -85,6 +91,8 @@ impl Rollups {
             views: Arc::new(views),
             chronicle: Arc::default(),
             fold: Fold::default(),
+            floor: 0,
+            engine: Engine::default(),
             cursors: Cursors::default(),
             snapshot_at: now,
         };
@@ -116,9 +124,8 @@ impl Rollups {
         self.chronicle.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in an observation of the journal.
-    pub fn observe(&mut self, folded: Folded<'_>) {
-        self.fold.observe(folded);
+    fn chronicle(&self) -> RwLockReadGuard<'_, Chronicle> {
+        self.chronicle.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in an event; `sequence` where it comes from the journal of observations.
@@ -164,7 +171,8 @@ impl Rollups {
         if let Some(now) = delta.now {
             head.set_now(now);
         }
-        let writes = apply::writes(&self.views, delta)?;
+        let mut writes = apply::writes(&self.views, delta)?;
+        judging::put(&mut writes, self.engine.take());
         self.views.commit(&writes, head)
     }
 
@@ -281,6 +289,7 @@ impl Rollups {
         let mut sealed = Sealed::default();
         self.views.marks().into_iter().for_each(|(period, mark)| sealed.insert(period, mark));
         self.fold = Fold::new(head.floor, sealed, now);
+        self.floor = head.floor;
         self.cursors = Cursors { next: head.next, control_next: head.control_next };
     }
 }

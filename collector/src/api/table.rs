@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use super::caller::{Caller, shown};
-use super::{Shared, access, authority, config, fleet, path, questions, refusal, runs};
+use super::{Shared, access, authority, config, fleet, incidents, path, questions, refusal, runs};
 use crate::control::Role;
 
 const ANYBODY: Option<Role> = None;
@@ -28,6 +28,11 @@ fn table() -> Vec<Line> {
         asked(path::OBSERVATIONS, VIEWER, questions::observations),
         asked(path::CHANGES, VIEWER, questions::changes),
         asked(path::CHECKS, VIEWER, questions::checks),
+        // services and incidents
+        asked(path::SERVICES, VIEWER, incidents::services),
+        asked(path::INCIDENTS, VIEWER, incidents::list),
+        asked(path::INCIDENT, VIEWER, incidents::show),
+        done(path::INCIDENT, OPERATOR, incidents::act),
         // the fleet
         asked(path::AGENTS, VIEWER, questions::agents),
         done(path::AGENT, OPERATOR, fleet::change_agent),
@@ -175,6 +180,10 @@ mod tests {
         GET /api/v1/observations viewer
         GET /api/v1/changes viewer
         GET /api/v1/checks viewer
+        GET /api/v1/services viewer
+        GET /api/v1/incidents viewer
+        GET /api/v1/incidents/{id} viewer
+        POST /api/v1/incidents/{id} operator
         GET /api/v1/agents viewer
         POST /api/v1/agents/{name} operator
         POST /api/v1/agents/{name}/revoke admin

@@ -60,9 +60,14 @@ impl Running {
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
         let progress = Arc::default();
-        let pipeline =
-            Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress)
-                .unwrap();
+        let pipeline = Pipeline::new(
+            rollups,
+            (opened.ledger.clone(), control.clone()),
+            clock,
+            progress,
+            Box::new(drop),
+        )
+        .unwrap();
         let enrolment = Enrolment {
             authorities: authorities.clone(),
             control,

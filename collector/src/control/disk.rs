@@ -124,6 +124,10 @@ fn body_of(control: &Control) -> Option<Body> {
         Control::Archived { incident, bytes } => {
             Body::Archived(judged::ArchivedOnDisk { incident: *incident, bytes: bytes.clone() })
         }
+        Control::Started => Body::Started(TickOnDisk {}),
+        Control::NotRun { agent, check } => {
+            Body::NotRun(judged::NotRunOnDisk { agent: agent.0.to_vec(), check: check.clone() })
+        }
         Control::Access(access) => access::body_of(access),
         Control::Unknown => return None,
     })
@@ -173,6 +177,10 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
         Body::Archived(judged::ArchivedOnDisk { incident, bytes }) => {
             Control::Archived { incident, bytes }
         }
+        Body::Started(TickOnDisk {}) => Control::Started,
+        Body::NotRun(judged::NotRunOnDisk { agent: id, check }) => {
+            Control::NotRun { agent: agent(&id)?, check }
+        }
         Body::UserSet(read) => Control::Access(read.try_into()?),
         Body::UserRemoved(read) => Control::Access(access::user_removed(read)),
         Body::ApiTokenMade(read) => Control::Access(read.try_into()?),
@@ -197,7 +205,7 @@ struct OnDisk {
     received_at_ns: i64,
     #[prost(
         oneof = "Body",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35, 36"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 30, 31, 32, 33, 34, 35, 36"
     )]
     body: Option<Body>,
     #[prost(uint64, tag = "11")]
@@ -237,6 +245,10 @@ enum Body {
     Acted(judged::ActedOnDisk),
     #[prost(message, tag = "23")]
     Archived(judged::ArchivedOnDisk),
+    #[prost(message, tag = "24")]
+    Started(TickOnDisk),
+    #[prost(message, tag = "25")]
+    NotRun(judged::NotRunOnDisk),
     #[prost(message, tag = "30")]
     UserSet(access::UserOnDisk),
     #[prost(message, tag = "31")]

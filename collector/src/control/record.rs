@@ -85,6 +85,15 @@ pub enum Control {
         /// All of it.
         bytes: Vec<u8>,
     },
+    /// The collector was started: nothing that was silent meanwhile is overdue yet.
+    Started,
+    /// A run that was to confirm a failure did not begin.
+    NotRun {
+        /// On which agent.
+        agent: AgentId,
+        /// Of which check.
+        check: String,
+    },
     /// Who may ask, and who signed in.
     Access(AccessRecord),
     /// Something that a newer collector wrote.

@@ -36,6 +36,8 @@ pub struct Roll {
     applied: Vec<AppliedCheck>,
     definitions: Option<Definitions>,
     planned: Planned,
+    /// The checksum of what was last archived of each incident.
+    archived: HashMap<u64, u32>,
     people: People,
 }
 
@@ -70,6 +72,9 @@ impl Roll {
             Control::Acted(Action::Planned(action)) => {
                 self.planned.apply(record.received_at, action);
             }
+            Control::Archived { incident, bytes } => {
+                self.archived.insert(*incident, crc32c::crc32c(bytes));
+            }
             Control::Acted(Action::Incident(_)) => {}
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
@@ -79,7 +84,8 @@ impl Roll {
             | Control::Operator(_)
             | Control::Rejoined { .. }
             | Control::CloneNoticed { .. }
-            | Control::Archived { .. }
+            | Control::Started
+            | Control::NotRun { .. }
             | Control::Unknown => {}
         }
     }
@@ -102,6 +108,11 @@ impl Roll {
     /// What is planned or left out.
     pub fn planned(&self) -> &Planned {
         &self.planned
+    }
+
+    /// Whether exactly this is archived of an incident.
+    pub fn is_archived(&self, incident: u64, bytes: &[u8]) -> bool {
+        self.archived.get(&incident) == Some(&crc32c::crc32c(bytes))
     }
 
     /// The collector's checks, as they were applied last.

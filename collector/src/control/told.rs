@@ -24,6 +24,8 @@ pub fn tell(chronicle: &mut Chronicle, record: &ControlRecord) {
         Control::Acted(Action::Incident(_))
         | Control::Archived { .. }
         | Control::Tick
+        | Control::Started
+        | Control::NotRun { .. }
         | Control::Operator(_)
         | Control::TokenMade(_)
         | Control::TokenWithdrawn { .. }

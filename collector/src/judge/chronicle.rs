@@ -161,6 +161,11 @@ impl Chronicle {
         self.agents.get(&agent)?.named_at(at)
     }
 
+    /// What is known of one agent.
+    pub fn agent(&self, agent: AgentId) -> Option<&History> {
+        self.agents.get(&agent)
+    }
+
     /// Every agent that there ever was.
     pub fn agents(&self) -> impl Iterator<Item = (AgentId, &History)> {
         self.agents.iter().map(|(agent, history)| (*agent, history))

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::incident::{Entry, Incident};
 use crate::series::SeriesId;
 
-pub use kept::{Kept, Kept as Row, Restored};
+pub use kept::{Kept, Restored};
 
 use fleet::Fleet;
 

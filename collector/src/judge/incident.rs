@@ -329,7 +329,9 @@ impl Incident {
     /// Sites from which anything failed.
     pub fn sites(&self) -> BTreeSet<&str> {
         let of_places = self.places.iter().map(|place| place.site.as_str());
-        of_places.chain(self.services.values().flat_map(|it| it.sites.iter().map(String::as_str))).collect()
+        of_places
+            .chain(self.services.values().flat_map(|it| it.sites.iter().map(String::as_str)))
+            .collect()
     }
 
     /// Whether it can still come back, or be worked on.

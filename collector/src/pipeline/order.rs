@@ -4,14 +4,19 @@
 //! no control record can be written: whatever is written later belongs behind it. Where the ledger lost what was
 //! promised to come before a record, the record comes when the ledger is at its end.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use mailsonde_proto::journal::{Follower, JournalError, Next};
+use mailsonde_proto::journal::{Follower, Index, JournalError, Next};
 
 use crate::control::{ControlFollower, ControlJournal, ControlNext, ControlRecord, Cut};
 use crate::rollups::Cursors;
+use crate::store::ledger::Ledger;
 
 /// Reads both.
 pub(super) struct Order {
+    /// What is committed of the ledger.
+    index: Arc<Index>,
     ledger: Follower,
     controls: ControlFollower,
     /// A control record that was read, and is not due yet.
@@ -32,8 +37,15 @@ pub(super) enum Step {
 }
 
 impl Order {
-    pub(super) fn new(ledger: Follower, controls: ControlFollower) -> Self {
-        Self { ledger, controls, waiting: None, cut: Cut { ledger_next: 0, control_next: 0 } }
+    /// From these records on.
+    pub(super) fn new(ledger: &Ledger, control: &ControlJournal, from: Cursors) -> Self {
+        Self {
+            index: Arc::clone(ledger.index()),
+            ledger: ledger.follow(from.next),
+            controls: control.follow(from.control_next.max(1)),
+            waiting: None,
+            cut: Cut { ledger_next: 0, control_next: 0 },
+        }
     }
 
     /// The first records that were not handed out.
@@ -76,7 +88,8 @@ impl Order {
                 }
                 continue;
             }
-            let cut = control.cut();
+            let Cut { ledger_next, control_next } = control.cut();
+            let cut = Cut { ledger_next: ledger_next.min(self.index.next()), control_next };
             let has_more =
                 cut.ledger_next > position || cut.control_next > self.controls.position();
             if !has_more {

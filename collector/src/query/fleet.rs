@@ -230,6 +230,8 @@ fn words(
         Control::Defined { .. }
         | Control::Tick
         | Control::Archived { .. }
+        | Control::Started
+        | Control::NotRun { .. }
         | Control::Access(_)
         | Control::Unknown => "something".to_owned(),
     }

@@ -35,6 +35,10 @@ impl SeriesViews {
         Self { reader, day: Mutex::default() }
     }
 
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The first record of the ledger that is not in the views.
     pub(super) fn next(&self) -> u64 {
         self.reader.head().next

@@ -12,6 +12,7 @@ use super::pace::Usual;
 use crate::judge::availability::{Schedule, horizon, missed};
 use crate::judge::chronicle::Chronicle;
 use crate::judge::column::Column;
+use crate::judge::incident::Incident;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, SeriesRecord};
 use crate::judge::rollup::{Cell, Counts};
@@ -101,6 +102,28 @@ impl Reader {
             Row::Schedule(series) => Some((series, Schedule::decode(value))),
             _ => None,
         })
+    }
+
+    /// Every incident, oldest first; one that cannot be read is left out.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn incidents(&self) -> Result<Vec<Incident>, Error> {
+        let mut incidents = Vec::new();
+        self.views.table(Table::Incidents, |_, value| {
+            incidents.extend(Incident::decode(value).ok());
+            Ok(())
+        })?;
+        Ok(incidents)
+    }
+
+    /// One incident.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn incident(&self, number: u64) -> Result<Option<Incident>, Error> {
+        let bytes = self.views.get(&Row::Incident(number))?;
+        Ok(bytes.and_then(|bytes| Incident::decode(&bytes).ok()))
     }
 
     /// The cells of one series and phase whose buckets begin in a range, by the bucket's begin.
@@ -214,8 +237,17 @@ impl Reader {
                 }
             }
         }
-        for table in [Table::Agents, Table::Series, Table::Phases, Table::States, Table::Schedules]
-        {
+        for table in [
+            Table::Agents,
+            Table::Series,
+            Table::Phases,
+            Table::States,
+            Table::Schedules,
+            Table::Watches,
+            Table::Traits,
+            Table::Incidents,
+            Table::Judge,
+        ] {
             self.views
                 .table(table, |row, value| text(format!("{row:?} {}\n", hex::encode(value))))?;
         }

@@ -1,3 +1,4 @@
+use crate::judge::fold::Folded;
 use std::fs;
 use std::path::PathBuf;
 
@@ -88,7 +89,9 @@ impl Journal {
     }
 
     fn open(&self, folder: &Path) -> (Rollups, Vec<Recovery>) {
-        Rollups::open(folder, self.ledger(), self.now(0)).unwrap()
+        let (mut rollups, recovered) = Rollups::open(folder, self.ledger(), self.now(0)).unwrap();
+        rollups.begin_judging().unwrap();
+        (rollups, recovered)
     }
 
     /// What all views must come to, whatever happens: folded in one go, nothing sealed.

@@ -28,6 +28,14 @@ pub(super) struct ArchivedOnDisk {
     pub(super) bytes: Vec<u8>,
 }
 
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct NotRunOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) agent: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub(super) check: String,
+}
+
 pub(super) fn services_of(definitions: &Definitions) -> ServicesOnDisk {
     ServicesOnDisk { json: serde_json::to_vec(definitions).unwrap_or_default() }
 }

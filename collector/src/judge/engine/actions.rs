@@ -8,7 +8,13 @@ use super::Engine;
 
 impl Engine {
     /// An operator did something to an incident at `now`. One that has left the memory is given by the caller.
-    pub fn act(&mut self, action: &IncidentAction, by: &str, now: WallTime, kept: Option<Incident>) {
+    pub fn act(
+        &mut self,
+        action: &IncidentAction,
+        by: &str,
+        now: WallTime,
+        kept: Option<Incident>,
+    ) {
         self.proceed(now);
         let number = action.incident();
         if let Some(kept) = kept {
@@ -26,6 +32,15 @@ impl Engine {
         self.settle();
     }
 
+    /// A run that was to confirm a failure did not begin: the next one decides.
+    pub fn not_run(&mut self, agent: mailsonde_proto::AgentId, check: &str, now: WallTime) {
+        self.proceed(now);
+        let number = self.fleet.agent(agent).and_then(|agent| self.fleet.series_of(agent, check));
+        if let Some(number) = number {
+            self.undecided(number);
+        }
+    }
+
     /// Whether an incident is in memory.
     pub fn has_incident(&self, number: u64) -> bool {
         self.incidents.contains_key(&number)
@@ -36,7 +51,9 @@ impl Engine {
         self.proceed(now);
         let number = incident.number;
         self.book.incidents = self.book.incidents.max(number);
-        if self.incidents.contains_key(&number) || self.past.iter().any(|past| past.number == number) {
+        if self.incidents.contains_key(&number)
+            || self.past.iter().any(|past| past.number == number)
+        {
             return;
         }
         self.remember(&incident);

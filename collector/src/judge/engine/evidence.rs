@@ -50,15 +50,21 @@ impl Engine {
     }
 
     fn void(&mut self, number: usize, is_scheduled: bool, reason: VoidReason) {
+        if !is_scheduled {
+            return self.undecided(number);
+        }
+        if let Some(agent) = self.fleet.series.get(number).map(|series| series.agent) {
+            self.could_not_judge(agent, reason);
+        }
+    }
+
+    /// The run that was asked for says nothing.
+    pub(super) fn undecided(&mut self, number: usize) {
         let Some(series) = self.fleet.series.get_mut(number) else { return };
-        let agent = series.agent;
-        if !is_scheduled && let Some(due) = series.watch.due() {
+        if let Some(due) = series.watch.due() {
             series.watch.undecided();
             self.dirty.watches.insert(number);
             self.due.remove(&(due, Due::Series(number)));
-        }
-        if is_scheduled {
-            self.could_not_judge(agent, reason);
         }
     }
 
@@ -106,12 +112,15 @@ impl Engine {
             self.due.insert((due, Due::Series(number)));
         }
         let (check, site) = (series.check.clone(), series.site.clone());
-        let is_known = self.incidents.values().any(|it| {
-            it.is_live() && it.checks.contains(&check) && it.kind != Kind::Burn
-        });
-        let mut others = self.fleet.of_check(&check).filter(|(_, other)| other.site != site);
-        let other = others.find(|(_, other)| other.watch.suspicion().is_some());
-        match other.map(|(other, _)| other) {
+        let is_known = self
+            .incidents
+            .values()
+            .any(|it| it.is_live() && it.checks.contains(&check) && it.kind != Kind::Burn);
+        let is_other = |(_, other): &(usize, &super::fleet::Series)| {
+            other.site != site && other.watch.suspicion().is_some()
+        };
+        let other = self.fleet.of_check(&check).find(is_other).map(|(other, _)| other);
+        match other {
             Some(other) => {
                 self.confirmed(other, Confirmed::Elsewhere, chronicle);
                 self.confirmed(number, Confirmed::Elsewhere, chronicle);
@@ -204,12 +213,15 @@ impl Engine {
         let Some(incident) = self.incident(incident) else { return };
         incident.checks.insert(place.check.clone());
         incident.began_at = incident.began_at.min(place.since);
-        let is_same = |it: &&mut Place| {
-            (&it.vantage_point, &it.check) == (&place.vantage_point, &place.check)
-        };
+        let is_same =
+            |it: &Place| (&it.vantage_point, &it.check) == (&place.vantage_point, &place.check);
         let site = place.site.clone();
-        match incident.places.iter_mut().find(is_same) {
-            Some(known) => *known = place,
+        match incident.places.iter().position(is_same) {
+            Some(known) => {
+                if let Some(known) = incident.places.get_mut(known) {
+                    *known = place;
+                }
+            }
             None if incident.places.len() < MOST_PLACES => {
                 let Place { vantage_point, check, fault, .. } = &place;
                 let words = format!("{check} fails from {vantage_point}: {}", in_words(fault));
@@ -228,7 +240,8 @@ impl Engine {
         let (number_of, fault, at) = (failing.incident, failing.fault.clone(), self.at());
         let Some((name, check)) = self.called(number) else { return };
         let Some(incident) = self.incident(number_of) else { return };
-        let place = incident.places.iter_mut().find(|it| (&it.vantage_point, &it.check) == (&name, &check));
+        let place =
+            incident.places.iter_mut().find(|it| (&it.vantage_point, &it.check) == (&name, &check));
         let mut has_passed = false;
         if let Some(place) = place {
             has_passed = place.passed_at.take().is_some();
@@ -260,7 +273,8 @@ impl Engine {
         let Some((name, check)) = self.called(number) else { return };
         let at = self.at();
         let Some(incident) = self.incident(incident) else { return };
-        let place = incident.places.iter_mut().find(|it| (&it.vantage_point, &it.check) == (&name, &check));
+        let place =
+            incident.places.iter_mut().find(|it| (&it.vantage_point, &it.check) == (&name, &check));
         if let Some(place) = place {
             place.passed_at = Some(slot.timestamp());
             incident.tell(at, "passes", format!("{check} from {name}"));
@@ -271,7 +285,8 @@ impl Engine {
     /// Passing runs have shown that a series works again.
     fn over(&mut self, number: usize) {
         let of_series = |(_, ends): &(&u64, &super::Ends)| ends.series.contains(&number);
-        let Some(incident) = self.open_ends.iter().find(of_series).map(|(number, _)| *number) else {
+        let Some(incident) = self.open_ends.iter().find(of_series).map(|(number, _)| *number)
+        else {
             return;
         };
         self.close_end(incident, number);
@@ -284,7 +299,9 @@ impl Engine {
         }
         self.dirty.watches.insert(number);
         let at = self.at();
-        if let (Some((name, check)), Some(incident)) = (self.called(number), self.incident(incident)) {
+        if let (Some((name, check)), Some(incident)) =
+            (self.called(number), self.incident(incident))
+        {
             incident.tell(at, "withdrawn", format!("{check} is not to run at {name} any more"));
         }
         self.close_end(incident, number);
@@ -295,7 +312,9 @@ impl Engine {
             ends.series.remove(&number);
         }
         let at = self.at();
-        if let (Some((name, check)), Some(incident)) = (self.called(number), self.incident(number_of)) {
+        if let (Some((name, check)), Some(incident)) =
+            (self.called(number), self.incident(number_of))
+        {
             let same = |it: &&mut Place| (&it.vantage_point, &it.check) == (&name, &check);
             if let Some(place) = incident.places.iter_mut().find(same) {
                 place.verified_at = Some(at);

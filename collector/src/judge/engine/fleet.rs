@@ -137,7 +137,12 @@ impl Fleet {
             name: service.name.clone(),
             on: service.on.parse().ok(),
             members: BTreeSet::new(),
-            needs: service.depends_on.iter().filter_map(|on| places.get(on.as_str())).copied().collect(),
+            needs: service
+                .depends_on
+                .iter()
+                .filter_map(|on| places.get(on.as_str()))
+                .copied()
+                .collect(),
         };
         self.services = definitions.services.iter().map(serving).collect();
         for agent in 0..self.agents.len() {
@@ -212,7 +217,9 @@ impl Fleet {
             let Some(one) = series.get_mut(*at) else { continue };
             one.services.clear();
             one.site = agent.labels.get(VOICE).unwrap_or(&agent.name).clone();
-            for (place, (serving, service)) in services.iter_mut().zip(&definitions.services).enumerate() {
+            for (place, (serving, service)) in
+                services.iter_mut().zip(&definitions.services).enumerate()
+            {
                 let on = serving.on.as_ref();
                 let is_member = one.is_active
                     && service.has_check(&one.check)
@@ -234,10 +241,10 @@ impl Fleet {
 impl Engine {
     /// Names, labels, checks or services changed: of one agent, or anything.
     pub fn reselect(&mut self, chronicle: &Chronicle, agent: Option<AgentId>) {
-        for (id, history) in chronicle.agents() {
-            if agent.is_none_or(|agent| agent == id) {
-                self.fleet.take_over(id, history);
-            }
+        match agent.map(|agent| (agent, chronicle.agent(agent))) {
+            Some((agent, Some(history))) => self.fleet.take_over(agent, history),
+            Some((_, None)) => {}
+            None => chronicle.agents().for_each(|(id, history)| self.fleet.take_over(id, history)),
         }
         if !Arc::ptr_eq(&self.fleet.definitions, chronicle.current()) {
             self.fleet.define(chronicle.current());

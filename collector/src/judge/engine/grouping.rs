@@ -76,9 +76,8 @@ impl Engine {
         {
             return None;
         }
-        let is_same_place = |it: &Place| {
-            (&it.vantage_point, &it.check) == (&place.vantage_point, &place.check)
-        };
+        let is_same_place =
+            |it: &Place| (&it.vantage_point, &it.check) == (&place.vantage_point, &place.check);
         if incident.places.iter().any(is_same_place) {
             return Some(Tie::Itself);
         }
@@ -98,7 +97,8 @@ impl Engine {
         if mine.iter().any(|mine| of_incident().any(|its| self.fleet.needs(*mine, its))) {
             return Some(Tie::Need { is_cause: false });
         }
-        if is_young && mine.iter().any(|mine| of_incident().any(|its| self.fleet.needs(its, *mine))) {
+        if is_young && mine.iter().any(|mine| of_incident().any(|its| self.fleet.needs(its, *mine)))
+        {
             return Some(Tie::Need { is_cause: true });
         }
         if (is_alike || is_young) && of_incident().any(|its| mine.contains(&its)) {
@@ -227,7 +227,8 @@ impl Engine {
         let moved = std::mem::take(self.open_ends.entry(other).or_default());
         self.open_ends.remove(&other);
         for number in &moved.series {
-            let watch = self.fleet.series.get_mut(*number).map(|series| &mut series.watch.condition);
+            let watch =
+                self.fleet.series.get_mut(*number).map(|series| &mut series.watch.condition);
             if let Some(super::super::watch::Condition::Failing(Failing { incident, .. })) = watch {
                 *incident = into;
             }

@@ -130,7 +130,9 @@ impl Engine {
         }
         for (number, agent) in self.fleet.agents.iter_mut().enumerate() {
             let id = agent.id.to_string();
-            let Some((_, silent, voids)) = agents.iter().find(|(there, ..)| *there == id) else { continue };
+            let Some((_, silent, voids)) = agents.iter().find(|(there, ..)| *there == id) else {
+                continue;
+            };
             (agent.silent, agent.voids) = (*silent, *voids);
             if let Some(incident) = silent {
                 self.open_ends.entry(*incident).or_default().agents.insert(number);

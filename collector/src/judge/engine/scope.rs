@@ -222,9 +222,12 @@ impl Incident {
     /// One line: what fails, from where.
     pub fn headline(&self) -> String {
         let what = match (&self.root, self.services.len()) {
-            (Some(root), _) => {
-                self.services.get(root).map(|it| it.title.clone()).filter(|it| !it.is_empty()).unwrap_or(root.clone())
-            }
+            (Some(root), _) => self
+                .services
+                .get(root)
+                .map(|it| it.title.clone())
+                .filter(|it| !it.is_empty())
+                .unwrap_or(root.clone()),
             (None, _) => self.checks.iter().cloned().collect::<Vec<_>>().join(", "),
         };
         match self.kind {

@@ -53,7 +53,11 @@ impl Engine {
         }
         if let Some(incident) = self.incident(incident) {
             incident.tell(at, "heard", format!("{name} {words}"));
-            for place in incident.places.iter_mut().filter(|it| it.vantage_point == name && it.check.is_empty()) {
+            for place in incident
+                .places
+                .iter_mut()
+                .filter(|it| it.vantage_point == name && it.check.is_empty())
+            {
                 (place.passed_at, place.verified_at) = (Some(at), Some(at));
             }
             incident.ended_at = Some(at);
@@ -63,13 +67,19 @@ impl Engine {
 
     /// An agent's own trouble left a run without a verdict.
     pub(super) fn could_not_judge(&mut self, number: usize, reason: VoidReason) {
-        if !matches!(reason, VoidReason::LocalNetwork | VoidReason::LocalClock | VoidReason::LocalDisk) {
+        if !matches!(
+            reason,
+            VoidReason::LocalNetwork | VoidReason::LocalClock | VoidReason::LocalDisk
+        ) {
             return;
         }
         let Some(agent) = self.fleet.agents.get_mut(number) else { return };
         agent.voids = agent.voids.saturating_add(1);
         let checks = u32::try_from(agent.checks.len()).unwrap_or(u32::MAX);
-        if agent.voids >= checks.clamp(LEAST_VOIDS, MOST_VOIDS) && agent.silent.is_none() && agent.is_here {
+        if agent.voids >= checks.clamp(LEAST_VOIDS, MOST_VOIDS)
+            && agent.silent.is_none()
+            && agent.is_here
+        {
             let (phase, words) = match reason {
                 VoidReason::LocalClock => ("local_clock", "it cannot judge: its own clock"),
                 VoidReason::LocalDisk => ("local_disk", "it cannot judge: its own disk"),

@@ -59,7 +59,8 @@ struct Change {
 
 fn is_trait(name: &str) -> bool {
     NAMES.contains(&name)
-        || (BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) && !name.ends_with(DIGEST))
+        || (BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+            && !name.ends_with(DIGEST))
 }
 
 /// Without what changes with each connection: times, and the stamp in a POP3 greeting (RFC 1939 section 7).
@@ -85,6 +86,7 @@ impl Traits {
     }
 
     fn put(&mut self, name: &str, value: String, at: WallTime) -> bool {
+        let has_room = self.values.len() < MOST;
         match self.values.get_mut(name) {
             Some(known) if *known == value => return false,
             Some(known) => {
@@ -95,8 +97,8 @@ impl Traits {
                     self.changes.remove(0);
                 }
             }
-            None if self.values.len() >= MOST => return false,
-            None => drop(self.values.insert(name.to_owned(), value)),
+            None if has_room => drop(self.values.insert(name.to_owned(), value)),
+            None => return false,
         }
         true
     }
@@ -159,7 +161,10 @@ mod tests {
     fn what_changes_with_each_connection_is_no_change() {
         for (value, expected) in [
             ("220 mx ESMTP Postfix", "220 mx ESMTP Postfix"),
-            ("220 mx Microsoft ESMTP MAIL Service ready at Mon, 30 Nov 2026 10:00:00 +0200", "220 mx Microsoft ESMTP MAIL Service"),
+            (
+                "220 mx Microsoft ESMTP MAIL Service ready at Mon, 30 Nov 2026 10:00:00 +0200",
+                "220 mx Microsoft ESMTP MAIL Service",
+            ),
             ("+OK Dovecot ready. <1896.697170952@dbc>", "+OK Dovecot ready."),
             ("220 mx 10:20:31 hello", "220 mx hello"),
         ] {

@@ -45,7 +45,9 @@ pub enum IncidentAction {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotAct {
     /// It is over.
-    #[error("incident {number} is {state} already: `mailsonde-collector incidents note` still takes a note")]
+    #[error(
+        "incident {number} is {state} already: `mailsonde-collector incidents note` still takes a note"
+    )]
     Over {
         /// Which.
         number: u64,

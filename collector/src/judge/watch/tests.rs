@@ -45,10 +45,7 @@ fn runs_and_what_they_change() {
         ("pff", vec![Nothing, Suspected, C(Confirmed::Again)]),
         ("fFfpP", vec![Suspected, C(Confirmed::Again), StillFailing, Passed, Over]),
         ("fFpFpP", vec![Suspected, C(Confirmed::Again), Passed, StillFailing, Passed, Over]),
-        (
-            "fPfPfP",
-            vec![Suspected, Denied, Suspected, Denied, Suspected, C(Confirmed::Flapping)],
-        ),
+        ("fPfPfP", vec![Suspected, Denied, Suspected, Denied, Suspected, C(Confirmed::Flapping)]),
         (
             "fPfPfPpPpp",
             vec![
@@ -74,7 +71,8 @@ fn a_quick_check_that_does_not_come_back_is_overdue_within_five_seconds() {
     let mut watch = Watch { usual_us: 900_000, ..Watch::default() };
     let now = WallTime::from_s(100);
     let fault = fault();
-    let ran = Ran { slot: WallTime::from_s(90), is_scheduled: true, fault: Some(&fault), total_us: 0 };
+    let ran =
+        Ran { slot: WallTime::from_s(90), is_scheduled: true, fault: Some(&fault), total_us: 0 };
     assert_eq!(watch.hear(ran, PACE, now), Change::Suspected);
     assert!(!watch.is_overdue(now.plus(Duration::from_secs(3))));
     assert!(watch.is_overdue(now.plus(Duration::from_secs(4))));

@@ -66,6 +66,7 @@ fn a_failed_commit_can_be_recovered_from_in_place() {
         }
         rollups.views.stop_after(u32::MAX);
         rollups.recover(journal.ledger(), journal.now(0)).unwrap();
+        rollups.begin_judging().unwrap();
     }
     rollups.views.stop_after(u32::MAX);
     journal.run(&mut rollups, 50).unwrap();

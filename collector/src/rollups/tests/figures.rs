@@ -1,4 +1,5 @@
 use super::*;
+use crate::judge::fold::Folded;
 
 #[test]
 fn periods_past_their_time_are_removed() {
