@@ -90,7 +90,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         collector: config.name.with_port(listener.local_addr()?.port()),
         validity: config.agent_certificate,
     };
-    let fleet = Fleet::new(&registry, &ledger, folder.checks(), clock);
+    let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock);
     let work = fleet.work.clone();
     let operators = Operators {
         fleet: fleet.clone(),
@@ -233,11 +233,11 @@ async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
             Ok(()) => {}
             Err(FleetError::Mistakes(mistakes)) => {
                 for mistake in mistakes {
-                    tracing::error!(%mistake, "checks.d");
+                    tracing::error!(%mistake, "checks.d and services.d");
                 }
-                tracing::error!("checks.d has mistakes; what was in force stays");
+                tracing::error!("checks.d or services.d has mistakes; what was in force stays");
             }
-            Err(error) => tracing::error!(%error, "checks.d is not put in force"),
+            Err(error) => tracing::error!(%error, "checks.d and services.d are not put in force"),
         }
     }
 }

@@ -1,12 +1,14 @@
-//! The collector's checks: what an operator wrote in `checks.d`, and which agents each is for.
+//! What an operator wrote: the collector's checks in `checks.d`, and which agents each is for; services in `services.d`.
 //!
 //! Invariant: what is in force is what was applied last, whatever stands in the files. Settings are only carried: what
 //! they mean the probe on the agent knows. Absent on purpose: any stream, which `ingest` has, and any agent's answer,
 //! which the registry has.
 
 mod files;
+mod folder;
 mod pairs;
 mod plan;
+mod services;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,11 @@ use crate::selector::{NotASelector, Selector};
 
 pub use files::{FOLDER, read_folder};
 pub use pairs::{PairTrouble, Receiver};
-pub use plan::{Change, Difference, plan};
+pub use plan::{Change, Defined, Difference, plan};
+pub use services::{
+    FOLDER as SERVICES_FOLDER, MAX_SERVICES, Runner, ServiceChange, ServicesDifference,
+    read_services, warnings,
+};
 
 /// Checks in all files at most; as many as one agent may have.
 pub const MAX_CHECKS: usize = mailsonde_proto::convert::MAX_CHECKS;
@@ -29,6 +35,8 @@ pub struct CheckSet(Vec<Chosen>);
 #[derive(Debug)]
 struct Chosen {
     check: AppliedCheck,
+    /// Empty where it is not to be seen.
+    kind: String,
     on: Selector,
     /// Of a check between two agents: at which it arrives.
     to: Option<Selector>,
@@ -43,7 +51,9 @@ impl CheckSet {
         let chosen = checks.into_iter().map(|check| {
             let on = check.on.parse()?;
             let to = check.pair.as_ref().map(|pair| pair.to.parse()).transpose()?;
-            Ok(Chosen { check, on, to })
+            let settings = toml::from_str::<toml::Table>(&check.settings).unwrap_or_default();
+            let kind = settings.get("kind").and_then(toml::Value::as_str).unwrap_or_default();
+            Ok(Chosen { kind: kind.to_owned(), check, on, to })
         });
         Ok(Self(chosen.collect::<Result<_, _>>()?))
     }
@@ -82,6 +92,23 @@ impl CheckSet {
             _ => 1,
         });
         counts.sum::<usize>().min(MAX_CHECKS)
+    }
+
+    /// Names and kinds of what this agent is told to run.
+    pub fn names(&self, agent: &Enrolled, receivers: &[Receiver]) -> BTreeMap<String, String> {
+        let mut names = BTreeMap::new();
+        let chosen = self.0.iter().filter(|it| it.on.selects(&agent.name, &agent.labels));
+        for Chosen { check, kind, to, .. } in chosen {
+            match (&check.pair, to) {
+                (Some(pair), Some(to)) => {
+                    let to = pairs::of_sender((pair, to), agent, receivers);
+                    let named = to.map(|(receiver, _)| pairs::name_of(check, &receiver.name));
+                    names.extend(named.map(|name| (name, kind.clone())));
+                }
+                _ => drop(names.insert(check.name.clone(), kind.clone())),
+            }
+        }
+        names
     }
 
     /// Whether any of them goes from one agent to another.

@@ -81,8 +81,8 @@ pub enum ControlError {
         /// Whose it is.
         name: String,
     },
-    /// Other checks were applied in the meantime.
-    #[error("other checks were applied in the meantime: look at the difference again")]
+    /// Other checks or services were applied in the meantime.
+    #[error("others were applied in the meantime: look at the difference again")]
     AppliedMeanwhile,
     /// The key is one that was revoked.
     #[error("this key was revoked: remove the agent's identity folder and enrol it anew")]
@@ -182,10 +182,26 @@ impl ControlJournal {
         author: Author,
         decide: impl FnOnce(&Roll) -> Result<(Control, T), ControlError>,
     ) -> Result<T, ControlError> {
+        let one = |roll: &Roll| decide(roll).map(|(control, decided)| (vec![control], decided));
+        self.decide_all(received_at, author, one)
+    }
+
+    /// The same for several records, one after the other: nothing else comes between them.
+    ///
+    /// # Errors
+    /// What `decide` said; or the journal would not take one: those before it are in the journal.
+    pub fn decide_all<T>(
+        &self,
+        received_at: WallTime,
+        author: Author,
+        decide: impl FnOnce(&Roll) -> Result<(Vec<Control>, T), ControlError>,
+    ) -> Result<T, ControlError> {
         let mut inner = self.lock();
-        let (control, decided) = decide(&inner.roll)?;
-        let record = ControlRecord { received_at, before: 0, control, author: Some(author) };
-        inner.append(record)?;
+        let (controls, decided) = decide(&inner.roll)?;
+        for control in controls {
+            let author = Some(author.clone());
+            inner.append(ControlRecord { received_at, before: 0, control, author })?;
+        }
         Ok(decided)
     }
 

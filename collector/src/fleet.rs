@@ -1,4 +1,4 @@
-//! What operators have agents do: checks that are put in force, and runs that are asked for.
+//! What operators have in force: checks that agents run, services by which they are judged; and runs that are asked for.
 //!
 //! Invariants: what is put in force is what was shown, and is on disk before any agent is told; nobody waits for an
 //! agent longer than a bound. Absent on purpose: streams, which `ingest` has, and any judgement of what is found.
@@ -7,7 +7,6 @@ mod answers;
 pub mod confirm;
 mod run;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use mailsonde_proto::Clock;
@@ -15,9 +14,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::central::{Change, CheckSet, Difference, PairTrouble, plan, read_folder};
+use crate::central::{
+    Change, CheckSet, Defined, Difference, PairTrouble, Runner, ServiceChange, plan, read_folder,
+    read_services,
+};
 use crate::config::Mistake;
-use crate::control::{AppliedCheck, Author, Control, ControlError};
+use crate::control::{AppliedCheck, Author, Control, ControlError, Roll};
+use crate::folder::Folder;
+use crate::judge::definition::Definitions;
 use crate::registry::Registry;
 use crate::store::ledger::Ledger;
 
@@ -34,8 +38,8 @@ pub struct Fleet {
     pub registry: Arc<Registry>,
     /// Where observations come in.
     pub ledger: Ledger,
-    /// The folder of the files: `checks.d`.
-    pub folder: PathBuf,
+    /// The collector's folder, in which those of the files are: `checks.d` and `services.d`.
+    pub folder: Folder,
     /// What time it is.
     pub clock: Clock,
     /// What is under way.
@@ -64,8 +68,11 @@ impl Work {
 /// What the files would change, and what agents say of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The folder of the files.
+    /// The folder of the files of checks.
     pub folder: String,
+    /// The folder of the files of services.
+    #[serde(default)]
+    pub services_folder: String,
     /// What is wrong in the files: then there is nothing else.
     pub mistakes: Vec<String>,
     /// What would change.
@@ -74,7 +81,7 @@ pub struct Plan {
     pub agents: Answered,
     /// It is in force now.
     pub is_applied: bool,
-    /// Checks between two agents that will not be measured, and why.
+    /// Checks between two agents that will not be measured, services that nobody can judge, and why.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
@@ -110,8 +117,8 @@ pub enum FleetError {
 }
 
 impl Fleet {
-    /// Reaches these agents, sees what comes in here, and reads its files from `folder`.
-    pub fn new(registry: &Arc<Registry>, ledger: &Ledger, folder: PathBuf, clock: Clock) -> Self {
+    /// Reaches these agents, sees what comes in here, and reads its files from those of `folder`.
+    pub fn new(registry: &Arc<Registry>, ledger: &Ledger, folder: Folder, clock: Clock) -> Self {
         let (registry, ledger, work) = (registry.clone(), ledger.clone(), Arc::default());
         Self { registry, ledger, folder, clock, work }
     }
@@ -121,22 +128,18 @@ impl Fleet {
     /// # Errors
     /// When the collector ends.
     pub async fn plan(&self) -> Result<Plan, FleetError> {
-        let read = match self.read().await? {
-            Ok(read) => read,
-            Err(mistakes) => return Ok(self.shown(mistakes)),
+        let looked = match self.look().await {
+            Ok(looked) => looked,
+            Err(FleetError::Mistakes(mistakes)) => return Ok(self.shown(mistakes)),
+            Err(error) => return Err(error),
         };
-        let then = self.set(read)?;
-        let pairs = self.pairs(&then);
-        if !pairs.mistakes.is_empty() {
-            return Ok(self.shown(pairs.mistakes));
-        }
-        let difference = self.difference(&then);
+        let Looked { then, difference, warnings, .. } = looked;
         let agents = if difference.changes.is_empty() {
             Answered::default()
         } else {
             answers::of_trial(&self.registry, &then, self.clock).await
         };
-        let (difference, warnings) = (Some(difference), pairs.warnings);
+        let difference = Some(difference);
         Ok(Plan { difference, agents, warnings, ..self.shown(Vec::new()) })
     }
 
@@ -146,37 +149,44 @@ impl Fleet {
     /// # Errors
     /// When the files are wrong, they or what is in force changed, or it cannot be written down.
     pub async fn apply(&self, id: Option<String>, author: Author) -> Result<Plan, FleetError> {
-        let read = self.read().await?.map_err(FleetError::Mistakes)?;
-        let then = self.set(read.clone())?;
-        let pairs = self.pairs(&then);
-        if !pairs.mistakes.is_empty() {
-            return Err(FleetError::Mistakes(pairs.mistakes));
-        }
-        let difference = self.difference(&then);
-        if id.is_some_and(|id| id != difference.id) {
+        let looked = self.look().await?;
+        if id.is_some_and(|id| id != looked.difference.id) {
             return Err(FleetError::OtherPlan);
         }
-        let shown = Plan { warnings: pairs.warnings, ..self.shown(Vec::new()) };
-        if difference.changes.is_empty() {
+        let Looked { read, now, then, difference, warnings } = looked;
+        let shown = Plan { warnings, ..self.shown(Vec::new()) };
+        if difference.is_empty() {
             return Ok(Plan { difference: Some(difference), ..shown });
         }
-        let (registry, now, before) = (self.registry.clone(), self.clock.wall(), self.in_force());
+        let (registry, at) = (self.registry.clone(), self.clock.wall());
+        let has_checks = !difference.changes.is_empty();
+        let has_services = !difference.services.is_empty();
         let written = tokio::task::spawn_blocking(move || {
-            registry.control().decide(now, author, |roll| {
+            registry.control().decide_all(at, author, |roll| {
                 // Two operators may have been shown the same.
-                if roll.applied() != before {
+                if Files::in_force(roll) != now {
                     return Err(ControlError::AppliedMeanwhile);
                 }
-                Ok((Control::Applied { checks: read }, ()))
+                let checks = has_checks.then_some(Control::Applied { checks: read.checks });
+                let services = has_services.then_some(Control::Services(read.services));
+                Ok((checks.into_iter().chain(services).collect(), ()))
             })
         });
         match written.await.ok().ok_or(FleetError::Stopping)? {
             Err(ControlError::AppliedMeanwhile) => return Err(FleetError::OtherPlan),
             written => written?,
         }
-        tracing::info!(changes = difference.changes.len(), "checks applied");
-        self.registry.apply(then);
-        let agents = answers::of_assigned(&self.registry, self.clock).await;
+        tracing::info!(
+            checks = difference.changes.len(),
+            services = difference.services.changes.len(),
+            "changes applied"
+        );
+        let agents = if has_checks {
+            self.registry.apply(then);
+            answers::of_assigned(&self.registry, self.clock).await
+        } else {
+            Answered::default()
+        };
         Ok(Plan { difference: Some(difference), agents, is_applied: true, ..shown })
     }
 
@@ -186,51 +196,89 @@ impl Fleet {
     /// # Errors
     /// As [`apply`](Self::apply).
     pub async fn apply_at_signal(&self) -> Result<(), FleetError> {
-        let checks = self.read().await?.map_err(FleetError::Mistakes)?;
-        let difference = self.difference(&self.set(checks)?);
+        let Looked { difference, .. } = self.look().await?;
         for Change { check, what, agents, .. } in &difference.changes {
             tracing::info!(check, what, agents, "checks.d");
         }
-        if difference.changes.is_empty() {
-            tracing::info!("checks.d changes nothing");
+        for ServiceChange { service, what, .. } in &difference.services.changes {
+            tracing::info!(service, what, "services.d");
+        }
+        for (key, from, to) in &difference.services.settings {
+            tracing::info!(key, from, to, "services.d");
+        }
+        if difference.is_empty() {
+            tracing::info!("checks.d and services.d change nothing");
         }
         let author = Author { who: "whoever sent SIGHUP".into(), from: "this host".into() };
         let plan = self.apply(Some(difference.id), author).await?;
+        for warning in plan.warnings {
+            tracing::warn!(%warning, "what is in force will not work as it reads");
+        }
         for RefusedCheck { check, place, reason, agents } in plan.agents.refused {
             tracing::warn!(check, place, reason, agents = agents.len(), "agents refuse a check");
         }
         Ok(())
     }
 
+    /// Reads the files, and compares them with what is in force.
+    async fn look(&self) -> Result<Looked, FleetError> {
+        let fleet = self.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            fleet.read().map_err(FleetError::Mistakes).and_then(|read| fleet.compared(read))
+        });
+        looked.await.ok().ok_or(FleetError::Stopping)?
+    }
+
     /// The files, or their mistakes.
-    async fn read(&self) -> Result<Result<Vec<AppliedCheck>, Vec<String>>, FleetError> {
-        let folder = self.folder.clone();
-        let read = tokio::task::spawn_blocking(move || read_folder(&folder));
-        let read = read.await.ok().ok_or(FleetError::Stopping)?;
-        Ok(read.map_err(|mistakes| mistakes.iter().map(Mistake::to_string).collect()))
+    fn read(&self) -> Result<Files, Vec<String>> {
+        let read = (read_folder(&self.folder.checks()), read_services(&self.folder.services()));
+        let mistakes = match read {
+            (Ok(checks), Ok(services)) => return Ok(Files { checks, services }),
+            (checks, services) => [checks.err(), services.err()].into_iter().flatten().flatten(),
+        };
+        Err(mistakes.map(|mistake: Mistake| mistake.to_string()).collect())
     }
 
-    fn set(&self, checks: Vec<AppliedCheck>) -> Result<CheckSet, FleetError> {
-        // Their selectors were read before; should one not be one, it is told as the operator's mistake.
-        CheckSet::new(checks).map_err(|error| FleetError::Mistakes(vec![error.to_string()]))
+    fn compared(&self, read: Files) -> Result<Looked, FleetError> {
+        let now = self.registry.control().look(Files::in_force);
+        let then = set(read.checks.clone())?;
+        let agents = self.registry.control().agents();
+        let PairTrouble { mistakes, mut warnings } =
+            then.pair_trouble(&agents, &self.registry.receivers());
+        if !mistakes.is_empty() {
+            return Err(FleetError::Mistakes(mistakes));
+        }
+        let checks = set(now.checks.clone())?;
+        let difference = plan(
+            Defined { checks: &checks, services: &now.services },
+            Defined { checks: &then, services: &read.services },
+            &agents,
+        );
+        if !read.services.services.is_empty() {
+            let runners = self.runners(&checks, &then);
+            warnings.extend(crate::central::warnings(&read.services, &runners));
+        }
+        Ok(Looked { read, now, then, difference, warnings })
     }
 
-    fn pairs(&self, then: &CheckSet) -> PairTrouble {
-        then.pair_trouble(&self.registry.control().agents(), &self.registry.receivers())
-    }
-
-    fn in_force(&self) -> Vec<AppliedCheck> {
-        self.registry.control().look(|roll| roll.applied().to_vec())
-    }
-
-    fn difference(&self, then: &CheckSet) -> Difference {
-        let now = self.registry.checks().borrow().clone();
-        plan(&now, then, &self.registry.control().agents())
+    /// Every agent, with what it will run: its own checks, and those of the files.
+    fn runners(&self, now: &CheckSet, then: &CheckSet) -> Vec<Runner> {
+        let receivers = self.registry.receivers();
+        let runner =
+            |(enrolled, entry): (crate::control::Enrolled, crate::registry::AgentEntry)| {
+                let given = now.names(&enrolled, &receivers);
+                let own = entry.checks.into_iter().map(|check| (check.name, check.kind));
+                let own = own.filter(|(name, _)| !given.contains_key(name));
+                let checks = own.chain(then.names(&enrolled, &receivers)).collect();
+                Runner { name: enrolled.name, labels: enrolled.labels, checks }
+            };
+        self.registry.agents().into_iter().map(runner).collect()
     }
 
     fn shown(&self, mistakes: Vec<String>) -> Plan {
         Plan {
-            folder: self.folder.display().to_string(),
+            folder: self.folder.checks().display().to_string(),
+            services_folder: self.folder.services().display().to_string(),
             mistakes,
             difference: None,
             agents: Answered::default(),
@@ -238,4 +286,32 @@ impl Fleet {
             warnings: Vec::new(),
         }
     }
+}
+
+/// What stands in the files, or is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Files {
+    checks: Vec<AppliedCheck>,
+    services: Definitions,
+}
+
+impl Files {
+    fn in_force(roll: &Roll) -> Self {
+        let services = roll.definitions().cloned().unwrap_or_default();
+        Self { checks: roll.applied().to_vec(), services }
+    }
+}
+
+/// The files, compared with what is in force.
+struct Looked {
+    read: Files,
+    now: Files,
+    then: CheckSet,
+    difference: Difference,
+    warnings: Vec<String>,
+}
+
+fn set(checks: Vec<AppliedCheck>) -> Result<CheckSet, FleetError> {
+    // Their selectors were read before; should one not be one, it is told as the operator's mistake.
+    CheckSet::new(checks).map_err(|error| FleetError::Mistakes(vec![error.to_string()]))
 }

@@ -120,6 +120,11 @@ impl Folder {
         self.0.join(crate::central::FOLDER)
     }
 
+    /// The files of services.
+    pub fn services(&self) -> PathBuf {
+        self.0.join(crate::central::SERVICES_FOLDER)
+    }
+
     /// The socket that operators' commands talk to.
     ///
     /// # Errors

@@ -218,7 +218,8 @@ fn mistakes_are_told_with_their_places_and_change_nothing() {
     }
     site.collector.as_ref().unwrap().signal(Signal::HUP);
     wait_until("the log says so", PATIENCE, || {
-        site.log("collector").contains("checks.d has mistakes; what was in force stays")
+        site.log("collector")
+            .contains("checks.d or services.d has mistakes; what was in force stays")
     });
     assert!(!site.log("collector").contains("hunter2"));
     site.write_checks("a.toml", &check("a", "*", ""));

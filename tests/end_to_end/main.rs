@@ -37,6 +37,8 @@ mod fleet;
 mod operators;
 mod pairs;
 
+mod services;
+
 mod dns_posture;
 
 mod dead_resolver;

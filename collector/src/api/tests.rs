@@ -56,6 +56,7 @@ impl Running {
         let control = Arc::new(ControlJournal::open(&folder.control()).unwrap().0);
         let registry = Arc::new(Registry::new(control.clone()).unwrap());
         let opened = Ledger::open(folder.path(), LedgerOptions::default(), clock).unwrap();
+        control.go_with(opened.ledger.index().clone());
         let extent = extent(&opened.ledger, &control);
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
@@ -74,7 +75,7 @@ impl Running {
             collector: "localhost:7443".to_owned(),
             validity: AGENT_VALIDITY,
         };
-        let fleet = Fleet::new(&registry, &opened.ledger, folder.checks(), clock);
+        let fleet = Fleet::new(&registry, &opened.ledger, folder.clone(), clock);
         let tls = Arc::new(ServerTls::open(&folder, authorities, &name, clock).unwrap());
         let anywhere = "127.0.0.1:0".parse().unwrap();
         let network = Network::listen(anywhere, tls.for_operators().unwrap()).await.unwrap();

@@ -5,9 +5,7 @@
 mod whom;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mailsonde_proto::check::is_name;
 use mailsonde_proto::convert::{MAX_ASSIGNMENT_BYTES, MAX_SETTINGS_BYTES};
@@ -15,16 +13,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::MAX_CHECKS;
+use super::folder::{self, File};
 use crate::config::Mistake;
 use crate::control::AppliedCheck;
 use whom::Whom;
 
 /// The folder's name in the collector's folder.
 pub const FOLDER: &str = "checks.d";
-/// Files at most.
-const MAX_FILES: usize = 1_000;
-/// Bytes of one file at most.
-const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Keys of secrets, which stand on the agents alone.
 const SECRETS: [&str; 6] =
     ["password", "password_file", "client_secret", "refresh_token", "private_key", "oauth2"];
@@ -36,16 +31,9 @@ const SECRETS: [&str; 6] =
 /// Every mistake, in the order of files and lines.
 pub fn read_folder(folder: &Path) -> Result<Vec<AppliedCheck>, Vec<Mistake>> {
     let mut reading = Reading::default();
-    match names(folder) {
-        Ok(names) => {
-            if names.len() > MAX_FILES {
-                reading.whole(folder, format!("holds more than {MAX_FILES} files"));
-            }
-            for name in names.into_iter().take(MAX_FILES) {
-                reading.file(folder, &name);
-            }
-        }
-        Err(error) => reading.whole(folder, format!("cannot be read: {error}")),
+    match folder::names(folder) {
+        Ok(names) => names.iter().for_each(|name| reading.file(folder, name)),
+        Err(message) => reading.whole(folder, message),
     }
     if reading.checks.len() > MAX_CHECKS {
         reading.whole(folder, format!("holds more than {MAX_CHECKS} checks"));
@@ -58,22 +46,6 @@ pub fn read_folder(folder: &Path) -> Result<Vec<AppliedCheck>, Vec<Mistake>> {
     if reading.mistakes.is_empty() { Ok(reading.checks) } else { Err(reading.mistakes) }
 }
 
-fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".toml") && !name.starts_with('.') {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
 #[derive(Default)]
 struct Reading {
     checks: Vec<AppliedCheck>,
@@ -82,28 +54,9 @@ struct Reading {
     taken: BTreeMap<String, String>,
 }
 
-/// One file as it is read.
-struct File<'f> {
-    name: &'f str,
-    text: &'f str,
-}
-
-impl File<'_> {
-    fn mistake(&self, at: usize, message: String) -> Mistake {
-        let (line, column) = self.place(at);
-        Mistake { file: PathBuf::from(self.name), line, column, message }
-    }
-
-    fn place(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (before.matches('\n').count() + 1, column)
-    }
-}
-
 impl Reading {
     fn whole(&mut self, file: &Path, message: String) {
-        self.mistakes.push(Mistake { file: file.to_owned(), line: 0, column: 0, message });
+        self.mistakes.push(folder::whole(file, message));
     }
 
     fn file(&mut self, folder: &Path, name: &str) {
@@ -116,19 +69,15 @@ impl Reading {
 
     fn read(&mut self, folder: &Path, name: &str) {
         let path = folder.join(name);
-        let text = match read_text(&path) {
+        let text = match folder::text(&path) {
             Ok(text) => text,
             Err(message) => return self.whole(Path::new(name), message),
         };
         let file = File { name, text: &text };
-        let (root, errors) = DeTable::parse_recoverable(&text);
-        if !errors.is_empty() {
-            self.mistakes.extend(errors.iter().map(|error| {
-                let at = error.span().unwrap_or(0..0).start;
-                file.mistake(at, error.message().trim().replace('\n', ", "))
-            }));
-            return;
-        }
+        let root = match file.table() {
+            Ok(root) => root,
+            Err(mistakes) => return self.mistakes.extend(mistakes),
+        };
         let values: toml::Table = match toml::from_str(&text) {
             Ok(values) => values,
             Err(error) => return self.whole(Path::new(name), error.message().to_owned()),
@@ -199,7 +148,7 @@ impl Reading {
             wrong("name", format!("holds more than {} KiB", MAX_SETTINGS_BYTES >> 10));
         }
         let (Some(name), Some(Whom { on, pair })) = (name, whom) else { return };
-        let (line, _) = file.place(head);
+        let line = file.line(head);
         let place = format!("{}:{line}", file.name);
         if let Some(other) = self.taken.insert(name.clone(), place) {
             wrong("name", format!("there is another check of this name at {other}"));
@@ -247,17 +196,6 @@ impl Reading {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
-    if !metadata.is_file() {
-        return Err("is not a file".into());
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(format!("holds more than {} MiB", MAX_FILE_BYTES >> 20));
-    }
-    fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
-}
-
 /// Keys of secrets in a check, at any depth.
 fn secrets_in(table: &toml::Table) -> Vec<&'static str> {
     let mut found = Vec::new();
@@ -272,6 +210,8 @@ fn secrets_in(table: &toml::Table) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::ConfigError;
 

@@ -84,7 +84,7 @@ pub(super) fn bounded(checks: Vec<AssignedCheck>) -> Vec<AssignedCheck> {
     checks.into_iter().take(MAX_CHECKS).take_while(fits).collect()
 }
 
-fn name_of(check: &AppliedCheck, receiver: &str) -> String {
+pub(super) fn name_of(check: &AppliedCheck, receiver: &str) -> String {
     format!("{}-{receiver}", check.name)
 }
 

@@ -1,4 +1,4 @@
-//! What applying would change: checks, and which agents run them. Pure.
+//! What applying would change: checks, which agents run them, and services. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,9 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::CheckSet;
+use super::services::{ServicesDifference, compare};
 use crate::control::{AppliedCheck, Enrolled};
+use crate::judge::definition::Definitions;
 use crate::selector::Selector;
 
 /// What applying would change.
@@ -19,6 +21,25 @@ pub struct Difference {
     pub changes: Vec<Change>,
     /// Checks that stay as they are.
     pub unchanged: usize,
+    /// What would change in services.
+    #[serde(default)]
+    pub services: ServicesDifference,
+}
+
+impl Difference {
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.services.is_empty()
+    }
+}
+
+/// All that operators define in files.
+#[derive(Clone, Copy, Debug)]
+pub struct Defined<'d> {
+    /// The checks.
+    pub checks: &'d CheckSet,
+    /// The services.
+    pub services: &'d Definitions,
 }
 
 /// One check that would change.
@@ -39,7 +60,13 @@ pub struct Change {
 }
 
 /// Compares what is in force with what would be.
-pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference {
+pub fn plan(now: Defined<'_>, then: Defined<'_>, agents: &[Enrolled]) -> Difference {
+    let services = compare(now.services, then.services);
+    let (changes, unchanged) = checks(now.checks, then.checks, agents);
+    Difference { id: id(now, then), changes, unchanged, services }
+}
+
+fn checks(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> (Vec<Change>, usize) {
     let (before, after) = (now.by_name(), then.by_name());
     let mut names: Vec<&str> = before.keys().chain(after.keys()).copied().collect();
     names.sort_unstable();
@@ -76,7 +103,7 @@ pub fn plan(now: &CheckSet, then: &CheckSet, agents: &[Enrolled]) -> Difference 
             agents: runs.len(),
         });
     }
-    Difference { id: id(now, then), changes, unchanged }
+    (changes, unchanged)
 }
 
 fn is_same(old: &AppliedCheck, new: &AppliedCheck) -> bool {
@@ -131,16 +158,17 @@ fn flatten(path: &str, table: &toml::Table, flat: &mut BTreeMap<String, String>)
     }
 }
 
-fn id(now: &CheckSet, then: &CheckSet) -> String {
+fn id(now: Defined<'_>, then: Defined<'_>) -> String {
     let mut text = String::new();
-    for set in [now, then] {
-        for check in set.checks() {
+    for Defined { checks, services } in [now, then] {
+        for check in checks.checks() {
             let whom = whom(check).into_iter().flat_map(|(key, value)| [key, value]);
             for part in [check.name.as_str(), &check.settings].into_iter().chain(whom) {
                 text.push_str(&format!("{}:{part}", part.len()));
             }
         }
-        text.push('|');
+        let services = serde_json::to_string(services).unwrap_or_default();
+        text.push_str(&format!("|{}:{services}|", services.len()));
     }
     let digest = digest(&SHA256, text.as_bytes());
     hex::encode(digest.as_ref().get(..16).unwrap_or_default())
@@ -167,7 +195,12 @@ mod tests {
         ])
         .unwrap();
         let agents = [agent("one", "durban"), agent("three", "cape")];
-        let difference = plan(&now, &then, &agents);
+        let services = Definitions::default();
+        let differ = |now, then| {
+            let of = |checks| Defined { checks, services: &services };
+            plan(of(now), of(then), &agents)
+        };
+        let difference = differ(&now, &then);
         assert_eq!(difference.unchanged, 1);
         let told: Vec<_> = difference
             .changes
@@ -179,8 +212,16 @@ mod tests {
         {"check":"goes","what":"removed","settings":[["host","\"a.test\"",""],["kind","\"tcp\"",""],["on","\"*\"",""]],"starts_on":[],"stops_on":["one","three"],"agents":0}
         {"check":"moves","what":"changed","settings":[["host","\"a.test\"","\"b.test\""],["on","\"site=durban\"","\"site=cape\""]],"starts_on":["three"],"stops_on":["one"],"agents":1}
         "#);
-        assert_eq!(plan(&now, &now, &agents).changes, []);
-        assert_ne!(plan(&now, &now, &agents).id, difference.id);
-        assert_ne!(plan(&then, &now, &agents).id, difference.id);
+        assert_eq!(differ(&now, &now).changes, []);
+        assert_ne!(differ(&now, &now).id, difference.id);
+        assert_ne!(differ(&then, &now).id, difference.id);
+        let zone = Definitions { time_zone: Some("Asia/Tokyo".into()), ..Definitions::default() };
+        let (now, zoned) = (
+            Defined { checks: &now, services: &services },
+            Defined { checks: &now, services: &zone },
+        );
+        let difference = plan(now, zoned, &agents);
+        assert!(difference.changes.is_empty() && !difference.is_empty());
+        assert_ne!(difference.id, plan(now, now, &agents).id);
     }
 }

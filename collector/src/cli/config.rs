@@ -1,4 +1,6 @@
-//! `config`: the files of checks: what is wrong in them, what they would change, and putting them in force.
+//! `config`: the files of checks and services: what is wrong in them, what they would change, and putting them in force.
+
+mod services;
 
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -8,21 +10,23 @@ use anyhow::{Context, bail};
 use super::terminal::{Terminal, Tone, complain, printable, say};
 use super::{Ending, Setting, client};
 use crate::api::{ApplyWish, path};
-use crate::central::{Change, Difference, read_folder};
+use crate::central::{Change, Difference, SERVICES_FOLDER, read_folder, read_services};
 use crate::config::Mistake;
 use crate::fleet::{Plan, RefusedCheck};
+use crate::folder::Folder;
 
 /// Agents that are named one by one.
 const NAMED: usize = 5;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Say everything that is wrong in the files of checks, and what they would change
+    /// Say everything that is wrong in the files of checks and services, and what they would change
     Check {
-        /// Another folder than checks.d in the collector's: then no agent is asked
+        /// Another folder than the collector's, with checks.d and services.d in it, or one of these: then no agent is
+        /// asked
         folder: Option<PathBuf>,
     },
-    /// Put the files of checks in force: shows what that changes, and asks
+    /// Put the files of checks and services in force: shows what that changes, and asks
     Apply {
         /// Do not ask
         #[arg(long)]
@@ -42,7 +46,7 @@ async fn check(setting: &Setting) -> anyhow::Result<Ending> {
     let answer = match client::ask::<Plan>(&setting.collector, path::PLAN).await {
         Ok(answer) => answer,
         Err(error) if error.is::<client::NotRunning>() => {
-            let ending = check_files(&setting.data.checks(), &setting.terminal)?;
+            let ending = check_files(setting.data.path(), &setting.terminal)?;
             complain("the collector is not running: agents were not asked");
             return Ok(ending);
         }
@@ -62,31 +66,58 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
     if !folder.is_dir() {
         bail!("{} is no folder", folder.display());
     }
-    match read_folder(folder) {
-        Ok(checks) => {
-            let fine = terminal.paint(Tone::Good, "is fine");
-            let many = plural(checks.len(), "check");
-            say(&format!(
-                "{} {fine}: {many}; their settings: `mailsonde-agent check-config FILE`\n",
-                folder.display()
-            ))?;
-            Ok(Ending::Done)
+    let (checks, services) = folders(folder);
+    let mut mistakes = Vec::new();
+    let mut fine = Vec::new();
+    if let Some(checks) = checks {
+        match read_folder(&checks) {
+            Ok(read) => fine.push(format!(
+                "{} {}: {}; their settings: `mailsonde-agent check-config FILE`\n",
+                checks.display(),
+                terminal.paint(Tone::Good, "is fine"),
+                plural(read.len(), "check")
+            )),
+            Err(wrong) => mistakes.extend(wrong),
         }
-        Err(mistakes) => {
-            told(&mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>());
-            Ok(Ending::NotDone)
+    }
+    if let Some(services) = services {
+        match read_services(&services) {
+            Ok(read) => fine.push(format!(
+                "{} {}: {}\n",
+                services.display(),
+                terminal.paint(Tone::Good, "is fine"),
+                plural(read.services.len(), "service")
+            )),
+            Err(wrong) => mistakes.extend(wrong),
         }
+    }
+    if mistakes.is_empty() {
+        say(&fine.concat())?;
+        return Ok(Ending::Done);
+    }
+    told(&mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>());
+    Ok(Ending::NotDone)
+}
+
+/// Where checks and services stand: in a folder's `checks.d` and `services.d`, or in the folder itself.
+fn folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
+    let data = Folder::at(folder);
+    let is_there = |path: PathBuf| Some(path).filter(|path| path.is_dir());
+    match (is_there(data.checks()), is_there(data.services())) {
+        (None, None) if folder.ends_with(SERVICES_FOLDER) => (None, Some(folder.to_owned())),
+        (None, None) => (Some(folder.to_owned()), None),
+        both => both,
     }
 }
 
 async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
     let plan = client::ask::<Plan>(&setting.collector, path::PLAN).await?.value;
     let Some(difference) = differs(&plan)? else { return Ok(Ending::NotDone) };
-    if !setting.json || difference.changes.is_empty() {
+    if !setting.json || difference.is_empty() {
         let text = shown(&plan, difference, &setting.terminal);
         if setting.json { complain(text.trim_end()) } else { say(&text)? }
     }
-    if difference.changes.is_empty() {
+    if difference.is_empty() {
         return Ok(Ending::Done);
     }
     if !yes && !is_wanted()? {
@@ -133,36 +164,37 @@ fn plural(many: usize, what: &str) -> String {
     if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
 }
 
-/// What would change, check by check.
+/// What would change, check by check and service by service.
 fn shown(plan: &Plan, difference: &Difference, terminal: &Terminal) -> String {
-    let Difference { changes, unchanged, .. } = difference;
-    if changes.is_empty() {
-        let unchanged = plural(*unchanged, "check");
-        let words = format!("nothing to change: {unchanged} in force as in {}\n", plan.folder);
-        return words + &warnings(plan, terminal);
+    let Difference { changes, unchanged, services, .. } = difference;
+    if difference.is_empty() {
+        let checks = plural(*unchanged, "check");
+        let checks = format!("nothing to change: {checks} in force as in {}\n", plan.folder);
+        return checks + &services::unchanged(plan, services) + &warnings(plan, terminal);
     }
     let mut text = String::new();
-    for change in changes {
-        text.push_str(&one(change, terminal));
+    if !changes.is_empty() {
+        for change in changes {
+            text.push_str(&one(change, terminal));
+        }
+        let count = |what: &str| changes.iter().filter(|change| change.what == what).count();
+        text.push_str(&format!(
+            "\n{} added, {} changed, {} removed, {unchanged} as before\n",
+            count("added"),
+            count("changed"),
+            count("removed")
+        ));
     }
-    let count = |what: &str| changes.iter().filter(|change| change.what == what).count();
-    text.push_str(&format!(
-        "\n{} added, {} changed, {} removed, {unchanged} as before\n",
-        count("added"),
-        count("changed"),
-        count("removed")
-    ));
+    text.push_str(&services::shown(services, terminal));
+    if changes.is_empty() {
+        return text + &warnings(plan, terminal);
+    }
     text.push_str(&said(plan, "would refuse", terminal));
     text
 }
 
 fn one(change: &Change, terminal: &Terminal) -> String {
     let Change { check, what, settings, starts_on, stops_on, agents } = change;
-    let (mark, tone) = match what.as_str() {
-        "added" => ("+", Tone::Good),
-        "removed" => ("-", Tone::Bad),
-        _ => ("~", Tone::Doubtful),
-    };
     let mut parts = Vec::new();
     if what != "removed" {
         parts.push(format!("on {}", plural(*agents, "agent")));
@@ -173,11 +205,16 @@ fn one(change: &Change, terminal: &Terminal) -> String {
     if !stops_on.is_empty() {
         parts.push(format!("stops on {}", names(stops_on)));
     }
-    let head = terminal.paint(tone, &format!("{mark} {}", printable(check)));
-    let mut text = format!("{head}  {}\n", parts.join("; "));
+    let text = format!("{}  {}\n", mark(what, check, terminal), parts.join("; "));
     if what == "removed" {
         return text;
     }
+    text + &keys(settings)
+}
+
+/// What changes of each key.
+fn keys(settings: &[(String, String, String)]) -> String {
+    let mut text = String::new();
     for (key, old, new) in settings {
         let (key, old, new) = (printable(key), printable(old), printable(new));
         let line = match (old.as_str(), new.as_str()) {
@@ -188,6 +225,16 @@ fn one(change: &Change, terminal: &Terminal) -> String {
         text.push_str(&format!("    {line}\n"));
     }
     text
+}
+
+/// What a change begins with.
+fn mark(what: &str, name: &str, terminal: &Terminal) -> String {
+    let (mark, tone) = match what {
+        "added" => ("+", Tone::Good),
+        "removed" => ("-", Tone::Bad),
+        _ => ("~", Tone::Doubtful),
+    };
+    terminal.paint(tone, &format!("{mark} {}", printable(name)))
 }
 
 fn names(agents: &[String]) -> String {
@@ -226,9 +273,12 @@ fn said(plan: &Plan, refuse: &str, terminal: &Terminal) -> String {
 }
 
 fn in_force(plan: &Plan, terminal: &Terminal) -> String {
-    let many = plan.difference.as_ref().map_or(0, |difference| difference.changes.len());
+    let difference = plan.difference.as_ref();
+    let checks = difference.map_or(0, |difference| difference.changes.len());
+    let many = checks + difference.map_or(0, |difference| services::count(&difference.services));
     let done = terminal.paint(Tone::Good, &format!("{} in force", plural(many, "change")));
-    format!("{done}\n{}", said(plan, "refuse", terminal))
+    let said = if checks == 0 { warnings(plan, terminal) } else { said(plan, "refuse", terminal) };
+    format!("{done}\n{said}")
 }
 
 #[cfg(test)]
@@ -260,7 +310,8 @@ mod tests {
             ..change("old", "removed")
         };
         let changes = vec![change("mail", "changed"), change("new\u{1b}", "added"), removed];
-        let difference = Difference { id: "0".into(), changes, unchanged: 2 };
+        let difference =
+            Difference { id: "0".into(), changes, unchanged: 2, services: Default::default() };
         let refused = RefusedCheck {
             check: "new".into(),
             place: "mail.toml:9".into(),
@@ -269,6 +320,7 @@ mod tests {
         };
         let plan = Plan {
             folder: "/var/lib/mailsonde-collector/checks.d".into(),
+            services_folder: "/var/lib/mailsonde-collector/services.d".into(),
             mistakes: vec![],
             difference: None,
             agents: Answered { asked: 3, answered: 2, refused: vec![refused] },

@@ -5,8 +5,8 @@
 //! services and labels, however late it is made. Invariant: a question about a time up to the latest record gets
 //! the same answer for ever.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 
 use mailsonde_proto::{AgentId, Check, WallTime};
 
@@ -19,14 +19,32 @@ use crate::series::SeriesId;
 /// What was in force when.
 #[derive(Clone, Debug, Default)]
 pub struct Chronicle {
-    definitions: Vec<(WallTime, Arc<Definitions>)>,
-    /// What holds where nothing was defined, and the kinds of checks that it was made of.
-    implicit: Arc<Definitions>,
-    kinds: BTreeMap<String, String>,
+    definitions: Vec<(WallTime, Defined)>,
+    /// What holds where nothing was defined.
+    implicit: Defined,
+    /// Every check that was ever to be run, with its kind: what is not said is made of them.
+    kinds: BTreeSet<(String, String)>,
     agents: BTreeMap<AgentId, History>,
     series: HashMap<SeriesId, AgentId>,
     /// What is planned or left out.
     pub planned: Planned,
+}
+
+/// What was said, and what it comes to with what holds where nothing is said.
+#[derive(Clone, Debug, Default)]
+struct Defined {
+    said: Definitions,
+    /// Made when it is asked for, and again when there are other checks.
+    whole: OnceLock<Arc<Definitions>>,
+}
+
+impl Defined {
+    fn whole(&self, kinds: &BTreeSet<(String, String)>) -> &Arc<Definitions> {
+        self.whole.get_or_init(|| {
+            let kinds: Vec<_> = kinds.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+            Arc::new(self.said.completed(&kinds))
+        })
+    }
 }
 
 /// What is known of one agent.
@@ -107,18 +125,20 @@ impl Chronicle {
                 Runs { series, schedule: Schedule::default() }
             });
             runs.schedule.announce(at, check);
-            is_new |= self.kinds.get(&check.name) != Some(&check.kind);
-            self.kinds.insert(check.name.clone(), check.kind.clone());
+            is_new |= self.kinds.insert((check.name.clone(), check.kind.clone()));
         }
         if is_new {
-            let kinds = self.kinds.iter().map(|(name, kind)| (name.as_str(), kind.as_str()));
-            self.implicit = Arc::new(Definitions::implicit(kinds));
+            let defined = self.definitions.iter_mut().map(|(_, defined)| defined);
+            for defined in defined.chain([&mut self.implicit]) {
+                defined.whole.take();
+            }
         }
     }
 
     /// These definitions hold from `at` on.
     pub fn define(&mut self, at: WallTime, definitions: Definitions) {
-        self.definitions.push((at, Arc::new(definitions)));
+        let defined = Defined { said: definitions, whole: OnceLock::new() };
+        self.definitions.push((at, defined));
     }
 
     /// Takes in what was planned at `at`.
@@ -128,14 +148,16 @@ impl Chronicle {
 
     /// What is defined now.
     pub fn current(&self) -> &Arc<Definitions> {
-        self.definitions.last().map_or(&self.implicit, |(_, definitions)| definitions)
+        let defined = self.definitions.last().map_or(&self.implicit, |(_, defined)| defined);
+        defined.whole(&self.kinds)
     }
 
     /// What was defined at a time. What was defined first holds back to the beginning: whoever defines services after
     /// a week wants that week's figures.
     pub fn definitions_at(&self, at: WallTime) -> &Arc<Definitions> {
         let held = self.definitions.iter().rev().find(|(from, _)| *from <= at);
-        held.or(self.definitions.first()).map_or(&self.implicit, |(_, definitions)| definitions)
+        let held = held.or(self.definitions.first());
+        held.map_or(&self.implicit, |(_, defined)| defined).whole(&self.kinds)
     }
 
     /// From when on the definitions held that were in force at `at`, and until when, as far as known.
@@ -280,5 +302,14 @@ mod tests {
         }
         assert_eq!(chronicle.definitions_span(at(150)), (None, Some(at(200))));
         assert_eq!(chronicle.definitions_span(at(900)), (Some(at(200)), None));
+        // services that were withdrawn leave each check as one, whenever it came
+        chronicle.define(at(1_000), Definitions::default());
+        chronicle.announce(at(1_100), AgentId([2; 16]), &[check("later")]);
+        let names = |when| -> Vec<String> {
+            let definitions = chronicle.definitions_at(at(when));
+            definitions.services.iter().map(|service| service.name.clone()).collect()
+        };
+        assert_eq!(names(900), ["b"]);
+        assert_eq!(names(1_200), ["later", "mail"]);
     }
 }

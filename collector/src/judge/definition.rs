@@ -7,7 +7,7 @@
 mod quorum;
 mod share;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -28,9 +28,9 @@ pub struct Definitions {
     /// The organisation's time zone (IANA), in which months and days begin; without it UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// In the order of their files.
+    /// In the order of their files; none: each check is a service of its own.
     pub services: Vec<Service>,
-    /// Objectives of the organisation as a whole: those about incidents.
+    /// Objectives of the organisation as a whole: those about incidents; none: the usual ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
 }
@@ -67,7 +67,7 @@ pub struct Service {
     /// When people use it, where that is not always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<BusinessHours>,
-    /// What it is to reach.
+    /// What it is to reach; none: the usual targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
     /// What was promised of it.
@@ -212,16 +212,12 @@ impl Service {
 
     /// Whether it has vantage points of this name and these labels. A selector that is none means nobody: it was
     /// refused when it was read.
-    pub fn is_at(&self, name: &str, labels: &std::collections::BTreeMap<String, String>) -> bool {
+    pub fn is_at(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         self.on.parse::<Selector>().is_ok_and(|on| on.selects(name, labels))
     }
 
     /// The voice of a vantage point.
-    pub fn voice_of<'a>(
-        &self,
-        name: &'a str,
-        labels: &'a std::collections::BTreeMap<String, String>,
-    ) -> &'a str {
+    pub fn voice_of<'a>(&self, name: &'a str, labels: &'a BTreeMap<String, String>) -> &'a str {
         labels.get(&self.voice).filter(|_| self.voice != VOICE_OF_NAME).map_or(name, String::as_str)
     }
 }
@@ -229,14 +225,38 @@ impl Service {
 impl Definitions {
     /// What holds while nothing was ever defined: each check is a service, at every vantage point that has it.
     pub fn implicit<'c>(checks: impl IntoIterator<Item = (&'c str, &'c str)>) -> Self {
-        let mut kinds: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
-        kinds.extend(checks);
-        let services = kinds.into_iter().map(|(check, kind)| Service::of_check(check, kind));
-        Self {
-            time_zone: None,
-            services: services.collect(),
-            objectives: Objective::of_incidents(),
+        let kinds: Vec<_> = checks.into_iter().collect();
+        Self::default().completed(&kinds)
+    }
+
+    /// The same with what holds where nothing is said: without services each check is one; a service without
+    /// objectives has the usual ones, and so has the organisation. `checks` are all that are run: names and kinds.
+    pub fn completed(&self, checks: &[(&str, &str)]) -> Self {
+        let mut whole = self.clone();
+        if whole.services.is_empty() {
+            let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
+            for (check, kind) in checks {
+                // One of a name that sends mail is enough.
+                if kinds.get(check).is_none_or(|known| *known != ROUND_TRIP) {
+                    kinds.insert(check, kind);
+                }
+            }
+            let of_check = |(check, kind)| Service::of_check(check, kind);
+            whole.services = kinds.into_iter().map(of_check).collect();
         }
+        for service in &mut whole.services {
+            if service.objectives.is_empty() {
+                let ours = checks.iter().filter(|(check, _)| service.has_check(check));
+                let kinds: BTreeSet<&str> = ours.map(|(_, kind)| *kind).collect();
+                // Where nobody runs any yet, a target too many counts nothing, and one too few would be missed unseen.
+                let is_sent = kinds.is_empty() || kinds.contains(ROUND_TRIP);
+                service.objectives = Objective::of_mail(is_sent);
+            }
+        }
+        if whole.objectives.is_empty() {
+            whole.objectives = Objective::of_incidents();
+        }
+        whole
     }
 
     /// The service of this name.
@@ -323,5 +343,30 @@ mod tests {
         assert_eq!(mail.objectives.len(), 2);
         let json = serde_json::to_string(&definitions).unwrap();
         assert_eq!(serde_json::from_str::<Definitions>(&json).unwrap(), definitions);
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_usual() {
+        let service = |name: &str, checks: &str| Service {
+            checks: vec![checks.to_owned()],
+            objectives: vec![],
+            ..Service::of_check(name, "")
+        };
+        let said = Definitions {
+            services: vec![service("sends", "mail*"), service("looks", "dns"), service("no", "x")],
+            ..Definitions::default()
+        };
+        let all = [("mail-1", "imap"), ("mail-2", ROUND_TRIP), ("dns", "dns")];
+        let whole = said.completed(&all);
+        let objectives: Vec<_> = whole.services.iter().map(|it| it.objectives.len()).collect();
+        assert_eq!(objectives, [2, 1, 2]);
+        assert_eq!(whole.objectives, Objective::of_incidents());
+        assert_eq!(whole.completed(&[]), whole, "what is said is left as it is");
+        let zone = Definitions { time_zone: Some("Asia/Tokyo".into()), ..Definitions::default() };
+        let whole = zone.completed(&all);
+        assert_eq!(whole.services.len(), 3);
+        assert_eq!(whole.time_zone.as_deref(), Some("Asia/Tokyo"));
+        let both = Definitions::implicit([("mail", ROUND_TRIP), ("mail", "imap")]);
+        assert_eq!(both.services[0].objectives.len(), 2);
     }
 }

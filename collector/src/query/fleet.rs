@@ -223,6 +223,9 @@ fn words(
         }
         Control::Applied { checks } => format!("put {} checks in force", checks.len()),
         Control::Operator(action) => action.action.clone(),
+        Control::Services(definitions) if definitions.services.is_empty() => {
+            "put no services in force: each check is one of its own".to_owned()
+        }
         Control::Services(definitions) => {
             format!("put {} services in force", definitions.services.len())
         }

@@ -3,7 +3,8 @@
 use mailsonde_proto::check::is_name;
 use toml::de::DeTable;
 
-use super::{File, Reading};
+use super::super::folder::File;
+use super::Reading;
 use crate::control::Pair;
 use crate::selector::Selector;
 

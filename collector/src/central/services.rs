@@ -1,0 +1,129 @@
+//! Reads `services.d`: services, objectives and agreements, every mistake of every file with its place; what applying
+//! them would change; and what is right and will not work as it reads.
+//!
+//! Invariant: what is read says what the operator said and no more. What holds where nothing is said (each check a
+//! service, the usual objectives) `judge` knows, because it depends on the checks that there are.
+
+mod difference;
+mod hours;
+mod reach;
+mod section;
+mod service;
+mod target;
+mod whole;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::folder::{self, File, Place};
+use crate::config::Mistake;
+use crate::judge::definition::{Definitions, Objective};
+use section::Section;
+use target::{MAX_TARGETS, Whose};
+
+pub(super) use difference::compare;
+pub use difference::{ServiceChange, ServicesDifference};
+pub use reach::{Runner, warnings};
+
+/// The folder's name in the collector's folder.
+pub const FOLDER: &str = "services.d";
+/// Services in all files at most.
+pub const MAX_SERVICES: usize = 1_000;
+/// Bytes of all that is said at most: it becomes one record of the control journal.
+const MAX_BYTES: usize = 4 << 20;
+
+/// Reads every `*.toml` in a folder, by name; a folder that is not there defines nothing. In mistakes files are named
+/// with the folder's usual name before them.
+///
+/// # Errors
+/// Every mistake, in the order of files and lines.
+pub fn read_services(folder: &Path) -> Result<Definitions, Vec<Mistake>> {
+    let mut reading = Reading::default();
+    match folder::names(folder) {
+        Ok(names) => names.iter().for_each(|name| reading.file(folder, name)),
+        Err(message) => reading.mistakes.push(folder::whole(folder, message)),
+    }
+    let Reading { services, mut mistakes, time_zone, objectives, .. } = reading;
+    mistakes.extend(whole::mistakes(&services));
+    if services.len() > MAX_SERVICES {
+        let words = format!("holds more than {MAX_SERVICES} services");
+        mistakes.push(folder::whole(folder, words));
+    }
+    let services = services.into_iter().map(|read| read.service).collect();
+    let time_zone = time_zone.map(|(_, time_zone)| time_zone);
+    let definitions = Definitions { time_zone, services, objectives };
+    let bytes = serde_json::to_vec(&definitions).map_or(usize::MAX, |bytes| bytes.len());
+    if bytes > MAX_BYTES {
+        let words = format!("the services hold more than {} MiB", MAX_BYTES >> 20);
+        mistakes.push(folder::whole(folder, words));
+    }
+    mistakes.sort();
+    if mistakes.is_empty() { Ok(definitions) } else { Err(mistakes) }
+}
+
+#[derive(Default)]
+struct Reading {
+    services: Vec<service::Read>,
+    objectives: Vec<Objective>,
+    time_zone: Option<(Place, String)>,
+    mistakes: Vec<Mistake>,
+    /// Where each objective of the organisation stands.
+    taken: BTreeMap<String, Place>,
+}
+
+impl Reading {
+    fn file(&mut self, folder: &Path, name: &str) {
+        let called = format!("{FOLDER}/{name}");
+        let text = match folder::text(&folder.join(name)) {
+            Ok(text) => text,
+            Err(message) => {
+                return self.mistakes.push(folder::whole(Path::new(&called), message));
+            }
+        };
+        let file = File { name: &called, text: &text };
+        let root = match file.table() {
+            Ok(root) => root,
+            Err(mistakes) => return self.mistakes.extend(mistakes),
+        };
+        let mut section = Section::new(&file, (0, root.get_ref()), "");
+        self.time_zone(&mut section);
+        for mut inner in section.tables("service", MAX_SERVICES + 1, "service: ") {
+            self.services.extend(service::read(&mut inner));
+            section.take_over(inner);
+        }
+        for mut inner in section.tables("objective", MAX_TARGETS, "objective: ") {
+            let read = target::objective(&mut inner, Whose::Organisation);
+            service::keep(&mut inner, read, &mut self.taken, &mut self.objectives);
+            section.take_over(inner);
+        }
+        if self.objectives.len() > MAX_TARGETS {
+            section.wrong("objective", format!("there must be {MAX_TARGETS} objectives at most"));
+        }
+        self.mistakes.extend(section.end());
+    }
+
+    fn time_zone(&mut self, section: &mut Section<'_>) {
+        let Some(zone) = section.read("time_zone", time_zone) else { return };
+        match &self.time_zone {
+            Some((other, _)) => {
+                let words = format!("time_zone is said at {other} already: there is one for all");
+                section.wrong("time_zone", words);
+            }
+            None => self.time_zone = Some((section.place("time_zone"), zone)),
+        }
+    }
+}
+
+fn time_zone(text: &str) -> Result<String, String> {
+    let is_form = text.len() <= 64 && text.is_ascii();
+    let zone = is_form.then(|| jiff::tz::TimeZone::get(text).ok()).flatten();
+    let name = zone.as_ref().and_then(jiff::tz::TimeZone::iana_name).map(str::to_owned);
+    name.ok_or_else(|| {
+        format!(
+            "must be a time zone by its IANA name, such as \"Africa/Johannesburg\", not \"{text}\""
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

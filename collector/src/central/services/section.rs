@@ -1,0 +1,225 @@
+//! One table of a file, read key by key: every mistake is kept with its place, and reading goes on.
+//!
+//! What nobody asked for is told by [`Section::end`] as unknown. Absent on purpose: what the keys mean.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::super::folder::{File, Place};
+use crate::config::Mistake;
+
+/// One table of a file.
+pub(super) struct Section<'f> {
+    file: &'f File<'f>,
+    /// Where what is wrong with the table as a whole is told.
+    head: usize,
+    table: &'f DeTable<'f>,
+    /// What mistakes begin with, such as `service "mail": `.
+    label: String,
+    asked: Vec<&'static str>,
+    mistakes: Vec<Mistake>,
+}
+
+impl<'f> Section<'f> {
+    /// A table that begins at this byte.
+    pub(super) fn new(
+        file: &'f File<'f>,
+        (head, table): (usize, &'f DeTable<'f>),
+        label: &str,
+    ) -> Self {
+        let label = label.to_owned();
+        Self { file, head, table, label, asked: Vec::new(), mistakes: Vec::new() }
+    }
+
+    /// What mistakes begin with.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// What mistakes begin with from here on.
+    pub(super) fn set_label(&mut self, label: String) {
+        self.label = label;
+    }
+
+    /// Where a key's value stands, or the table.
+    pub(super) fn place(&self, key: &str) -> Place {
+        self.file.place(self.table.get(key).map_or(self.head, |entry| entry.span().start))
+    }
+
+    /// Whether the key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Whether nothing was wrong so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.mistakes.is_empty()
+    }
+
+    /// Something is wrong with a key's value.
+    pub(super) fn wrong(&mut self, key: &str, message: impl Display) {
+        let at = self.table.get(key).map_or(self.head, |entry| entry.span().start);
+        self.wrong_at(at, message);
+    }
+
+    fn wrong_at(&mut self, at: usize, message: impl Display) {
+        let message = format!("{}{message}", self.label);
+        self.mistakes.push(self.file.mistake(at, message));
+    }
+
+    fn entry(&mut self, key: &'static str) -> Option<&'f Spanned<DeValue<'f>>> {
+        self.asked.push(key);
+        self.table.get(key)
+    }
+
+    /// The key must be there; says what to write.
+    pub(super) fn require(&mut self, key: &str, say: &str) {
+        if !self.has(key) {
+            let say = if say.is_empty() { String::new() } else { format!(": {say}") };
+            self.wrong_at(self.head, format!("{key} is missing{say}"));
+        }
+    }
+
+    /// What a text comes to; `None` where there is none, or a wrong one.
+    pub(super) fn read<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let entry = self.entry(key)?;
+        self.one(key, entry, read)
+    }
+
+    fn one<T, E: Display>(
+        &mut self,
+        key: &str,
+        entry: &Spanned<DeValue<'_>>,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let outcome = match entry.get_ref() {
+            DeValue::String(text) => read(text).map_err(|error| error.to_string()),
+            _ => Err("must be a text in quotes".to_owned()),
+        };
+        let wrong = |message| self.wrong_at(entry.span().start, format!("{key} {message}"));
+        outcome.map_err(wrong).ok()
+    }
+
+    /// A text for people, of so many characters at most; empty where there is none.
+    pub(super) fn words(&mut self, key: &'static str, most: usize) -> String {
+        let read = |text: &str| {
+            let text = text.trim();
+            if text.chars().count() > most {
+                Err(format!("must have {most} characters at most"))
+            } else if text.chars().any(|c| c.is_control() && c != '\n') {
+                Err("must have no control characters".to_owned())
+            } else {
+                Ok(text.to_owned())
+            }
+        };
+        self.read(key, read).unwrap_or_default()
+    }
+
+    /// Texts in a list, each with its place; empty where there are none.
+    pub(super) fn list<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        most: usize,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<(Place, T)> {
+        let Some(entry) = self.entry(key) else { return Vec::new() };
+        let DeValue::Array(all) = entry.get_ref() else {
+            self.wrong(
+                key,
+                format!("{key} must be a list of texts, such as {key} = [\"…\", \"…\"]"),
+            );
+            return Vec::new();
+        };
+        if all.len() > most {
+            self.wrong(key, format!("{key} must have {most} entries at most"));
+        }
+        let mut found = Vec::new();
+        for entry in all.iter().take(most) {
+            if let Some(one) = self.one(key, entry, &read) {
+                found.push((self.file.place(entry.span().start), one));
+            }
+        }
+        found
+    }
+
+    /// A whole number.
+    pub(super) fn whole(&mut self, key: &'static str, allowed: RangeInclusive<u64>) -> Option<u64> {
+        let entry = self.entry(key)?;
+        let number = match entry.get_ref() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| allowed.contains(number));
+        if number.is_none() {
+            let (least, most) = allowed.into_inner();
+            self.wrong(key, format!("{key} must be a whole number from {least} to {most}"));
+        }
+        number
+    }
+
+    /// Whether something is so; not, where it is not said.
+    pub(super) fn flag(&mut self, key: &'static str) -> bool {
+        let Some(entry) = self.entry(key) else { return false };
+        if let DeValue::Boolean(flag) = entry.get_ref() {
+            return *flag;
+        }
+        self.wrong(key, format!("{key} must be true or false"));
+        false
+    }
+
+    /// The tables of a list, each as a section; its mistakes begin with `label`.
+    pub(super) fn tables(
+        &mut self,
+        key: &'static str,
+        most: usize,
+        label: &str,
+    ) -> Vec<Section<'f>> {
+        let Some(entry) = self.entry(key) else { return Vec::new() };
+        let DeValue::Array(all) = entry.get_ref() else {
+            self.wrong(key, format!("{key} must be tables"));
+            return Vec::new();
+        };
+        if all.len() > most {
+            self.wrong(key, format!("there must be {most} of {key} at most"));
+        }
+        let mut found = Vec::new();
+        for entry in all.iter().take(most) {
+            match entry.get_ref() {
+                DeValue::Table(table) => {
+                    found.push(Section::new(self.file, (entry.span().start, table), label));
+                }
+                _ => self.wrong_at(entry.span().start, format!("{key} must be a table")),
+            }
+        }
+        found
+    }
+
+    /// Takes over what is wrong in a table of this one.
+    pub(super) fn take_over(&mut self, inner: Section<'_>) {
+        self.mistakes.extend(inner.end());
+    }
+
+    /// Everything that was wrong; keys that nobody asked for are.
+    pub(super) fn end(mut self) -> Vec<Mistake> {
+        let unknown: Vec<_> = self
+            .table
+            .keys()
+            .filter(|key| !self.asked.iter().any(|asked| *asked == key.get_ref().as_ref()))
+            .map(|key| (key.span().start, key.get_ref().to_string()))
+            .collect();
+        let mut known = self.asked.clone();
+        known.sort_unstable();
+        known.dedup();
+        for (at, key) in unknown {
+            self.wrong_at(at, format!("{key} is not known here: there is {}", known.join(", ")));
+        }
+        self.mistakes
+    }
+}
