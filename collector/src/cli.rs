@@ -22,6 +22,10 @@ mod login;
 mod session;
 mod user;
 
+mod exclusion;
+mod maintenance;
+mod silence;
+
 mod changes;
 mod checks;
 mod observations;
@@ -132,6 +136,15 @@ enum Command {
     Config(config::ConfigCommand),
     /// Run a check at once, on every agent that has it
     Run(run::RunArguments),
+    /// Maintenance windows: plan them, change them, see what came of them
+    #[command(subcommand)]
+    Maintenance(maintenance::MaintenanceCommand),
+    /// Incidents that are known, and that nobody is to be told of for a while
+    #[command(subcommand)]
+    Silence(silence::SilenceCommand),
+    /// Time that agreements leave out because it was the customer's own fault
+    #[command(subcommand)]
+    Exclusion(exclusion::ExclusionCommand),
     /// Sign in at a collector over the network (`--url`); later commands with that URL are asked there
     Login(login::LoginArguments),
     /// End your session at a collector over the network, and remove its token file
@@ -207,6 +220,9 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Ca { command } => asking(ca::run(setting, command.as_ref())),
         Command::Config(command) => asking(config::run(setting, &command)),
         Command::Run(arguments) => asking(run::run(setting, &arguments)),
+        Command::Maintenance(command) => asking(maintenance::run(setting, &command)),
+        Command::Silence(command) => asking(silence::run(setting, &command)),
+        Command::Exclusion(command) => asking(exclusion::run(setting, &command)),
         Command::Login(arguments) => asking(login::run(setting, &arguments)),
         Command::Logout => asking(login::end(setting)),
         Command::User(command) => asking(user::run(setting, &command)),

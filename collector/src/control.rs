@@ -22,6 +22,8 @@ use mailsonde_proto::journal::{
 };
 use mailsonde_proto::{AgentId, WallTime};
 
+use crate::judge::planned::PlannedError;
+
 pub use access::{AccessRecord, ApiToken, PasswordHash, Role, User};
 pub use disk::{Link, NotAControlRecord, link_in};
 pub use people::{Made, People, PeopleError};
@@ -88,6 +90,9 @@ pub enum ControlError {
     /// Users and API tokens cannot become so.
     #[error(transparent)]
     People(#[from] PeopleError),
+    /// What is planned or left out cannot become so.
+    #[error(transparent)]
+    Planned(#[from] PlannedError),
 }
 
 /// The control journal; one writer, which many may share.

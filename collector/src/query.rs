@@ -8,6 +8,7 @@ pub mod agents;
 pub mod changes;
 pub mod fleet;
 pub mod observations;
+pub mod planned;
 pub mod status;
 
 mod access;
