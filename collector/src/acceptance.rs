@@ -15,9 +15,12 @@ use crate::control::{Author, Control, ControlError};
 use crate::fleet::{Fleet, FleetError, RunLine, RunWish};
 use crate::judge::action::Action;
 use crate::judge::planned::{Acceptance, Due, NotAccepted, PlannedAction};
+use crate::selector::Selector;
 
 /// It looks so often.
 const LOOK: Duration = Duration::from_secs(2);
+/// Agents are waited for so long.
+const GATHER: Duration = Duration::from_secs(60);
 /// Where more runs are asked for than may be, it tries again so often.
 const TRIES: usize = 30;
 /// Failures that are written down of one window; more are counted.
@@ -46,6 +49,7 @@ fn due(fleet: &Fleet, clock: Clock) -> Vec<Due> {
 
 /// Has each check run once, wherever it is to pass.
 async fn checked(fleet: &Fleet, due: &Due) -> Acceptance {
+    gathered(fleet, due).await;
     let from = due.occurrence.from.timestamp();
     let mut acceptance =
         Acceptance { window: due.window, from, passed: Vec::new(), failed: Vec::new() };
@@ -66,6 +70,23 @@ async fn checked(fleet: &Fleet, due: &Due) -> Acceptance {
         acceptance.failed.push(not("", "", format!("and {more} more")));
     }
     acceptance
+}
+
+/// Waits until every agent is here that is to run something, or for long enough: after maintenance, or a start of the
+/// collector's own, some come back later than others.
+async fn gathered(fleet: &Fleet, due: &Due) {
+    let Ok(on) = due.on.parse::<Selector>() else { return };
+    let is_away = || {
+        fleet.registry.agents().iter().any(|(enrolled, entry)| {
+            let is_meant = on.selects(&enrolled.name, &enrolled.labels)
+                && entry.checks.iter().any(|check| due.checks.contains(&check.name));
+            is_meant && entry.presence.connected_since.is_none()
+        })
+    };
+    let until = fleet.clock.monotonic() + GATHER;
+    while is_away() && fleet.clock.monotonic() < until {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Asks for the runs; waits where too many are under way.

@@ -109,6 +109,8 @@ pub mod path {
     pub const EXCLUSIONS: &str = "/api/v1/exclusions";
     /// One of them, to be withdrawn.
     pub const EXCLUSION_WITHDRAW: &str = "/api/v1/exclusions/{id}/withdraw";
+    /// Where capacity leads; also where numbers are stated.
+    pub const CAPACITY: &str = "/api/v1/capacity";
     /// Agents.
     pub const AGENTS: &str = "/api/v1/agents";
     /// One agent, to be changed.

@@ -23,6 +23,7 @@ use mailsonde_proto::journal::{
 use mailsonde_proto::{AgentId, WallTime};
 
 use crate::judge::planned::PlannedError;
+use crate::judge::stated::StatedError;
 
 pub use access::{AccessRecord, ApiToken, PasswordHash, Role, User};
 pub use disk::{Link, NotAControlRecord, link_in};
@@ -93,6 +94,9 @@ pub enum ControlError {
     /// What is planned or left out cannot become so.
     #[error(transparent)]
     Planned(#[from] PlannedError),
+    /// A number cannot be stated.
+    #[error(transparent)]
+    Stated(#[from] StatedError),
 }
 
 /// The control journal; one writer, which many may share.

@@ -8,6 +8,10 @@ pub mod action;
 pub mod incident;
 pub mod planned;
 
+pub mod capacity;
+pub mod gauge;
+pub mod stated;
+
 pub mod fold;
 
 pub mod availability;

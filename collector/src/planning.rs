@@ -4,6 +4,8 @@
 //! Invariant: what is planned passed [`Planned::check`] at the moment at which it was written. Absent on purpose: what
 //! a plan means, which `judge` says.
 
+mod stating;
+
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -16,10 +18,11 @@ use crate::control::{Author, Control, ControlError, Roll};
 use crate::judge::action::Action;
 use crate::judge::definition::{Definitions, Exclusion};
 use crate::judge::planned::{
-    ExclusionPlan, NotARule, Planned, PlannedAction, PlannedError, Scope, SilencePlan, WindowPlan,
-    zone,
+    ExclusionPlan, Planned, PlannedAction, PlannedError, Scope, SilencePlan, WindowPlan, zone,
 };
 use crate::registry::Registry;
+
+pub use stating::StatedWish;
 
 /// A maintenance window that somebody wishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -331,7 +334,7 @@ impl<'r> Planning<'r> {
         let organisation = self.definitions.time_zone.as_ref();
         let name = wish.said.as_ref().or(organisation).or(wish.own.as_ref());
         let name = name.map_or("UTC", String::as_str);
-        Ok((name.to_owned(), zone(name).map_err(|error: NotARule| error)?))
+        Ok((name.to_owned(), zone(name)?))
     }
 
     fn write(self, action: PlannedAction) -> Result<u64, PlanningError> {

@@ -29,7 +29,9 @@ impl From<EnrolmentError> for Refusal {
                 ControlError::People(people) => of_people(people),
                 ControlError::Planned(planned) => of_planned(planned),
                 ControlError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-                ControlError::TokenExpired(_) | ControlError::RevokedKey => StatusCode::BAD_REQUEST,
+                ControlError::TokenExpired(_)
+                | ControlError::RevokedKey
+                | ControlError::Stated(_) => StatusCode::BAD_REQUEST,
             },
             EnrolmentError::OldAuthority { .. }
             | EnrolmentError::Identity(

@@ -14,13 +14,13 @@ use crate::control::ControlError;
 use crate::judge::definition::Definitions;
 use crate::judge::planned::{Planned, PlannedError};
 use crate::planning::{
-    Doing, ExclusionWish, ExtendWish, Planning, PlanningError, SilenceWish, WindowWish,
+    Doing, ExclusionWish, ExtendWish, Planning, PlanningError, SilenceWish, StatedWish, WindowWish,
     WithdrawWish, defined, number,
 };
-use crate::query::QueryError;
 use crate::query::planned::{
     self, ExclusionsAnswer, PlannedWanted, ReadinessAnswer, SilencesAnswer,
 };
+use crate::query::{CapacityWanted, QueryError};
 
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 
@@ -44,6 +44,7 @@ impl From<PlanningError> for Refusal {
     fn from(error: PlanningError) -> Self {
         let status = match &error {
             PlanningError::Control(ControlError::Planned(planned)) => of_planned(planned),
+            PlanningError::Control(ControlError::Stated(_)) => StatusCode::BAD_REQUEST,
             PlanningError::Control(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -253,4 +254,26 @@ pub(super) async fn withdraw_exclusion(
         planning.withdraw(number(&id).ok_or(PlannedError::NoSuchExclusion(0))?, wish)
     };
     wished(shared, caller, withdraw, exclusion).await
+}
+
+pub(super) async fn capacity(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<CapacityWanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.capacity(&wanted)).await
+}
+
+/// Keeps a number; answers with all that was stated.
+pub(super) async fn state(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Json(wish): Json<StatedWish>,
+) -> Response {
+    let stated = move |operators: &Operators| -> Result<_, Refusal> {
+        let now = operators.clock.wall();
+        let only = CapacityWanted { name: Some(wish.name.clone()), ..CapacityWanted::default() };
+        Planning::new(&operators.registry, caller.author(), now).state(wish)?;
+        Ok(operators.query.capacity(&only)?)
+    };
+    shared.work(stated).await
 }

@@ -58,6 +58,8 @@ fn table() -> Vec<Line> {
         asked(path::EXCLUSIONS, VIEWER, planned::exclusions),
         done(path::EXCLUSIONS, OPERATOR, planned::add_exclusion),
         done(path::EXCLUSION_WITHDRAW, OPERATOR, planned::withdraw_exclusion),
+        asked(path::CAPACITY, VIEWER, planned::capacity),
+        done(path::CAPACITY, OPERATOR, planned::state),
         // who may ask
         done(path::LOGIN, ANYBODY, access::sign_in),
         done(path::LOGIN_OIDC, ANYBODY, access::begin_oidc),
@@ -217,6 +219,8 @@ mod tests {
         GET /api/v1/exclusions viewer
         POST /api/v1/exclusions operator
         POST /api/v1/exclusions/{id}/withdraw operator
+        GET /api/v1/capacity viewer
+        POST /api/v1/capacity operator
         POST /api/v1/login anybody
         POST /api/v1/login/oidc anybody
         POST /api/v1/login/oidc/finish anybody

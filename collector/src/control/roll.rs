@@ -10,6 +10,7 @@ use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, Toke
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
 use crate::judge::planned::Planned;
+use crate::judge::stated::Numbers;
 
 /// A token, and who came in by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ pub struct Roll {
     applied: Vec<AppliedCheck>,
     definitions: Option<Definitions>,
     planned: Planned,
+    numbers: Numbers,
     people: People,
 }
 
@@ -71,6 +73,7 @@ impl Roll {
                 self.planned.apply(record.received_at, action);
             }
             Control::Acted(Action::Incident(_)) => {}
+            Control::Acted(Action::Stated(stated)) => self.numbers.apply(stated),
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
             }
@@ -102,6 +105,11 @@ impl Roll {
     /// What is planned or left out.
     pub fn planned(&self) -> &Planned {
         &self.planned
+    }
+
+    /// Numbers that operators stated.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     /// The collector's checks, as they were applied last.

@@ -23,7 +23,7 @@ use super::definition::{Exclusion, Service};
 pub use check::PlannedError;
 pub use exclusion::{ExclusionPlan, NotedExclusion};
 pub use recurrence::{HORIZON_DAYS, NotARule, zone};
-pub use scope::{Place, Scope, ScopeError};
+pub use scope::{Place, Scope, ScopeError, known_service};
 pub use silence::{Silence, SilencePlan};
 pub use window::{
     ACCEPT_WITHIN, Acceptance, Change, Changed, Due, NotAccepted, Occurrence, Window, WindowPlan,

@@ -11,6 +11,7 @@ use prost::Message;
 use super::pace::Usual;
 use crate::judge::availability::{Schedule, horizon, missed};
 use crate::judge::column::Column;
+use crate::judge::gauge::Gauges;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, SeriesRecord};
 use crate::judge::rollup::{Cell, Counts};
@@ -80,6 +81,17 @@ impl Reader {
     pub fn states(&self) -> Result<BTreeMap<SeriesId, SeriesState>, Error> {
         self.table(Table::States, |row, value| match row {
             Row::State(series) => Some((series, SeriesState::decode(value).ok()?)),
+            _ => None,
+        })
+    }
+
+    /// What targets measured of themselves, by series and month.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn gauges(&self) -> Result<BTreeMap<(SeriesId, u32), Gauges>, Error> {
+        self.table(Table::Gauges, |row, value| match row {
+            Row::Gauges { series, month } => Some(((series, month), Gauges::decode(value).ok()?)),
             _ => None,
         })
     }
@@ -206,8 +218,15 @@ impl Reader {
                 }
             }
         }
-        for table in [Table::Agents, Table::Series, Table::Phases, Table::States, Table::Schedules]
-        {
+        let tables = [
+            Table::Agents,
+            Table::Series,
+            Table::Phases,
+            Table::States,
+            Table::Schedules,
+            Table::Gauges,
+        ];
+        for table in tables {
             self.views
                 .table(table, |row, value| text(format!("{row:?} {}\n", hex::encode(value))))?;
         }

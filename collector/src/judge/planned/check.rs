@@ -7,7 +7,7 @@ use mailsonde_proto::WallTime;
 
 use super::exclusion::ExclusionPlan;
 use super::recurrence::NotARule;
-use super::scope::{ScopeError, known};
+use super::scope::{ScopeError, known_service};
 use super::silence::SilencePlan;
 use super::window::{Window, WindowPlan, WindowState};
 use super::{Planned, PlannedAction, following};
@@ -258,7 +258,7 @@ fn check_exclusion(
     definitions: &Definitions,
 ) -> Result<(), PlannedError> {
     words("--note", &plan.note, TEXT)?;
-    known(definitions, &plan.service)?;
+    known_service(definitions, &plan.service)?;
     if plan.kind == Exclusion::Maintenance {
         return Err(PlannedError::ExclusionKind);
     }

@@ -84,7 +84,7 @@ impl Scope {
             return Err(ScopeError::Long);
         }
         self.on.as_deref().map(str::parse::<Selector>).transpose()?;
-        self.services.iter().try_for_each(|name| known(definitions, name))
+        self.services.iter().try_for_each(|name| known_service(definitions, name))
     }
 
     /// For people: `mail, dns; on site=durban; checks posture*`.
@@ -111,7 +111,7 @@ impl Scope {
 ///
 /// # Errors
 /// When there is none: says which there are.
-pub(super) fn known(definitions: &Definitions, name: &str) -> Result<(), ScopeError> {
+pub fn known_service(definitions: &Definitions, name: &str) -> Result<(), ScopeError> {
     if definitions.service(name).is_some() {
         return Ok(());
     }
