@@ -16,6 +16,7 @@ mod config;
 mod fleet;
 mod incidents;
 mod network;
+mod planned;
 mod questions;
 mod runs;
 mod table;
@@ -94,6 +95,30 @@ pub mod path {
     pub const INCIDENT: &str = "/api/v1/incidents/{id}";
     /// Checks.
     pub const CHECKS: &str = "/api/v1/checks";
+    /// Maintenance windows; also where they are planned.
+    pub const MAINTENANCE: &str = "/api/v1/maintenance";
+    /// The same as a calendar (RFC 5545).
+    pub const CALENDAR: &str = "/api/v1/maintenance.ics";
+    /// One window, and whom it touches.
+    pub const WINDOW: &str = "/api/v1/maintenance/{id}";
+    /// Where it gets another end.
+    pub const WINDOW_EXTEND: &str = "/api/v1/maintenance/{id}/extend";
+    /// Where the time that runs is ended.
+    pub const WINDOW_END: &str = "/api/v1/maintenance/{id}/end";
+    /// Where it is called off.
+    pub const WINDOW_CANCEL: &str = "/api/v1/maintenance/{id}/cancel";
+    /// Where its acceptance run is made again.
+    pub const WINDOW_ACCEPT: &str = "/api/v1/maintenance/{id}/accept";
+    /// Silences; also where they are put in force.
+    pub const SILENCES: &str = "/api/v1/silences";
+    /// One of them, to be ended.
+    pub const SILENCE_END: &str = "/api/v1/silences/{id}/end";
+    /// Time that agreements leave out by an operator's note; also where it is noted.
+    pub const EXCLUSIONS: &str = "/api/v1/exclusions";
+    /// One of them, to be withdrawn.
+    pub const EXCLUSION_WITHDRAW: &str = "/api/v1/exclusions/{id}/withdraw";
+    /// Where capacity leads; also where numbers are stated.
+    pub const CAPACITY: &str = "/api/v1/capacity";
     /// Agents.
     pub const AGENTS: &str = "/api/v1/agents";
     /// One agent, to be changed.
@@ -287,12 +312,25 @@ impl Shared {
         T: Serialize + Send + 'static,
         E: Into<Refusal> + Send + 'static,
     {
+        self.work_for(work, |answer| Json(answer).into_response()).await
+    }
+
+    /// The same, for an answer that is shown otherwise than as JSON.
+    async fn work_for<T, E>(
+        &self,
+        work: impl FnOnce(&Operators) -> Result<T, E> + Send + 'static,
+        shown: impl FnOnce(T) -> Response,
+    ) -> Response
+    where
+        T: Send + 'static,
+        E: Into<Refusal> + Send + 'static,
+    {
         let (slot, operators) = (self.slots.acquire().await, self.operators.upgrade());
         let (Ok(_slot), Some(operators)) = (slot, operators) else {
             return stopping();
         };
         match tokio::task::spawn_blocking(move || work(&operators)).await {
-            Ok(Ok(answer)) => Json(answer).into_response(),
+            Ok(Ok(answer)) => shown(answer),
             Ok(Err(error)) => {
                 let Refusal(status, words) = error.into();
                 refusal(status, &words)

@@ -4,7 +4,8 @@
 //! log to standard error. Questions are asked over the socket in the collector's folder or, with `--url` or a
 //! token file, over the network; no command but `init` and `serve` opens the collector's files. Exit codes: 0 done;
 //! 1 `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
-//! when agents refuse checks, `audit verify` when the log is not whole; 2 not done, and standard error says why.
+//! when agents refuse checks, `maintenance check` when there is something to look at, `audit verify` when the log is not
+//! whole; 2 not done, and standard error says why.
 
 mod init;
 mod serve;
@@ -21,6 +22,11 @@ mod api_token;
 mod login;
 mod session;
 mod user;
+
+mod capacity;
+mod exclusion;
+mod maintenance;
+mod silence;
 
 mod changes;
 mod checks;
@@ -55,8 +61,8 @@ use terminal::Terminal;
 pub enum Ending {
     /// 0: done.
     Done,
-    /// 1: what was asked about does not hold: mail works everywhere, every run passes, agents accept the checks, the
-    /// audit log is whole.
+    /// 1: what was asked about does not hold: mail works everywhere, every run passes, agents accept the checks, a
+    /// window is ready, the audit log is whole.
     Failing,
     /// 2: not done; standard error says why.
     NotDone,
@@ -79,8 +85,8 @@ impl From<Ending> for ExitCode {
     about = "Keeps what agents saw and tells how e-mail is doing",
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done; 1 mail does not work from everywhere (`status --exit-code` only), a run \
-                  failed, agents refuse checks, or the audit log is not whole; 2 not done, and standard \
-                  error says why"
+                  failed, agents refuse checks, a maintenance window is not ready, or the audit log is not \
+                  whole; 2 not done, and standard error says why"
 )]
 struct Arguments {
     /// The collector's folder
@@ -139,6 +145,17 @@ enum Command {
     Config(config::ConfigCommand),
     /// Run a check at once, on every agent that has it
     Run(run::RunArguments),
+    /// Maintenance windows: plan them, change them, see what came of them
+    #[command(subcommand)]
+    Maintenance(maintenance::MaintenanceCommand),
+    /// Incidents that are known, and that nobody is to be told of for a while
+    #[command(subcommand)]
+    Silence(silence::SilenceCommand),
+    /// Time that agreements leave out because it was the customer's own fault
+    #[command(subcommand)]
+    Exclusion(exclusion::ExclusionCommand),
+    /// Where volume, latency, quota and stated numbers lead, with how sure that is
+    Capacity(capacity::CapacityArguments),
     /// Sign in at a collector over the network (`--url`); later commands with that URL are asked there
     Login(login::LoginArguments),
     /// End your session at a collector over the network, and remove its token file
@@ -216,6 +233,10 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Ca { command } => asking(ca::run(setting, command.as_ref())),
         Command::Config(command) => asking(config::run(setting, &command)),
         Command::Run(arguments) => asking(run::run(setting, &arguments)),
+        Command::Maintenance(command) => asking(maintenance::run(setting, &command)),
+        Command::Silence(command) => asking(silence::run(setting, &command)),
+        Command::Exclusion(command) => asking(exclusion::run(setting, &command)),
+        Command::Capacity(arguments) => asking(capacity::run(setting, &arguments)),
         Command::Login(arguments) => asking(login::run(setting, &arguments)),
         Command::Logout => asking(login::end(setting)),
         Command::User(command) => asking(user::run(setting, &command)),

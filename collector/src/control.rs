@@ -23,6 +23,9 @@ use mailsonde_proto::journal::{
 };
 use mailsonde_proto::{AgentId, WallTime};
 
+use crate::judge::planned::PlannedError;
+use crate::judge::stated::StatedError;
+
 pub use access::{AccessRecord, ApiToken, PasswordHash, Role, User};
 pub use disk::{Link, NotAControlRecord, link_in};
 pub use people::{Made, People, PeopleError};
@@ -90,6 +93,12 @@ pub enum ControlError {
     /// Users and API tokens cannot become so.
     #[error(transparent)]
     People(#[from] PeopleError),
+    /// What is planned or left out cannot become so.
+    #[error(transparent)]
+    Planned(#[from] PlannedError),
+    /// A number cannot be stated.
+    #[error(transparent)]
+    Stated(#[from] StatedError),
 }
 
 /// The control journal; one writer, which many may share.

@@ -10,6 +10,10 @@ pub mod engine;
 pub mod incident;
 pub mod planned;
 
+pub mod capacity;
+pub mod gauge;
+pub mod stated;
+
 pub mod fold;
 
 pub mod availability;

@@ -5,6 +5,7 @@
 
 pub mod cli;
 
+mod acceptance;
 pub mod app;
 pub mod config;
 
@@ -13,6 +14,7 @@ pub mod api;
 pub mod enrolment;
 pub mod fleet;
 pub mod oidc;
+pub mod planning;
 pub mod query;
 
 mod accept;

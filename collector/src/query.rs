@@ -5,10 +5,12 @@
 //! tells another story. Absent on purpose: words for people, which each screen finds itself.
 
 pub mod agents;
+pub mod capacity;
 pub mod changes;
 pub mod fleet;
 pub mod incidents;
 pub mod observations;
+pub mod planned;
 pub mod services;
 pub mod status;
 
@@ -32,6 +34,7 @@ use series::SeriesViews;
 pub use agents::{
     AgentAnswer, AgentsAnswer, CheckAnswer, ChecksAnswer, RefusalAnswer, RevokedAnswer,
 };
+pub use capacity::{CapacityAnswer, CapacityWanted, SubjectAnswer};
 pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
 pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWanted};
@@ -201,6 +204,14 @@ impl Query {
     /// When the control journal cannot be read.
     pub fn audit(&self, limit: Option<usize>) -> Result<AuditAnswer, QueryError> {
         fleet::audit(self.registry.control(), limit)
+    }
+
+    /// Where volume, latency, quota and stated numbers lead.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn capacity(&self, wanted: &CapacityWanted) -> Result<CapacityAnswer, QueryError> {
+        capacity::answer(&self.registry, self.views.reader(), wanted, self.clock.wall())
     }
 
     /// Every check that an agent runs.

@@ -114,6 +114,37 @@ impl Selector {
     }
 }
 
+impl Selector {
+    /// Whether it is sure to mean every agent that `other` means, whichever there may be: each of its terms is asked
+    /// for by one of the other's. False does not say that there is an agent that only the other means.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.terms.iter().all(|ours| {
+            other
+                .terms
+                .iter()
+                .any(|theirs| ours.key == theirs.key && ours.asks.follows(&theirs.asks))
+        })
+    }
+}
+
+impl Asks {
+    /// Whether what `given` asks for is enough for this.
+    fn follows(&self, given: &Self) -> bool {
+        // A pattern that matches another, stars and all, matches whatever that one does.
+        let are_among = |ours: &[String], theirs: &[String]| {
+            theirs.iter().all(|theirs| ours.iter().any(|ours| is_match(ours, theirs)))
+        };
+        match (self, given) {
+            (Self::OneOf(ours), Self::OneOf(theirs)) => are_among(ours, theirs),
+            // whoever has none of more has none of fewer
+            (Self::NoneOf(ours), Self::NoneOf(theirs)) => are_among(theirs, ours),
+            (Self::Present, Self::OneOf(_) | Self::Present) => true,
+            (Self::Absent | Self::NoneOf(_), Self::Absent) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Whether a value fits a pattern whose `*` stand for any characters. Its time is the product of the lengths at most.
 pub fn is_match(pattern: &str, value: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == value };

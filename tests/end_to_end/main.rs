@@ -34,6 +34,7 @@ mod nothing_lost;
 
 mod central_checks;
 mod fleet;
+mod maintenance;
 mod operators;
 mod pairs;
 

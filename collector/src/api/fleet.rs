@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::access::of_people;
 use super::caller::Caller;
+use super::planned::of_planned;
 use super::{Operators, Refusal, Shared};
 use crate::control::{ControlError, TokenId};
 use crate::enrolment::{AgentChange, EnrolmentError, TokenWish};
@@ -26,8 +27,11 @@ impl From<EnrolmentError> for Refusal {
                     StatusCode::NOT_FOUND
                 }
                 ControlError::People(people) => of_people(people),
+                ControlError::Planned(planned) => of_planned(planned),
                 ControlError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-                ControlError::TokenExpired(_) | ControlError::RevokedKey => StatusCode::BAD_REQUEST,
+                ControlError::TokenExpired(_)
+                | ControlError::RevokedKey
+                | ControlError::Stated(_) => StatusCode::BAD_REQUEST,
             },
             EnrolmentError::OldAuthority { .. }
             | EnrolmentError::Identity(

@@ -12,7 +12,9 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use super::caller::{Caller, shown};
-use super::{Shared, access, authority, config, fleet, incidents, path, questions, refusal, runs};
+use super::{
+    Shared, access, authority, config, fleet, incidents, path, planned, questions, refusal, runs,
+};
 use crate::control::Role;
 
 const ANYBODY: Option<Role> = None;
@@ -48,6 +50,23 @@ fn table() -> Vec<Line> {
         asked(path::PLAN, OPERATOR, config::plan),
         done(path::APPLY, OPERATOR, config::apply),
         done(path::RUNS, OPERATOR, runs::run),
+        // what is planned, silenced, left out
+        asked(path::MAINTENANCE, VIEWER, planned::windows),
+        done(path::MAINTENANCE, OPERATOR, planned::plan),
+        asked(path::CALENDAR, VIEWER, planned::calendar),
+        asked(path::WINDOW, VIEWER, planned::window),
+        done(path::WINDOW_EXTEND, OPERATOR, planned::extend),
+        done(path::WINDOW_END, OPERATOR, planned::end),
+        done(path::WINDOW_CANCEL, OPERATOR, planned::cancel),
+        done(path::WINDOW_ACCEPT, OPERATOR, planned::accept),
+        asked(path::SILENCES, VIEWER, planned::silences),
+        done(path::SILENCES, OPERATOR, planned::add_silence),
+        done(path::SILENCE_END, OPERATOR, planned::end_silence),
+        asked(path::EXCLUSIONS, VIEWER, planned::exclusions),
+        done(path::EXCLUSIONS, OPERATOR, planned::add_exclusion),
+        done(path::EXCLUSION_WITHDRAW, OPERATOR, planned::withdraw_exclusion),
+        asked(path::CAPACITY, VIEWER, planned::capacity),
+        done(path::CAPACITY, OPERATOR, planned::state),
         // who may ask
         done(path::LOGIN, ANYBODY, access::sign_in),
         done(path::LOGIN_OIDC, ANYBODY, access::begin_oidc),
@@ -197,6 +216,22 @@ mod tests {
         GET /api/v1/config/plan operator
         POST /api/v1/config/apply operator
         POST /api/v1/runs operator
+        GET /api/v1/maintenance viewer
+        POST /api/v1/maintenance operator
+        GET /api/v1/maintenance.ics viewer
+        GET /api/v1/maintenance/{id} viewer
+        POST /api/v1/maintenance/{id}/extend operator
+        POST /api/v1/maintenance/{id}/end operator
+        POST /api/v1/maintenance/{id}/cancel operator
+        POST /api/v1/maintenance/{id}/accept operator
+        GET /api/v1/silences viewer
+        POST /api/v1/silences operator
+        POST /api/v1/silences/{id}/end operator
+        GET /api/v1/exclusions viewer
+        POST /api/v1/exclusions operator
+        POST /api/v1/exclusions/{id}/withdraw operator
+        GET /api/v1/capacity viewer
+        POST /api/v1/capacity operator
         POST /api/v1/login anybody
         POST /api/v1/login/oidc anybody
         POST /api/v1/login/oidc/finish anybody

@@ -81,6 +81,14 @@ pub async fn ask<T: DeserializeOwned>(
     answered(&at.into(), Method::GET, path, Bytes::new()).await
 }
 
+/// Asks a question whose answer is a text of its own form.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_for_text(at: impl Into<Collector>, path: &str) -> anyhow::Result<String> {
+    raw(&at.into(), Method::GET, path, Bytes::new()).await
+}
+
 /// Sends something to be done.
 ///
 /// # Errors
@@ -134,6 +142,12 @@ async fn answered<T: DeserializeOwned>(
     path: &str,
     body: Bytes,
 ) -> anyhow::Result<Answer<T>> {
+    let raw = raw(at, method, path, body).await?;
+    let value = serde_json::from_str(&raw).context(OTHER_FORM)?;
+    Ok(Answer { raw, value })
+}
+
+async fn raw(at: &Collector, method: Method, path: &str, body: Bytes) -> anyhow::Result<String> {
     let asking = through(at, (method, path, body), all_of);
     let (status, bytes) =
         tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
@@ -143,9 +157,7 @@ async fn answered<T: DeserializeOwned>(
     if status != StatusCode::OK {
         return Err(refusal(at, status, &bytes).into());
     }
-    let raw = String::from_utf8_lossy(&bytes).into_owned();
-    let value = serde_json::from_str(&raw).context(OTHER_FORM)?;
-    Ok(Answer { raw, value })
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Asks, and has the answer taken.

@@ -10,6 +10,7 @@ use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, Toke
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
 use crate::judge::planned::Planned;
+use crate::judge::stated::Numbers;
 
 /// A token, and who came in by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub struct Roll {
     planned: Planned,
     /// The checksum of what was last archived of each incident.
     archived: HashMap<u64, u32>,
+    numbers: Numbers,
     people: People,
 }
 
@@ -76,6 +78,7 @@ impl Roll {
                 self.archived.insert(*incident, crc32c::crc32c(bytes));
             }
             Control::Acted(Action::Incident(_)) => {}
+            Control::Acted(Action::Stated(stated)) => self.numbers.apply(stated),
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
             }
@@ -113,6 +116,11 @@ impl Roll {
     /// Whether exactly this is archived of an incident.
     pub fn is_archived(&self, incident: u64, bytes: &[u8]) -> bool {
         self.archived.get(&incident) == Some(&crc32c::crc32c(bytes))
+    }
+
+    /// Numbers that operators stated.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     /// The collector's checks, as they were applied last.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::incident::IncidentAction;
 use super::planned::PlannedAction;
+use super::stated::Stated;
 
 /// Something that an operator did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub enum Action {
     Incident(IncidentAction),
     /// To what is planned or left out: maintenance windows, silences, excluded time.
     Planned(PlannedAction),
+    /// To what is known of capacity beside what is measured.
+    Stated(Stated),
 }
 
 /// Bytes that are no action that we know.
@@ -26,6 +29,7 @@ impl Action {
         match self {
             Self::Incident(action) => action.words(),
             Self::Planned(action) => action.words(),
+            Self::Stated(stated) => stated.words(),
         }
     }
 

@@ -16,6 +16,7 @@ use mailsonde_proto::{AgentId, Check, Observation, Verdict, WallTime};
 
 use self::names::Names;
 use crate::judge::column::Column;
+use crate::judge::gauge::{self, Gauges};
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, Event, SeriesRecord};
 use crate::judge::rollup::{Cell, Counts};
@@ -87,6 +88,8 @@ pub struct Delta {
     pub agents: BTreeMap<AgentId, AgentRecord>,
     /// Checks as announced, in order.
     pub defined: Vec<(AgentId, WallTime, Vec<Check>)>,
+    /// What targets measured of themselves, by series and month.
+    pub gauges: BTreeMap<(SeriesId, u32), Gauges>,
     /// The latest tick.
     pub now: Option<WallTime>,
 }
@@ -155,6 +158,9 @@ impl Fold {
                 self.states.entry(series).or_default().observe(observation);
             }
         }
+        if is_dated && gauge::may_tell(observation) {
+            self.gauge(series, observation);
+        }
         let slot = if is_dated { observation.scheduled_for } else { received_at };
         let enters = self.enters(sequence, slot, received_at);
         if enters == [false; 3] {
@@ -167,6 +173,15 @@ impl Fold {
             entry.count(observation, &mut self.names);
         } else {
             entry.total.counts.misdated += 1;
+        }
+    }
+
+    /// Keeps what a target measured of itself; whatever is known already merges to the same.
+    fn gauge(&mut self, series: usize, observation: &Observation) {
+        let (month, _) = gauge::month_of(observation.scheduled_for);
+        let gauges = Gauges::of(observation);
+        if let Some(series) = self.series.get(series).filter(|_| !gauges.is_empty()) {
+            self.rest.gauges.entry((*series, month)).or_default().merge(&gauges);
         }
     }
 

@@ -35,6 +35,7 @@ impl SeriesViews {
         Self { reader, day: Mutex::default() }
     }
 
+    /// Reads whatever else the views hold.
     pub(super) fn reader(&self) -> &Reader {
         &self.reader
     }

@@ -9,6 +9,7 @@ use super::merge::Names;
 use crate::judge::availability::Schedule;
 use crate::judge::column::Column;
 use crate::judge::fold::{Delta, RowKey};
+use crate::judge::gauge::Gauges;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, SeriesRecord};
 use crate::series::{PhaseId, SeriesId};
@@ -33,6 +34,12 @@ pub(super) fn writes(views: &Views, delta: Delta) -> Result<Writes, Error> {
     }
     for (phase, name) in &delta.phases {
         put_changed(views, &mut writes, Row::Phase(*phase), name.as_bytes().to_vec())?;
+    }
+    for ((series, month), gauges) in &delta.gauges {
+        let row = Row::Gauges { series: *series, month: *month };
+        let mut kept = read(views, &row, Gauges::decode)?;
+        kept.merge(gauges);
+        put_changed(views, &mut writes, row, kept.encode_to_vec())?;
     }
     agents(views, &delta, &mut writes)?;
     Ok(writes)

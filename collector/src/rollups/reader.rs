@@ -12,6 +12,7 @@ use super::pace::Usual;
 use crate::judge::availability::{Schedule, horizon, missed};
 use crate::judge::chronicle::Chronicle;
 use crate::judge::column::Column;
+use crate::judge::gauge::Gauges;
 use crate::judge::incident::Incident;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, SeriesRecord};
@@ -89,6 +90,17 @@ impl Reader {
     pub fn states(&self) -> Result<BTreeMap<SeriesId, SeriesState>, Error> {
         self.table(Table::States, |row, value| match row {
             Row::State(series) => Some((series, SeriesState::decode(value).ok()?)),
+            _ => None,
+        })
+    }
+
+    /// What targets measured of themselves, by series and month.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn gauges(&self) -> Result<BTreeMap<(SeriesId, u32), Gauges>, Error> {
+        self.table(Table::Gauges, |row, value| match row {
+            Row::Gauges { series, month } => Some(((series, month), Gauges::decode(value).ok()?)),
             _ => None,
         })
     }
@@ -237,7 +249,7 @@ impl Reader {
                 }
             }
         }
-        for table in [
+        let tables = [
             Table::Agents,
             Table::Series,
             Table::Phases,
@@ -247,7 +259,9 @@ impl Reader {
             Table::Traits,
             Table::Incidents,
             Table::Judge,
-        ] {
+            Table::Gauges,
+        ];
+        for table in tables {
             self.views
                 .table(table, |row, value| text(format!("{row:?} {}\n", hex::encode(value))))?;
         }

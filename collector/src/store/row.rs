@@ -39,6 +39,13 @@ pub enum Row {
     Incident(u64),
     /// What judging has to know beside all these; there is one.
     Judge,
+    /// What a series' target measured of itself in each day of a month; months are counted from 1970-01.
+    Gauges {
+        /// Which series.
+        series: SeriesId,
+        /// Which month.
+        month: u32,
+    },
     /// Figures of an open period.
     Figures {
         /// Which period.
@@ -66,6 +73,7 @@ const TRAITS: u8 = 10;
 const BURN: u8 = 11;
 const INCIDENT: u8 = 12;
 const JUDGE: u8 = 13;
+const GAUGES: u8 = 15;
 const FIGURES: u8 = 16;
 
 /// All rows of one sort.
@@ -97,6 +105,8 @@ pub enum Table {
     Incidents,
     /// [`Row::Judge`].
     Judge,
+    /// [`Row::Gauges`].
+    Gauges,
     /// [`Row::Figures`].
     Figures,
 }
@@ -117,6 +127,7 @@ impl Table {
             Self::Burns => BURN,
             Self::Incidents => INCIDENT,
             Self::Judge => JUDGE,
+            Self::Gauges => GAUGES,
             Self::Figures => FIGURES,
         }
     }
@@ -143,6 +154,9 @@ impl Row {
             Self::Burn(service) => joined(BURN, &[&service.0.to_be_bytes()]),
             Self::Incident(number) => joined(INCIDENT, &[&number.to_be_bytes()]),
             Self::Judge => joined(JUDGE, &[]),
+            Self::Gauges { series, month } => {
+                joined(GAUGES, &[&series.0.to_be_bytes(), &month.to_be_bytes()])
+            }
             Self::Figures { period, mark, series, stretch } => {
                 let mut key = figures_prefix(*period, Some(*mark), Some(*series));
                 key.push(*stretch);
@@ -171,6 +185,10 @@ impl Row {
             BURN => Self::Burn(ServiceId(u64::from_be_bytes(taken(&mut rest)?))),
             INCIDENT => Self::Incident(u64::from_be_bytes(taken(&mut rest)?)),
             JUDGE => Self::Judge,
+            GAUGES => Self::Gauges {
+                series: SeriesId(u64::from_be_bytes(taken(&mut rest)?)),
+                month: u32::from_be_bytes(taken(&mut rest)?),
+            },
             FIGURES => {
                 let period = period(&mut rest)?;
                 let mark = u64::from_be_bytes(taken(&mut rest)?);
@@ -241,6 +259,7 @@ mod tests {
             Row::Traits(SeriesId(5)),
             Row::Burn(ServiceId(4)),
             Row::Incident(17),
+            Row::Gauges { series: SeriesId(5), month: 683 },
             figures,
         ] {
             assert_eq!(Row::from_key(&row.key()), Some(row));
