@@ -8,6 +8,12 @@ pub mod action;
 pub mod incident;
 pub mod planned;
 
+pub mod agreement;
+pub mod burn;
+pub mod objective;
+pub mod slots;
+pub mod window;
+
 pub mod fold;
 
 pub mod availability;

@@ -29,6 +29,9 @@ use order::{Order, Step};
 const COMMIT: Duration = Duration::from_secs(1);
 /// Sealing, retention and snapshots are looked after this often.
 const MAINTAIN: Duration = Duration::from_secs(30);
+/// Services' minutes are made this often, of so many hours at most.
+const SLOTS: Duration = Duration::from_secs(10);
+const SLOT_HOURS: usize = 12;
 /// How long it waits for something new before it looks at the clock again.
 const WAIT: Duration = Duration::from_millis(200);
 /// After an error, the next try comes after this.
@@ -66,6 +69,7 @@ pub struct Pipeline {
     order: Order,
     committed_at: Instant,
     maintained_at: Instant,
+    slotted_at: Instant,
     is_dirty: bool,
 }
 
@@ -76,14 +80,14 @@ impl Pipeline {
     /// # Errors
     /// When the control journal cannot be read.
     pub fn new(
-        rollups: Rollups,
+        mut rollups: Rollups,
         ledger: Ledger,
         control: Arc<ControlJournal>,
         clock: Clock,
         progress: Arc<Progress>,
     ) -> Result<Self, JournalError> {
         let Cursors { next, control_next } = rollups.cursors();
-        *rollups.chronicle_mut() = chronicle_before(&control, control_next)?;
+        rollups.set_chronicle(chronicle_before(&control, control_next)?);
         let order = Order::new(ledger.follow(next), control.follow(control_next.max(1)));
         progress.next.store(next, Ordering::Relaxed);
         let now = clock.monotonic();
@@ -96,6 +100,7 @@ impl Pipeline {
             order,
             committed_at: now,
             maintained_at: now,
+            slotted_at: now,
             is_dirty: false,
         })
     }
@@ -133,6 +138,13 @@ impl Pipeline {
         if self.is_dirty && now >= self.committed_at + COMMIT {
             self.commit()?;
         }
+        if now >= self.slotted_at + SLOTS {
+            self.slotted_at = now;
+            match self.rollups.make_slots(SLOT_HOURS) {
+                Err(store::Error::Damaged { .. }) => {} // noted, and rebuilt by the next maintenance
+                made => drop(made?),
+            }
+        }
         if now >= self.maintained_at + MAINTAIN {
             self.maintain()?;
         }
@@ -150,7 +162,7 @@ impl Pipeline {
                 tracing::error!(journal, first, last, "records are missing");
             }
             Step::Control(record) => {
-                tell(&mut self.rollups.chronicle_mut(), &record);
+                self.tell(&record)?;
                 if let Some(event) = event_of(*record) {
                     self.rollups.event(None, event);
                 }
@@ -159,6 +171,20 @@ impl Pipeline {
         }
         self.advance();
         Ok(true)
+    }
+
+    /// Tells the chronicle, before the fold, what is in force from now on.
+    fn tell(&mut self, record: &ControlRecord) -> Result<(), Stumble> {
+        let Control::Services(_) = &record.control else {
+            tell(&mut self.rollups.chronicle_mut(), record);
+            return Ok(());
+        };
+        // what is due by the definitions before is made first, or a replay would make it by these
+        self.rollups.before_definitions()?;
+        let is_first = !self.rollups.chronicle_mut().is_defined();
+        tell(&mut self.rollups.chronicle_mut(), record);
+        self.rollups.redefined(record.received_at, is_first);
+        Ok(())
     }
 
     fn advance(&mut self) {
@@ -239,7 +265,7 @@ impl Pipeline {
 
     fn reposition(&mut self) -> Result<(), Stumble> {
         let Cursors { next, control_next } = self.rollups.cursors();
-        *self.rollups.chronicle_mut() = chronicle_before(&self.control, control_next)?;
+        self.rollups.set_chronicle(chronicle_before(&self.control, control_next)?);
         let controls = self.control.follow(control_next.max(1));
         self.order = Order::new(self.ledger.follow(next), controls);
         self.progress.next.store(next, Ordering::Relaxed);

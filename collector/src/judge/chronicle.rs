@@ -5,10 +5,14 @@
 //! services and labels, however late it is made. Invariant: a question about a time up to the latest record gets
 //! the same answer for ever.
 
+mod stays;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use mailsonde_proto::{AgentId, Check, WallTime};
+
+pub use stays::Stay;
 
 use super::availability::Schedule;
 use super::definition::{Definitions, Service};
@@ -129,6 +133,11 @@ impl Chronicle {
     /// What is defined now.
     pub fn current(&self) -> &Arc<Definitions> {
         self.definitions.last().map_or(&self.implicit, |(_, definitions)| definitions)
+    }
+
+    /// Whether anything was ever defined.
+    pub fn is_defined(&self) -> bool {
+        !self.definitions.is_empty()
     }
 
     /// What was defined at a time. What was defined first holds back to the beginning: whoever defines services after
