@@ -142,7 +142,9 @@ impl Pipeline {
             self.slotted_at = now;
             match self.rollups.make_slots(SLOT_HOURS) {
                 Err(store::Error::Damaged { .. }) => {} // noted, and rebuilt by the next maintenance
-                made => drop(made?),
+                made => {
+                    made?;
+                }
             }
         }
         if now >= self.maintained_at + MAINTAIN {

@@ -6,11 +6,16 @@
 
 pub mod agents;
 pub mod changes;
+pub mod export;
 pub mod fleet;
+pub mod objectives;
 pub mod observations;
+pub mod sla;
 pub mod status;
 
 mod access;
+mod behind;
+mod measured;
 mod series;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@
 pub mod reader;
 
 mod apply;
+mod counted;
 mod merge;
 mod pace;
 mod slots;

@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use super::caller::{Caller, shown};
-use super::{Shared, access, authority, config, fleet, path, questions, refusal, runs};
+use super::{Shared, access, authority, config, export, fleet, path, questions, refusal, runs};
 use crate::control::Role;
 
 const ANYBODY: Option<Role> = None;
@@ -28,6 +28,13 @@ fn table() -> Vec<Line> {
         asked(path::OBSERVATIONS, VIEWER, questions::observations),
         asked(path::CHANGES, VIEWER, questions::changes),
         asked(path::CHECKS, VIEWER, questions::checks),
+        // what was promised
+        asked(path::OBJECTIVES, VIEWER, questions::objectives),
+        asked(path::SLA, VIEWER, questions::sla),
+        asked(path::SLA_EXPLAIN, VIEWER, questions::sla_explained),
+        asked(path::EXPORT_OBSERVATIONS, VIEWER, export::observations),
+        asked(path::EXPORT_SLOTS, VIEWER, export::slots),
+        asked(path::EXPORT_DEFINITIONS, VIEWER, export::definitions),
         // the fleet
         asked(path::AGENTS, VIEWER, questions::agents),
         done(path::AGENT, OPERATOR, fleet::change_agent),
@@ -175,6 +182,12 @@ mod tests {
         GET /api/v1/observations viewer
         GET /api/v1/changes viewer
         GET /api/v1/checks viewer
+        GET /api/v1/objectives viewer
+        GET /api/v1/sla viewer
+        GET /api/v1/sla/explain viewer
+        GET /api/v1/export/observations viewer
+        GET /api/v1/export/slots viewer
+        GET /api/v1/export/definitions viewer
         GET /api/v1/agents viewer
         POST /api/v1/agents/{name} operator
         POST /api/v1/agents/{name}/revoke admin

@@ -135,6 +135,12 @@ impl Chronicle {
         self.definitions.last().map_or(&self.implicit, |(_, definitions)| definitions)
     }
 
+    /// Everything that was ever defined, from when on; where nothing was, what holds instead.
+    pub fn all_definitions(&self) -> impl Iterator<Item = (WallTime, &Definitions)> {
+        let implicit = (!self.is_defined()).then_some((WallTime::default(), &*self.implicit));
+        implicit.into_iter().chain(self.definitions.iter().map(|(from, all)| (*from, &**all)))
+    }
+
     /// Whether anything was ever defined.
     pub fn is_defined(&self) -> bool {
         !self.definitions.is_empty()
@@ -210,6 +216,13 @@ impl History {
         let held = self.named.iter().rev().find(|named| named.from <= at);
         let held = held.or(self.named.first())?;
         held.named.as_ref().map(|(name, labels)| (name.as_str(), labels))
+    }
+
+    /// Everything it was ever called, from when on; `None` once it was revoked.
+    pub fn names(
+        &self,
+    ) -> impl Iterator<Item = (WallTime, Option<&(String, BTreeMap<String, String>)>)> {
+        self.named.iter().map(|named| (named.from, named.named.as_ref()))
     }
 
     /// Everything it was ever to run, by the check's name.

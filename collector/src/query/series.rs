@@ -35,6 +35,11 @@ impl SeriesViews {
         Self { reader, day: Mutex::default() }
     }
 
+    /// Reads the views themselves.
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The first record of the ledger that is not in the views.
     pub(super) fn next(&self) -> u64 {
         self.reader.head().next

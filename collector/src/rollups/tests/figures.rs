@@ -88,7 +88,7 @@ fn missed_slots_are_those_nobody_heard_of() {
         (75, 76, 600, 1),
         (0, 600, 182, 86), // up to the horizon, one minute ago
         (170, 600, 178, 5),
-        (30, 75, 9 * 1_440, 30), // minutes are gone: the first two hours as a whole
+        (30, 75, 10 * 1_440, 30), // minutes are gone: the first two hours as a whole
     ] {
         assert_eq!(missed(from, until, now), expected, "{from}..{until} at {now}");
     }
