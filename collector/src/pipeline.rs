@@ -308,3 +308,6 @@ fn word(reason: GapReason) -> &'static str {
         GapReason::CollectorBehind => "collector_behind",
     }
 }
+
+#[cfg(test)]
+mod tests;

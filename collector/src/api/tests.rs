@@ -56,6 +56,7 @@ impl Running {
         let control = Arc::new(ControlJournal::open(&folder.control()).unwrap().0);
         let registry = Arc::new(Registry::new(control.clone()).unwrap());
         let opened = Ledger::open(folder.path(), LedgerOptions::default(), clock).unwrap();
+        control.go_with(opened.ledger.index().clone());
         let extent = extent(&opened.ledger, &control);
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
 use super::chronicle::Stay;
@@ -19,6 +20,7 @@ use crate::series::SeriesId;
 /// Round trips are counted exactly against so many thresholds at most, the smallest first.
 const THRESHOLDS: usize = 16;
 const HOURS_OF_DAY: u32 = 24;
+const DAY_NS: i64 = 86_400_000_000_000;
 
 /// What is good, bad and unknown of what counts: minutes or runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -195,8 +197,12 @@ pub fn parts(stays: &[Stay<'_>], sli: Sli, hours: &Stretches) -> BTreeMap<Series
         *last = stay;
     }
     let parts = stayed.into_iter().filter_map(|(series, (times, last))| {
+        // on a day on which its schedule or its membership changed, slots are told by the hour
+        let ends =
+            times.iter().flat_map(|time| [time.start, time.end]).filter(|at| !is_midnight(*at));
+        let changed = Stretches::of(ends.map(day_of).map(|day| day..day.saturating_add(1)));
         let counted = Stretches::hours_touched(times).and(hours);
-        let (days, hours) = split_days(&counted);
+        let (days, hours) = split_days(&counted, &changed);
         let by = (last.voice.to_owned(), last.check.name.clone());
         let is_empty = days.is_empty() && hours.is_empty();
         (!is_empty).then_some((series, Part { days, hours, by }))
@@ -204,10 +210,18 @@ pub fn parts(stays: &[Stay<'_>], sli: Sli, hours: &Stretches) -> BTreeMap<Series
     parts.collect()
 }
 
-/// Whole days (in days), and the hours that are left.
-fn split_days(hours: &Stretches) -> (Stretches, Stretches) {
+fn day_of(at: WallTime) -> u32 {
+    u32::try_from(at.as_ns().div_euclid(DAY_NS).max(0)).unwrap_or(u32::MAX)
+}
+
+fn is_midnight(at: WallTime) -> bool {
+    at.as_ns().rem_euclid(DAY_NS) == 0
+}
+
+/// Whole days (in days) that are not among those to be told by the hour, and the hours that are left.
+fn split_days(hours: &Stretches, by_hour: &Stretches) -> (Stretches, Stretches) {
     let whole = |range: Range<u32>| range.start.div_ceil(HOURS_OF_DAY)..range.end / HOURS_OF_DAY;
-    let days = Stretches::of(hours.iter().map(whole));
+    let days = Stretches::of(hours.iter().map(whole)).without(by_hour);
     let of_days = days.iter().map(|day| day.start * HOURS_OF_DAY..day.end * HOURS_OF_DAY);
     let rest = hours.without(&Stretches::of(of_days));
     (days, rest)
@@ -291,7 +305,8 @@ mod tests {
         #[test]
         fn days_and_hours_are_all_hours(ranges in prop::collection::vec((0..300_u32, 0..100_u32), 0..6)) {
             let hours = Stretches::of(ranges.into_iter().map(|(start, long)| start..start + long));
-            let (days, rest) = split_days(&hours);
+            let (days, rest) = split_days(&hours, &Stretches::of([3..5]));
+            prop_assert!(!days.has(3) && !days.has(4));
             let of_days = Stretches::of(days.iter().map(|day| day.start * 24..day.end * 24));
             prop_assert!(of_days.and(&rest).is_empty());
             prop_assert_eq!(Stretches::of(of_days.iter().chain(rest.iter())), hours);

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use line::{DefinitionLine, ObservationLine, SlotsLine};
 
-use super::measured::minute_start;
+use super::measured::{excluded, minute_start};
 use super::{Query, QueryError};
 use crate::judge::objective::minutes_of;
 use crate::judge::slots::MINUTES_OF_DAY;
@@ -183,7 +183,8 @@ impl Query {
     }
 
     fn definition_lines(&self) -> Vec<DefinitionLine> {
-        let chronicle = self.views.reader().chronicle();
+        let reader = self.views.reader();
+        let chronicle = reader.chronicle();
         let mut lines: Vec<DefinitionLine> = chronicle
             .all_definitions()
             .map(|(from, definitions)| DefinitionLine::Definitions {
@@ -191,6 +192,18 @@ impl Query {
                 definitions: definitions.clone(),
             })
             .collect();
+        let always = WallTime::default()..reader.head().now();
+        for service in &chronicle.current().services {
+            let all = excluded(&chronicle, service, &always).into_iter();
+            lines.extend(all.map(|each| DefinitionLine::Excluded {
+                service: service.name.clone(),
+                from_ns: each.from.as_ns(),
+                until_ns: each.until.as_ns(),
+                kind: each.kind,
+                reason: each.reason,
+                number: each.number,
+            }));
+        }
         for (agent, history) in chronicle.agents() {
             let agent = agent.to_string();
             lines.extend(history.names().map(|(from, named)| {

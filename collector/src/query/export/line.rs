@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::judge::definition::Definitions;
+use crate::judge::definition::{Definitions, Exclusion};
 
 /// One observation; times in microseconds since 1970-01-01 UTC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,21 @@ pub enum DefinitionLine {
         name: Option<String>,
         /// Its labels.
         labels: BTreeMap<String, String>,
+    },
+    /// Time that operators left out of a service's agreements.
+    Excluded {
+        /// The service's name.
+        service: String,
+        /// The first moment, in nanoseconds since 1970-01-01 UTC.
+        from_ns: i64,
+        /// The first moment after it.
+        until_ns: i64,
+        /// By which of an agreement's exclusions.
+        kind: Exclusion,
+        /// For people.
+        reason: String,
+        /// Of the maintenance window, or of the exclusion.
+        number: u64,
     },
     /// When a check was to run at a vantage point.
     Schedule {
