@@ -13,6 +13,7 @@ mod authority;
 mod caller;
 
 mod config;
+mod export;
 mod fleet;
 mod incidents;
 mod network;
@@ -54,6 +55,7 @@ use caller::{Caller, Origin};
 
 pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
+pub use export::ExportEnd;
 pub use incidents::{Act, IncidentWish};
 
 /// Bytes of a question at most.
@@ -75,6 +77,18 @@ pub mod path {
     pub const OBSERVATIONS: &str = "/api/v1/observations";
     /// What changed in the records that probes keep.
     pub const CHANGES: &str = "/api/v1/changes";
+    /// Objectives of services.
+    pub const OBJECTIVES: &str = "/api/v1/objectives";
+    /// Agreements.
+    pub const SLA: &str = "/api/v1/sla";
+    /// One of them, step by step.
+    pub const SLA_EXPLAIN: &str = "/api/v1/sla/explain";
+    /// Observations, line by line.
+    pub const EXPORT_OBSERVATIONS: &str = "/api/v1/export/observations";
+    /// Services' minutes, line by line.
+    pub const EXPORT_SLOTS: &str = "/api/v1/export/slots";
+    /// What was in force when, line by line.
+    pub const EXPORT_DEFINITIONS: &str = "/api/v1/export/definitions";
     /// The certificate authority.
     pub const CA: &str = "/api/v1/ca";
     /// Where the next one is made.
@@ -232,7 +246,8 @@ impl Operators {
         let oidc = self.oidc.take().map(Arc::new);
         let operators = Arc::new(self);
         let slots = Arc::new(Semaphore::new(AT_ONCE));
-        let shared = Shared { operators: Arc::downgrade(&operators), oidc, slots };
+        let shutdown_begun = shutdown.clone();
+        let shared = Shared { operators: Arc::downgrade(&operators), oidc, slots, shutdown_begun };
         let router = router(shared);
         let over_network = async {
             if let Some(network) = network {
@@ -300,6 +315,8 @@ struct Shared {
     /// Asks the provider without holding the rest.
     oidc: Option<Arc<Oidc>>,
     slots: Arc<Semaphore>,
+    /// What takes long ends then.
+    shutdown_begun: CancellationToken,
 }
 
 impl Shared {

@@ -30,14 +30,18 @@ mod silence;
 
 mod changes;
 mod checks;
+mod export;
 mod incidents;
+mod objectives;
 mod observations;
 mod services;
+mod sla;
 mod status;
 
 mod browser;
 pub mod client;
 mod figures;
+mod parameters;
 mod pinned;
 pub mod remote;
 mod terminal;
@@ -122,6 +126,13 @@ enum Command {
     Observations(observations::ObservationsArguments),
     /// What changed in DNS: who saw it, what, from, to, when
     Changes(changes::ChangesArguments),
+    /// What services are to reach: what they reach, what is left of the budget, who spent it
+    Objectives(objectives::ObjectivesArguments),
+    /// What was promised and what was kept
+    #[command(subcommand)]
+    Sla(sla::SlaCommand),
+    /// Raw data, and what is needed to make any figure of it again
+    Export(export::ExportArguments),
     /// Tokens, by which agents come in
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -226,6 +237,9 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Incidents(command) => asking(incidents::run(setting, &command)),
         Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
         Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
+        Command::Objectives(arguments) => asking(objectives::run(setting, &arguments)),
+        Command::Sla(command) => asking(sla::run(setting, &command)),
+        Command::Export(arguments) => asking(export::run(setting, &arguments)),
         Command::Token(command) => asking(token::run(setting, &command)),
         Command::Agents { command } => asking(agents::run(setting, command.as_ref())),
         Command::Audit(command) => asking(audit::run(setting, &command)),

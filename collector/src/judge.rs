@@ -10,9 +10,14 @@ pub mod engine;
 pub mod incident;
 pub mod planned;
 
+pub mod agreement;
+pub mod burn;
 pub mod capacity;
 pub mod gauge;
+pub mod objective;
+pub mod slots;
 pub mod stated;
+pub mod window;
 
 pub mod fold;
 

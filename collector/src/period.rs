@@ -15,7 +15,7 @@ const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 /// How long one bucket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resolution {
-    /// Minutes, kept by the hour for 8 days.
+    /// Minutes, kept by the hour for 9 days; what comes later than 8 days is not counted into them.
     Minute,
     /// Hours, kept by the day for 13 months.
     Hour,
@@ -59,10 +59,19 @@ impl Resolution {
         }
     }
 
+    /// How long after a period's end something is still counted into it; `None` is for ever. Minutes stay a day longer
+    /// than that, so that an hour whose minutes change can look back a day.
+    pub const fn taken_for(self) -> Option<Duration> {
+        match self {
+            Self::Minute => Some(Duration::from_secs(8 * 86_400)),
+            Self::Hour | Self::Day => self.kept_for(),
+        }
+    }
+
     /// How long a period is kept after its end; `None` is for ever.
     pub const fn kept_for(self) -> Option<Duration> {
         match self {
-            Self::Minute => Some(Duration::from_secs(8 * 86_400)),
+            Self::Minute => Some(Duration::from_secs(9 * 86_400)),
             Self::Hour => Some(Duration::from_secs(396 * 86_400)),
             Self::Day => None,
         }
@@ -128,6 +137,11 @@ impl Period {
     /// Whether it is past its time at `now`, and is not kept any more.
     pub fn is_over(self, now: WallTime) -> bool {
         self.resolution.kept_for().is_some_and(|kept| self.end().plus(kept) <= now)
+    }
+
+    /// Whether it is too late at `now` to count anything into it.
+    pub fn is_late(self, now: WallTime) -> bool {
+        self.resolution.taken_for().is_some_and(|taken| self.end().plus(taken) <= now)
     }
 
     /// When one of its buckets begins.

@@ -30,6 +30,9 @@ use order::{Order, Step};
 const COMMIT: Duration = Duration::from_secs(1);
 /// Sealing, retention and snapshots are looked after this often.
 const MAINTAIN: Duration = Duration::from_secs(30);
+/// Services' minutes are made this often, of so many hours at most.
+const SLOTS: Duration = Duration::from_secs(10);
+const SLOT_HOURS: usize = 12;
 /// How long it waits for something new before it looks at the clock again.
 const WAIT: Duration = Duration::from_millis(200);
 /// After an error, the next try comes after this.
@@ -71,6 +74,7 @@ pub struct Pipeline {
     order: Order,
     committed_at: Instant,
     maintained_at: Instant,
+    slotted_at: Instant,
     is_dirty: bool,
     confirm: Confirm,
 }
@@ -92,7 +96,7 @@ impl Pipeline {
         confirm: Confirm,
     ) -> Result<Self, Stumble> {
         let cursors = rollups.cursors();
-        *rollups.chronicle_mut() = chronicle_before(&control, cursors.control_next)?;
+        rollups.set_chronicle(chronicle_before(&control, cursors.control_next)?);
         rollups.begin_judging()?;
         let order = Order::new(&ledger, &control, cursors);
         progress.next.store(cursors.next, Ordering::Relaxed);
@@ -106,6 +110,7 @@ impl Pipeline {
             order,
             committed_at: now,
             maintained_at: now,
+            slotted_at: now,
             is_dirty: false,
             confirm,
         })
@@ -143,6 +148,15 @@ impl Pipeline {
         let now = self.clock.monotonic();
         if self.is_dirty && now >= self.committed_at + COMMIT {
             self.commit()?;
+        }
+        if now >= self.slotted_at + SLOTS {
+            self.slotted_at = now;
+            match self.rollups.make_slots(SLOT_HOURS) {
+                Err(store::Error::Damaged { .. }) => {} // noted, and rebuilt by the next maintenance
+                made => {
+                    made?;
+                }
+            }
         }
         if now >= self.maintained_at + MAINTAIN {
             self.maintain()?;
@@ -182,7 +196,7 @@ impl Pipeline {
                 tracing::error!(journal, first, last, "records are missing");
             }
             Step::Control(record) => {
-                tell(&mut self.rollups.chronicle_mut(), &record);
+                self.tell(&record)?;
                 let (at, happened) = (record.received_at, happened(&record));
                 if let Some(event) = event_of(*record) {
                     self.rollups.event(None, event);
@@ -198,6 +212,20 @@ impl Pipeline {
         }
         self.advance();
         Ok(true)
+    }
+
+    /// Tells the chronicle, before the fold, what is in force from now on.
+    fn tell(&mut self, record: &ControlRecord) -> Result<(), Stumble> {
+        let Control::Services(_) = &record.control else {
+            tell(&mut self.rollups.chronicle_mut(), record);
+            return Ok(());
+        };
+        // what is due by the definitions before is made first, or a replay would make it by these
+        self.rollups.before_definitions()?;
+        let is_first = !self.rollups.chronicle_mut().is_defined();
+        tell(&mut self.rollups.chronicle_mut(), record);
+        self.rollups.redefined(record.received_at, is_first);
+        Ok(())
     }
 
     fn advance(&mut self) {
@@ -292,7 +320,7 @@ impl Pipeline {
 
     fn reposition(&mut self) -> Result<(), Stumble> {
         let cursors = self.rollups.cursors();
-        *self.rollups.chronicle_mut() = chronicle_before(&self.control, cursors.control_next)?;
+        self.rollups.set_chronicle(chronicle_before(&self.control, cursors.control_next)?);
         self.rollups.begin_judging()?;
         self.order = Order::new(&self.ledger, &self.control, cursors);
         self.progress.next.store(cursors.next, Ordering::Relaxed);
@@ -351,3 +379,6 @@ fn word(reason: GapReason) -> &'static str {
         GapReason::CollectorBehind => "collector_behind",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,14 +7,19 @@
 pub mod agents;
 pub mod capacity;
 pub mod changes;
+pub mod export;
 pub mod fleet;
 pub mod incidents;
+pub mod objectives;
 pub mod observations;
 pub mod planned;
 pub mod services;
+pub mod sla;
 pub mod status;
 
 mod access;
+mod behind;
+mod measured;
 mod series;
 
 use std::sync::Arc;

@@ -10,10 +10,13 @@
 pub mod reader;
 
 mod apply;
+mod counted;
 mod judging;
 mod merge;
 mod pace;
+mod slots;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -26,6 +29,7 @@ pub use self::reader::Reader;
 use crate::judge::chronicle::Chronicle;
 use crate::judge::engine::Engine;
 use crate::judge::fold::{Fold, Sealed};
+use crate::judge::objective::thresholds;
 use crate::judge::registry::Event;
 use crate::period::{Period, Resolution};
 use crate::store::recovery::What;
@@ -74,6 +78,8 @@ pub struct Rollups {
     engine: Engine,
     cursors: Cursors,
     snapshot_at: WallTime,
+    /// For which time the slots of hours that are under way were made.
+    made_at: BTreeMap<u32, WallTime>,
 }
 
 impl Rollups {
@@ -95,6 +101,7 @@ impl Rollups {
             engine: Engine::default(),
             cursors: Cursors::default(),
             snapshot_at: now,
+            made_at: BTreeMap::new(),
         };
         let recovered = rollups.repair(found, ledger, now)?;
         Ok((rollups, recovered))
@@ -126,6 +133,40 @@ impl Rollups {
 
     fn chronicle(&self) -> RwLockReadGuard<'_, Chronicle> {
         self.chronicle.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts another chronicle in the place of the one there is: made anew from the control journal.
+    pub fn set_chronicle(&mut self, chronicle: Chronicle) {
+        *self.chronicle_mut() = chronicle;
+        self.heed_limits();
+    }
+
+    fn heed_limits(&mut self) {
+        let limits_us = thresholds(self.chronicle().current());
+        self.fold.count_against(limits_us);
+    }
+
+    /// Makes ready for other definitions at `at`: what was to be made by those before is made. Then tell the chronicle,
+    /// and then [`Rollups::redefined`].
+    ///
+    /// # Errors
+    /// As [`Rollups::commit`].
+    pub fn before_definitions(&mut self) -> Result<(), Error> {
+        self.commit()?;
+        match self.make_all_slots() {
+            Err(Error::Damaged { .. }) => Ok(()), // noted; what is rebuilt is marked anew
+            made => made,
+        }
+    }
+
+    /// Other definitions hold from `at` on. The first hold back: every hour whose minutes may still change is made
+    /// anew.
+    pub fn redefined(&mut self, at: WallTime, is_first: bool) {
+        let last = slots::hour_of(at);
+        let taken = Resolution::Minute.taken_for().unwrap_or_default();
+        let first = if is_first { slots::hour_of(at.minus(taken)) } else { last };
+        self.fold.restate(first..=last);
+        self.heed_limits();
     }
 
     /// Takes in an event; `sequence` where it comes from the journal of observations.
@@ -171,7 +212,13 @@ impl Rollups {
         if let Some(now) = delta.now {
             head.set_now(now);
         }
+        let marks = slots::marks(&delta, &self.chronicle(), head.now());
         let mut writes = apply::writes(&self.views, delta)?;
+        for (hour, mark) in marks {
+            if self.views.get(&hour)?.is_none() {
+                writes.insert(hour, mark);
+            }
+        }
         judging::put(&mut writes, self.engine.take());
         self.views.commit(&writes, head)
     }
@@ -190,7 +237,9 @@ impl Rollups {
             let found = Found { recovered: Vec::new(), lost: damaged };
             done.recovered = self.repair(found, ledger, now)?;
         }
-        done.retired = self.views.retire(now)?;
+        self.close_days()?;
+        // by the time of the journals, not by ours: a replay lets go of nothing that it has not made slots of
+        done.retired = self.views.retire(self.views.head().now())?;
         for (period, sealed_at) in self.views.open_periods()? {
             if is_due(period, sealed_at, now) {
                 match self.seal(period, now) {
@@ -240,6 +289,7 @@ impl Rollups {
             .any(|each| matches!(each.what, What::RowsAnew | What::RowsFromSnapshot { .. }))
         {
             apply::restore_names(&self.views)?;
+            self.views.restore_days()?;
         }
         let mut head = self.views.head();
         if !lost.is_empty() {
@@ -281,14 +331,16 @@ impl Rollups {
             }
             head.next = ledger.first;
         }
-        self.begin(head, now);
+        self.begin(head);
         Ok(recovered)
     }
 
-    fn begin(&mut self, head: Head, now: WallTime) {
+    fn begin(&mut self, head: Head) {
         let mut sealed = Sealed::default();
         self.views.marks().into_iter().for_each(|(period, mark)| sealed.insert(period, mark));
-        self.fold = Fold::new(head.floor, sealed, now);
+        self.fold = Fold::new(head.floor, sealed, head.now());
+        self.made_at.clear();
+        self.heed_limits();
         self.floor = head.floor;
         self.cursors = Cursors { next: head.next, control_next: head.control_next };
     }

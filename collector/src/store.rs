@@ -29,6 +29,7 @@ pub mod row;
 
 pub mod recovery;
 
+mod closed;
 mod files;
 mod opening;
 mod reading;

@@ -4,6 +4,8 @@ use axum::extract::{Query as Parameters, State};
 use axum::response::Response;
 
 use super::Shared;
+use crate::query::objectives::ObjectivesWanted;
+use crate::query::sla::{ExplainWanted, SlaWanted};
 use crate::query::{ChangesWanted, QueryError, Wanted};
 
 pub(super) async fn status(State(shared): State<Shared>) -> Response {
@@ -22,6 +24,27 @@ pub(super) async fn changes(
     Parameters(wanted): Parameters<ChangesWanted>,
 ) -> Response {
     shared.work(move |operators| operators.query.changes(&wanted)).await
+}
+
+pub(super) async fn objectives(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<ObjectivesWanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.objectives(&wanted)).await
+}
+
+pub(super) async fn sla(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<SlaWanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.sla(&wanted)).await
+}
+
+pub(super) async fn sla_explained(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<ExplainWanted>,
+) -> Response {
+    shared.work(move |operators| operators.query.sla_explained(&wanted)).await
 }
 
 pub(super) async fn agents(State(shared): State<Shared>) -> Response {

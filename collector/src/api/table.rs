@@ -13,7 +13,8 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::caller::{Caller, shown};
 use super::{
-    Shared, access, authority, config, fleet, incidents, path, planned, questions, refusal, runs,
+    Shared, access, authority, config, export, fleet, incidents, path, planned, questions, refusal,
+    runs,
 };
 use crate::control::Role;
 
@@ -35,6 +36,13 @@ fn table() -> Vec<Line> {
         asked(path::INCIDENTS, VIEWER, incidents::list),
         asked(path::INCIDENT, VIEWER, incidents::show),
         done(path::INCIDENT, OPERATOR, incidents::act),
+        // what was promised
+        asked(path::OBJECTIVES, VIEWER, questions::objectives),
+        asked(path::SLA, VIEWER, questions::sla),
+        asked(path::SLA_EXPLAIN, VIEWER, questions::sla_explained),
+        asked(path::EXPORT_OBSERVATIONS, VIEWER, export::observations),
+        asked(path::EXPORT_SLOTS, VIEWER, export::slots),
+        asked(path::EXPORT_DEFINITIONS, VIEWER, export::definitions),
         // the fleet
         asked(path::AGENTS, VIEWER, questions::agents),
         done(path::AGENT, OPERATOR, fleet::change_agent),
@@ -203,6 +211,12 @@ mod tests {
         GET /api/v1/incidents viewer
         GET /api/v1/incidents/{id} viewer
         POST /api/v1/incidents/{id} operator
+        GET /api/v1/objectives viewer
+        GET /api/v1/sla viewer
+        GET /api/v1/sla/explain viewer
+        GET /api/v1/export/observations viewer
+        GET /api/v1/export/slots viewer
+        GET /api/v1/export/definitions viewer
         GET /api/v1/agents viewer
         POST /api/v1/agents/{name} operator
         POST /api/v1/agents/{name}/revoke admin

@@ -24,6 +24,11 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Bytes of an answer at most: 1,000 observations with their transcripts.
 const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
 
+/// Bytes of one line of an answer at most: all definitions of an organisation.
+const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
+/// An answer of many lines pauses no longer.
+const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+
 const OTHER_FORM: &str = "the collector answered in another form: are both of the same version?";
 
 /// Nobody listens on the socket.
@@ -126,6 +131,50 @@ pub async fn send_for_lines<T: DeserializeOwned>(
                 let whole: Vec<u8> = line.drain(..=end).collect();
                 let raw = String::from_utf8_lossy(&whole);
                 each(raw.trim_end(), serde_json::from_str(&raw).context(OTHER_FORM)?)?;
+            }
+        }
+        Ok(None)
+    });
+    match refused.await? {
+        Some((status, bytes)) => Err(refusal(&at, status, &bytes).into()),
+        None => Ok(()),
+    }
+}
+
+/// Asks for something that is answered by lines, as many as there are; each is handed on as it comes.
+///
+/// # Errors
+/// As [`ask`]; or what `each` says of a line.
+pub async fn ask_for_lines(
+    at: impl Into<Collector>,
+    path: &str,
+    mut each: impl FnMut(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let at = at.into();
+    let refused = through(&at, (Method::GET, path, Bytes::new()), async move |answer| {
+        if answer.status() != StatusCode::OK {
+            return all_of(answer).await.map(Some);
+        }
+        let mut body = answer.into_body();
+        let mut left = Vec::new();
+        loop {
+            let frame = tokio::time::timeout(SILENCE_LIMIT, body.frame()).await.ok();
+            let Some(frame) = frame.context("the collector's answer stopped: see its own log")?
+            else {
+                break;
+            };
+            let frame = frame.map_err(|error| broke_off(error.into()))?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            left.extend_from_slice(&bytes);
+            let mut rest = left.as_slice();
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let (line, after) = rest.split_at(end);
+                each(&String::from_utf8_lossy(line))?;
+                rest = after.get(1..).unwrap_or_default();
+            }
+            left = rest.to_vec();
+            if left.len() > MAX_LINE_BYTES {
+                bail!("{OTHER_FORM}");
             }
         }
         Ok(None)

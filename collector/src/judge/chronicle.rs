@@ -5,10 +5,14 @@
 //! services and labels, however late it is made. Invariant: a question about a time up to the latest record gets
 //! the same answer for ever.
 
+mod stays;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use mailsonde_proto::{AgentId, Check, WallTime};
+
+pub use stays::Stay;
 
 use super::availability::Schedule;
 use super::definition::{Definitions, Service};
@@ -152,6 +156,18 @@ impl Chronicle {
         defined.whole(&self.kinds)
     }
 
+    /// Everything that was ever defined, from when on; where nothing was, what holds instead.
+    pub fn all_definitions(&self) -> impl Iterator<Item = (WallTime, &Definitions)> {
+        let implicit = (!self.is_defined()).then_some((WallTime::default(), &self.implicit));
+        let said = self.definitions.iter().map(|(from, defined)| (*from, defined));
+        implicit.into_iter().chain(said).map(|(from, it)| (from, &**it.whole(&self.kinds)))
+    }
+
+    /// Whether anything was ever defined.
+    pub fn is_defined(&self) -> bool {
+        !self.definitions.is_empty()
+    }
+
     /// What was defined at a time. What was defined first holds back to the beginning: whoever defines services after
     /// a week wants that week's figures.
     pub fn definitions_at(&self, at: WallTime) -> &Arc<Definitions> {
@@ -228,6 +244,13 @@ impl History {
         let held = self.named.iter().rev().find(|named| named.from <= at);
         let held = held.or(self.named.first())?;
         held.named.as_ref().map(|(name, labels)| (name.as_str(), labels))
+    }
+
+    /// Everything it was ever called, from when on; `None` once it was revoked.
+    pub fn names(
+        &self,
+    ) -> impl Iterator<Item = (WallTime, Option<&(String, BTreeMap<String, String>)>)> {
+        self.named.iter().map(|named| (named.from, named.named.as_ref()))
     }
 
     /// Everything it was ever to run, by the check's name.

@@ -4,6 +4,8 @@
 //! are zero throughout are not written. The encoding is protobuf, so figures can be added; it is
 //! canonical (equal columns have equal bytes), so that a replay can be compared byte by byte.
 
+use std::collections::BTreeSet;
+
 use prost::Message;
 
 use crate::judge::rollup::{Cell, Counts, FaultCode, VoidCode};
@@ -89,6 +91,7 @@ impl Column {
             record.void_by.extend(cell.counts.void_by.iter().map(|(VoidCode(reason), count)| {
                 VoidRecord { bucket, reason: reason.into(), count }
             }));
+            record.limits.extend(limits(bucket, cell));
             record.fail_by.extend(cell.counts.fail_by.iter().map(|(code, count)| FailRecord {
                 bucket,
                 phase: code.phase.0,
@@ -152,6 +155,31 @@ struct Record {
     first_bins: Vec<i32>, // of sketches that hold something, each as the difference from the one before
     #[prost(bytes = "vec", tag = "12")]
     bins: Vec<u8>, // Sketch::write, one after another
+    #[prost(message, repeated, tag = "13")]
+    limits: Vec<LimitRecord>, // by bucket and limit
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LimitRecord {
+    #[prost(uint32, tag = "1")]
+    bucket: u32,
+    #[prost(uint64, tag = "2")]
+    limit_us: u64,
+    #[prost(uint64, tag = "3")]
+    within: u64,
+    #[prost(uint64, tag = "4")]
+    beyond: u64,
+}
+
+/// What a cell's round trips were counted against, by limit.
+fn limits(bucket: u32, cell: &Cell) -> impl Iterator<Item = LimitRecord> + '_ {
+    let limits = cell.within.iter().chain(cell.beyond.iter()).map(|(limit_us, _)| limit_us);
+    limits.collect::<BTreeSet<u64>>().into_iter().map(move |limit_us| LimitRecord {
+        bucket,
+        limit_us,
+        within: cell.within.of(limit_us),
+        beyond: cell.beyond.of(limit_us),
+    })
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -200,6 +228,14 @@ impl Record {
             let code = FaultCode { phase: PhaseId(*phase), class: u8::try_from(*class).ok()? };
             column.counts_of(*bucket)?.fail_by.add(code, *count);
         }
+        for LimitRecord { bucket, limit_us, within, beyond } in &self.limits {
+            let cell = column.cell_of(*bucket)?;
+            for (tally, count) in [(&mut cell.within, *within), (&mut cell.beyond, *beyond)] {
+                if count > 0 {
+                    tally.add(*limit_us, count);
+                }
+            }
+        }
         Some(column)
     }
 
@@ -219,8 +255,12 @@ impl Record {
 
 impl Column {
     fn counts_of(&mut self, bucket: u32) -> Option<&mut Counts> {
+        self.cell_of(bucket).map(|cell| &mut cell.counts)
+    }
+
+    fn cell_of(&mut self, bucket: u32) -> Option<&mut Cell> {
         let at = self.cells.binary_search_by_key(&bucket, |(bucket, _)| u32::from(*bucket)).ok()?;
-        self.cells.get_mut(at).map(|(_, cell)| &mut cell.counts)
+        self.cells.get_mut(at).map(|(_, cell)| cell)
     }
 }
 
@@ -249,6 +289,11 @@ mod tests {
                     cell.counts.add(&verdict);
                     if verdict == Verdict::Pass {
                         cell.latency.add(total_us);
+                        for limit_us in [20_000, 1_000_000] {
+                            let is_within = total_us <= 20_000;
+                            let tally = if is_within { &mut cell.within } else { &mut cell.beyond };
+                            tally.add(limit_us, 1);
+                        }
                     }
                 }
                 cell

@@ -7,6 +7,7 @@
 //! news. Absent on purpose: figures, which rollups have, and anybody who is told.
 
 mod actions;
+mod burning;
 mod evidence;
 mod fleet;
 mod grouping;
@@ -22,8 +23,10 @@ use jiff::Timestamp;
 use mailsonde_proto::{AgentId, WallTime};
 use serde::{Deserialize, Serialize};
 
+use super::burn::Burns;
 use super::incident::{Entry, Incident};
-use crate::series::SeriesId;
+use super::planned::Planned;
+use crate::series::{SeriesId, ServiceId};
 
 pub use kept::{Kept, Restored};
 
@@ -54,6 +57,10 @@ pub struct Engine {
     due: BTreeSet<(WallTime, Due)>,
     /// When others were asked last to confirm a check's failure.
     asked: HashMap<String, WallTime>,
+    /// What is planned: evidence under maintenance opens no incident.
+    planned: Planned,
+    /// How fast budgets are spent, by service.
+    burns: BTreeMap<String, Burns>,
     wishes: Vec<Wish>,
     dirty: Dirty,
 }
@@ -67,6 +74,9 @@ struct Book {
     here_since_us: i64,
     /// The time of the last record.
     now_us: i64,
+    /// The last minute that was counted against budgets, from 1970.
+    #[serde(default)]
+    counted_minute: i64,
 }
 
 /// What keeps an incident from being over.
@@ -106,6 +116,7 @@ enum Due {
 struct Dirty {
     watches: BTreeSet<usize>,
     traits: BTreeSet<usize>,
+    burns: BTreeSet<String>,
     agents: BTreeSet<usize>,
     incidents: BTreeSet<u64>,
     /// Incidents whose scope has to be looked at again.
@@ -130,6 +141,7 @@ impl Engine {
     pub fn tick(&mut self, now: WallTime) {
         self.proceed(now);
         self.look_at_agents();
+        self.count_minute();
         self.retire();
         self.settle();
     }
@@ -242,6 +254,8 @@ pub enum About {
     Watch(SeriesId),
     /// What a series' target told of itself.
     Traits(SeriesId),
+    /// How fast a service's budgets are spent.
+    Burn(ServiceId),
     /// An incident.
     Incident(u64),
     /// The rest.

@@ -9,13 +9,14 @@
 
 mod names;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use mailsonde_proto::{AgentId, Check, Observation, Verdict, WallTime};
 
 use self::names::Names;
 use crate::judge::column::Column;
+use crate::judge::definition::ROUND_TRIP;
 use crate::judge::gauge::{self, Gauges};
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, Event, SeriesRecord};
@@ -29,6 +30,8 @@ const ENTRIES: usize = 16_384;
 /// How many phases of a series are timed in one minute; no probe has nearly as many, and what is beyond
 /// is in the journal only.
 const PHASES: usize = 64;
+/// How many hours without a tick are made up for: a year and a month.
+const HOURS: u32 = 396 * 24;
 /// A slot lies in the past, but for clocks that are off.
 const AHEAD: Duration = Duration::from_secs(3_600);
 /// No outbox keeps an observation longer, and no journal: what claims to be older is misdated.
@@ -92,6 +95,11 @@ pub struct Delta {
     pub gauges: BTreeMap<(SeriesId, u32), Gauges>,
     /// The latest tick.
     pub now: Option<WallTime>,
+    /// Hours (from 1970-01-01 UTC) that began, or in which what is in force changed.
+    pub hours: BTreeSet<u32>,
+    /// Hours of series that a sealed period holds already, and that may have changed nevertheless: where rows came
+    /// from a snapshot that is older than the period's file.
+    pub touched: BTreeSet<(u32, SeriesId)>,
 }
 
 /// The row of an open period that buckets stand in.
@@ -118,6 +126,8 @@ pub struct Fold {
     names: Names,
     entries: HashMap<EntryKey, Entry>,
     states: HashMap<usize, SeriesState>,
+    /// What round trips are counted against, in microseconds.
+    limits_us: Vec<u64>,
     seen: HashMap<AgentId, AgentRecord>,
     rest: Delta,
 }
@@ -163,6 +173,9 @@ impl Fold {
         }
         let slot = if is_dated { observation.scheduled_for } else { received_at };
         let enters = self.enters(sequence, slot, received_at);
+        if sequence < self.sealed.highest {
+            self.touch(series, slot, received_at);
+        }
         if enters == [false; 3] {
             return;
         }
@@ -170,7 +183,7 @@ impl Fold {
         let minute = u32::try_from(minute).unwrap_or(0);
         let entry = self.entries.entry(EntryKey { series, minute, enters }).or_default();
         if is_dated {
-            entry.count(observation, &mut self.names);
+            entry.count(observation, &mut self.names, &self.limits_us);
         } else {
             entry.total.counts.misdated += 1;
         }
@@ -195,6 +208,7 @@ impl Fold {
             Event::Defined { agent, at, checks } => self.rest.defined.push((agent, at, checks)),
             Event::Gap { agent, gap } => self.seen.entry(agent).or_default().miss(&gap),
             Event::Tick { now } => {
+                self.begin_hours(now);
                 self.now = self.now.max(now);
                 self.rest.now = self.rest.now.max(Some(now));
             }
@@ -229,6 +243,34 @@ impl Fold {
         delta
     }
 
+    /// Counts round trips against these limits from now on, in microseconds.
+    pub fn count_against(&mut self, limits_us: Vec<u64>) {
+        self.limits_us = limits_us;
+    }
+
+    /// Notes that hours changed otherwise than by what was observed in them.
+    pub fn restate(&mut self, hours: impl IntoIterator<Item = u32>) {
+        self.rest.hours.extend(hours);
+    }
+
+    /// Every hour that began since the last tick: also those in which there was none, because nobody was here to tick.
+    fn begin_hours(&mut self, now: WallTime) {
+        let last = hour_of(now);
+        let is_first = self.now == WallTime::default();
+        let first = if is_first { last } else { hour_of(self.now).max(last.saturating_sub(HOURS)) };
+        if is_first || first < last {
+            self.rest.hours.extend(first..=last);
+        }
+    }
+
+    fn touch(&mut self, series: usize, slot: WallTime, received_at: WallTime) {
+        let (period, _) = Period::of(Resolution::Minute, slot);
+        let is_held = !period.is_late(received_at.max(self.now));
+        if is_held && let Some(series) = self.series.get(series) {
+            self.rest.touched.insert((period.number, *series));
+        }
+    }
+
     /// Which resolutions a slot still has to enter.
     fn enters(&self, sequence: u64, slot: WallTime, received_at: WallTime) -> [bool; 3] {
         let now = received_at.max(self.now);
@@ -237,7 +279,7 @@ impl Fold {
                 return true; // kept for ever, and the calendar costs time
             }
             let (period, _) = Period::of(resolution, slot);
-            !period.is_over(now) && !self.sealed.holds(period, sequence)
+            !period.is_late(now) && !self.sealed.holds(period, sequence)
         })
     }
 
@@ -256,8 +298,12 @@ impl Fold {
     }
 }
 
+fn hour_of(at: WallTime) -> u32 {
+    Period::of(Resolution::Minute, at).0.number
+}
+
 impl Entry {
-    fn count(&mut self, observation: &Observation, names: &mut Names) {
+    fn count(&mut self, observation: &Observation, names: &mut Names, limits_us: &[u64]) {
         let counts: &mut Counts = &mut self.total.counts;
         if observation.amends.is_some() {
             counts.amended += 1;
@@ -270,6 +316,9 @@ impl Entry {
             }
             if observation.verdict == Verdict::Pass {
                 self.time(observation, names);
+                if observation.kind == ROUND_TRIP {
+                    self.total.count_against(limits_us, observation.total_us);
+                }
             }
         }
     }

@@ -19,6 +19,11 @@ pub struct Cell {
     /// How long scheduled runs that passed took: a run that fails or gives up says nothing about how
     /// long a working server takes.
     pub latency: Sketch,
+    /// Round trips that passed and took no longer, by the limit in microseconds they were counted against.
+    pub within: Tally<u64>,
+    /// Round trips that passed and took longer, by limit. Where both together are fewer than passed, the limit was
+    /// not known when the others were counted.
+    pub beyond: Tally<u64>,
 }
 
 impl Cell {
@@ -26,6 +31,18 @@ impl Cell {
     pub fn merge(&mut self, other: &Self) {
         self.counts.merge(&other.counts);
         self.latency.merge(&other.latency);
+        self.within.merge(&other.within);
+        self.beyond.merge(&other.beyond);
+    }
+}
+
+impl Cell {
+    /// Counts a round trip that passed against limits, in microseconds.
+    pub fn count_against(&mut self, limits_us: &[u64], total_us: u64) {
+        for limit_us in limits_us {
+            let tally = if total_us <= *limit_us { &mut self.within } else { &mut self.beyond };
+            tally.add(*limit_us, 1);
+        }
     }
 }
 

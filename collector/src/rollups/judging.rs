@@ -51,8 +51,7 @@ impl Rollups {
         self.fold.observe(folded);
         if is_new {
             let Folded { received_at, agent, observation, .. } = folded;
-            let chronicle = self.chronicle.read().unwrap_or_else(PoisonError::into_inner);
-            self.engine.observe(agent, observation, received_at, &chronicle);
+            self.engine.observe(agent, observation, received_at);
         }
     }
 
@@ -72,7 +71,11 @@ impl Rollups {
                 let kept = kept.and_then(|bytes| Incident::decode(&bytes).ok());
                 self.engine.act(&action, &by, now, kept);
             }
-            Happened::Acted(Action::Planned(_), _) => {}
+            Happened::Acted(Action::Planned(_), _) => {
+                let planned = self.chronicle().planned.clone();
+                self.engine.replan(planned, now);
+            }
+            Happened::Acted(Action::Stated(_), _) => {}
             Happened::Archived(bytes) => {
                 if let Ok(incident) = Incident::decode(&bytes) {
                     self.engine.archived(incident, now);
@@ -116,6 +119,7 @@ pub(super) fn put(writes: &mut Writes, kept: Vec<Kept>) {
         let row = match about {
             About::Watch(series) => Row::Watch(series),
             About::Traits(series) => Row::Traits(series),
+            About::Burn(service) => Row::Burn(service),
             About::Incident(number) => Row::Incident(number),
             About::Book => Row::Judge,
         };
@@ -134,6 +138,12 @@ fn kept(views: &Views) -> Result<Restored, Error> {
     views.table(Table::Traits, |row, value| {
         if let Row::Traits(series) = row {
             kept.traits.push((series, value.to_vec()));
+        }
+        Ok(())
+    })?;
+    views.table(Table::Burns, |row, value| {
+        if let Row::Burn(service) = row {
+            kept.burns.push((service, value.to_vec()));
         }
         Ok(())
     })?;

@@ -249,14 +249,17 @@ impl Reader {
                 }
             }
         }
+        // not what is still to be done: the marks of stale hours
         let tables = [
             Table::Agents,
             Table::Series,
             Table::Phases,
             Table::States,
             Table::Schedules,
+            Table::Slots,
             Table::Watches,
             Table::Traits,
+            Table::Burns,
             Table::Incidents,
             Table::Judge,
             Table::Gauges,

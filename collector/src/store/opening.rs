@@ -6,6 +6,7 @@ use std::sync::{Mutex, RwLock};
 
 use mailsonde_proto::WallTime;
 
+use super::closed::Closed;
 use super::files::{failed, make_folder, set_aside, sync_folder};
 use super::recovery::What;
 use super::redo::{self, Redo};
@@ -75,7 +76,8 @@ fn open(folder: &Path, ledger: Extent, now: WallTime) -> Result<(Opened, Found),
         Err(Trouble::Damage(why)) => anew(folder, ledger, why, &mut recovered)?,
         Err(Trouble::Error(error)) => return Err(error),
     };
-    let opened = Opened { rows, head, shelf, unfinished: false };
+    let closed = Closed::open(folder)?;
+    let opened = Opened { rows, head, shelf, closed, unfinished: false };
     let lost = lost(&opened, now)?;
     for period in &lost {
         let what = What::SealedSetAside(*period);

@@ -218,6 +218,11 @@ pub(super) fn figures_prefix(
     key
 }
 
+/// What the keys of a day's slots start with.
+pub(super) fn slots_prefix(day: u32) -> Vec<u8> {
+    joined(SLOTS, &[&day.to_be_bytes()])
+}
+
 fn period(rest: &mut &[u8]) -> Option<Period> {
     let [code] = taken(rest)?;
     let resolution = Resolution::from_code(code)?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::closed::Closed;
 use super::files::free_bytes;
 use super::redo;
 use super::row::Table;
@@ -42,6 +43,8 @@ pub(super) struct Opened {
     pub(super) rows: Rows,
     pub(super) head: Head,
     pub(super) shelf: Shelf,
+    /// Days that nothing can change any more.
+    pub(super) closed: Closed,
     /// A commit was not finished: only opening the views again tells what the rows are.
     pub(super) unfinished: bool,
 }

@@ -2,8 +2,8 @@
 
 use mailsonde_proto::WallTime;
 
-use super::super::chronicle::Chronicle;
 use super::super::incident::{Incident, IncidentAction, State};
+use super::super::planned::{Place, Planned};
 use super::Engine;
 
 impl Engine {
@@ -61,8 +61,36 @@ impl Engine {
         self.dirty.incidents.insert(number);
     }
 
+    /// Other things are planned at `now`.
+    pub fn replan(&mut self, planned: Planned, now: WallTime) {
+        self.proceed(now);
+        self.planned = planned;
+    }
+
     /// Whether a series is under maintenance: what it shows is kept, and opens no incident.
-    pub(super) fn is_planned(&self, _number: usize, _chronicle: &Chronicle) -> bool {
-        false
+    pub(super) fn is_planned(&self, number: usize) -> bool {
+        let Some(series) = self.fleet.series.get(number) else { return false };
+        let services: Vec<&str> = (series.services.iter())
+            .filter_map(|at| Some(self.fleet.services.get(*at)?.name.as_str()))
+            .collect();
+        self.is_under_maintenance(series.agent, &services, &series.check)
+    }
+
+    /// Whether all that an agent runs is under maintenance: then its silence is, too.
+    pub(super) fn is_agent_planned(&self, agent: usize) -> bool {
+        let mut all = self.fleet.series.iter().enumerate();
+        let of_agent = |(_, series): &(usize, &super::fleet::Series)| {
+            series.agent == agent && series.is_active
+        };
+        all.any(|it| of_agent(&it))
+            && (self.fleet.series.iter().enumerate())
+                .filter(of_agent)
+                .all(|(number, _)| self.is_planned(number))
+    }
+
+    fn is_under_maintenance(&self, agent: usize, services: &[&str], check: &str) -> bool {
+        let Some(agent) = self.fleet.agents.get(agent) else { return false };
+        let place = Place { services, agent: &agent.name, labels: &agent.labels, check };
+        self.planned.under_maintenance(self.now, &place).is_some()
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use mailsonde_proto::{Cause, Observation, Verdict, VoidReason, WallTime};
 
-use super::super::chronicle::Chronicle;
 use super::super::incident::{Kind, MOST_PLACES, Place, State};
 use super::super::watch::{Change, Condition, Confirmed, Ran, of_us};
 use super::{Due, Engine, Wish};
@@ -26,7 +25,6 @@ impl Engine {
         agent: mailsonde_proto::AgentId,
         observation: &Observation,
         now: WallTime,
-        chronicle: &Chronicle,
     ) {
         self.proceed(now);
         let Some(agent) = self.fleet.agent(agent) else { return };
@@ -46,7 +44,7 @@ impl Engine {
         };
         let total_us = observation.total_us;
         let ran = Ran { slot: observation.scheduled_for, is_scheduled, fault, total_us };
-        self.judged(number, ran, chronicle);
+        self.judged(number, ran);
     }
 
     fn void(&mut self, number: usize, is_scheduled: bool, reason: VoidReason) {
@@ -68,7 +66,7 @@ impl Engine {
         }
     }
 
-    fn judged(&mut self, number: usize, ran: Ran<'_>, chronicle: &Chronicle) {
+    fn judged(&mut self, number: usize, ran: Ran<'_>) {
         let now = self.now;
         let Some(series) = self.fleet.series.get_mut(number) else { return };
         if !series.is_active {
@@ -90,9 +88,9 @@ impl Engine {
         }
         match change {
             Change::Nothing => self.seen_elsewhere(number),
-            Change::Suspected => self.suspected(number, chronicle),
+            Change::Suspected => self.suspected(number),
             Change::Denied => {}
-            Change::Confirmed(by) => self.confirmed(number, by, chronicle),
+            Change::Confirmed(by) => self.join(number, by),
             Change::StillFailing => self.still_failing(number, ran.slot),
             Change::Passed => self.passed(number, ran.slot),
             Change::Over => self.over(number),
@@ -106,7 +104,13 @@ impl Engine {
         self.dirty.stale.extend(of_check.filter(|it| it.is_live()).map(|it| it.number));
     }
 
-    fn suspected(&mut self, number: usize, chronicle: &Chronicle) {
+    fn suspected(&mut self, number: usize) {
+        if self.is_planned(number) {
+            if let Some(series) = self.fleet.series.get_mut(number) {
+                series.watch.condition = Condition::Calm;
+            }
+            return;
+        }
         let Some(series) = self.fleet.series.get(number) else { return };
         if let Some(due) = series.watch.due() {
             self.due.insert((due, Due::Series(number)));
@@ -122,10 +126,10 @@ impl Engine {
         let other = self.fleet.of_check(&check).find(is_other).map(|(other, _)| other);
         match other {
             Some(other) => {
-                self.confirmed(other, Confirmed::Elsewhere, chronicle);
-                self.confirmed(number, Confirmed::Elsewhere, chronicle);
+                self.join(other, Confirmed::Elsewhere);
+                self.join(number, Confirmed::Elsewhere);
             }
-            None if is_known => self.confirmed(number, Confirmed::Elsewhere, chronicle),
+            None if is_known => self.join(number, Confirmed::Elsewhere),
             None => self.ask(number, true),
         }
     }
@@ -167,17 +171,6 @@ impl Engine {
         if series.watch.is_overdue(self.now) {
             self.join(number, Confirmed::NoAnswer);
         }
-    }
-
-    fn confirmed(&mut self, number: usize, by: Confirmed, chronicle: &Chronicle) {
-        if self.is_planned(number, chronicle) {
-            self.dirty.watches.insert(number);
-            if let Some(series) = self.fleet.series.get_mut(number) {
-                series.watch.condition = Condition::Calm;
-            }
-            return;
-        }
-        self.join(number, by);
     }
 
     /// A failure that is real becomes part of an incident.

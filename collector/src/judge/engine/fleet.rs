@@ -41,7 +41,7 @@ pub(super) struct Serving {
 pub(super) struct Agent {
     pub(super) id: AgentId,
     pub(super) name: String,
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
     /// It is enrolled and runs something.
     pub(super) is_here: bool,
     pub(super) checks: HashMap<Box<str>, usize>,

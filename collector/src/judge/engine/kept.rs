@@ -8,7 +8,7 @@ use super::super::watch::{Condition, Watch};
 use super::traits::Traits;
 use super::{About, Book, Due, Engine};
 use crate::judge::live::SeriesState;
-use crate::series::SeriesId;
+use crate::series::{SeriesId, ServiceId};
 use mailsonde_proto::{AgentId, WallTime};
 
 /// A row to be written, or removed.
@@ -27,6 +27,8 @@ pub struct Restored {
     pub watches: Vec<(SeriesId, Vec<u8>)>,
     /// Traits by series.
     pub traits: Vec<(SeriesId, Vec<u8>)>,
+    /// How fast budgets are spent, by service.
+    pub burns: Vec<(ServiceId, Vec<u8>)>,
     /// Every incident, by number.
     pub incidents: Vec<Vec<u8>>,
     /// The rest.
@@ -62,6 +64,10 @@ impl Engine {
             let Some(incident) = self.incidents.get(&number) else { continue };
             rows.push(Kept { about: About::Incident(number), value: Some(incident.encode()) });
         }
+        for name in std::mem::take(&mut self.dirty.burns) {
+            let value = self.burns_of(&name);
+            rows.push(Kept { about: About::Burn(ServiceId::of(&name)), value });
+        }
         self.dirty.agents.clear();
         let mut agents: Vec<_> = (self.fleet.agents.iter())
             .filter(|agent| agent.silent.is_some() || agent.voids > 0)
@@ -78,6 +84,7 @@ impl Engine {
         let written: Written = serde_json::from_slice(&kept.book).unwrap_or_default();
         let mut engine = Self { book: written.book, ..Self::default() };
         engine.now = super::super::watch::of_us(engine.book.now_us);
+        engine.planned = chronicle.planned.clone();
         engine.reselect(chronicle, None);
         let numbers = engine.fleet.by_id();
         for (id, state) in &kept.states {
@@ -105,6 +112,7 @@ impl Engine {
                 agent.heard = heard;
             }
         }
+        engine.restore_burns(&kept.burns);
         engine.restore_incidents(&kept.incidents, &written.agents);
         engine.look_at_agents();
         engine

@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// How a service is by the evidence of the moment.
-    fn voiced(&self, name: &str) -> Voiced {
+    pub(super) fn voiced(&self, name: &str) -> Voiced {
         let at = self.fleet.services.iter().position(|it| it.name == name);
         let Some((at, serving)) = at.and_then(|at| Some((at, self.fleet.services.get(at)?))) else {
             return Voiced::Unknown;

@@ -116,6 +116,9 @@ impl Engine {
             }
             return;
         }
+        if self.is_agent_planned(number) {
+            return;
+        }
         let since = self.fleet.agents.get(number).map_or(self.now, |agent| agent.heard);
         self.silent(number, PHASE, "nothing is heard from it", since);
     }

@@ -230,7 +230,7 @@ fn late_failures_open_nothing() {
         observation.scheduled_for =
             scene.now.minus(std::time::Duration::from_secs(900 - minute * 60));
         let agent = scene.chronicle.agents().next().unwrap().0;
-        scene.engine.observe(agent, &observation, scene.now, &scene.chronicle);
+        scene.engine.observe(agent, &observation, scene.now);
     }
     assert!(scene.incidents().is_empty());
     assert!(scene.engine.take_wishes().is_empty());

@@ -83,7 +83,7 @@ impl Scene {
         let slot = self.now.minus(Duration::from_millis(200));
         let mut observation = sample::observation(check, slot, verdict, Duration::from_millis(150));
         observation.cause = cause;
-        self.engine.observe(id(agent), &observation, self.now, &self.chronicle);
+        self.engine.observe(id(agent), &observation, self.now);
         self.engine.settle();
     }
 
@@ -150,6 +150,7 @@ impl Scene {
                 About::Watch(series) => kept.watches.push((*series, value.clone())),
                 About::Traits(series) => kept.traits.push((*series, value.clone())),
                 About::Incident(_) => kept.incidents.push(value.clone()),
+                About::Burn(service) => kept.burns.push((*service, value.clone())),
                 About::Book => kept.book.clone_from(value),
             }
         }

@@ -1,0 +1,154 @@
+//! Every objective over its window: what is reached, what of its budget is left, who spent it, how fast.
+//!
+//! Objectives about incidents are told by what is told of incidents; they have no figure here.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::QueryError;
+use super::measured::{Tells, Wanted, measure, zone};
+use super::sla::{FigureAnswer, SpentByAnswer, figure, spent_by};
+use crate::judge::definition::{Objective, Service, Sli};
+use crate::judge::objective::Reached;
+use crate::judge::window::range;
+use crate::rollups::Reader;
+use crate::series::ServiceId;
+
+/// Of whoever spent a budget, so many are named.
+const MOST_NAMED: usize = 20;
+
+/// Which objectives are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectivesWanted {
+    /// Of this service only, and then with who spent the budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+/// Every objective of services.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectivesAnswer {
+    /// Up to when the journals are in the figures.
+    pub now: Timestamp,
+    /// The time zone in which windows begin and end.
+    pub time_zone: String,
+    /// By service, in the order of their definition.
+    pub objectives: Vec<ObjectiveAnswer>,
+}
+
+/// One objective over its window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectiveAnswer {
+    /// Of which service.
+    pub service: String,
+    /// Its name.
+    pub objective: String,
+    /// What is reached, of what.
+    #[serde(flatten)]
+    pub figure: FigureAnswer,
+    /// `met`, `missed` or `not_proven`, as if the window ended now.
+    pub result: Reached,
+    /// So many may be bad in the whole window.
+    pub budget: u64,
+    /// So many more may be; negative when more were.
+    pub budget_left: i64,
+    /// How fast it is spent: 1 is just as fast as it may. Empty while nothing was counted.
+    pub burn_rates: Vec<BurnRateAnswer>,
+    /// Whose runs failed, most first; only where one service is asked for.
+    pub spent_by: Vec<SpentByAnswer>,
+}
+
+/// How fast a budget is spent, by one rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BurnRateAnswer {
+    /// `fast`, `steady`, `slow` or `creeping`.
+    pub rule: String,
+    /// The rule's factor.
+    pub factor: f64,
+    /// Over its long window.
+    pub long: Option<f64>,
+    /// Over its short window.
+    pub short: Option<f64>,
+}
+
+pub(super) fn answer(
+    reader: &Reader,
+    wanted: &ObjectivesWanted,
+) -> Result<ObjectivesAnswer, QueryError> {
+    let now = reader.head().now();
+    let phases = reader.phases()?;
+    let chronicle = reader.chronicle();
+    let definitions = chronicle.current().clone();
+    if let Some(name) = &wanted.service
+        && definitions.service(name).is_none()
+    {
+        return Err(QueryError::Unknown { what: "service", name: name.clone() });
+    }
+    let zone = zone(&definitions);
+    let is_wanted =
+        |service: &&Service| wanted.service.as_ref().is_none_or(|name| *name == service.name);
+    let asked: Vec<(&Service, &Objective, Wanted)> = definitions
+        .services
+        .iter()
+        .filter(is_wanted)
+        .flat_map(|service| service.objectives.iter().map(move |objective| (service, objective)))
+        .filter(|(_, objective)| !matches!(objective.sli, Sli::Resolution { .. } | Sli::Security))
+        .map(|(service, objective)| {
+            let figure = Wanted {
+                service: service.name.clone(),
+                sli: objective.sli,
+                range: range(objective.window, &zone, now),
+                in_hours: objective.in_hours,
+                left_out: Vec::new(),
+                tells: Tells { whose: wanted.service.is_some(), stretches: false },
+            };
+            (service, objective, figure)
+        })
+        .collect();
+    let figures: Vec<Wanted> = asked.iter().map(|(_, _, figure)| figure.clone()).collect();
+    let measured = measure(reader, &chronicle, now, &figures)?;
+    drop(chronicle);
+    let mut objectives = Vec::new();
+    for ((service, objective, asked), measured) in asked.iter().zip(&measured) {
+        let target = objective.target;
+        let budget = measured.tallied.budget(target, measured.to_come);
+        let burns = reader.burns(ServiceId::of(&service.name))?;
+        let rates = burns.0.get(&objective.name).map(|burn| burn.rates(target, now));
+        let spent_by = spent_by(measured, &phases).into_iter().take(MOST_NAMED);
+        objectives.push(ObjectiveAnswer {
+            service: service.name.clone(),
+            objective: objective.name.clone(),
+            figure: figure(asked, (target, objective.window), measured, now),
+            result: measured.tallied.reached(target),
+            budget: budget.allowed,
+            budget_left: budget.left,
+            burn_rates: rates.iter().flatten().map(BurnRateAnswer::from).collect(),
+            spent_by: spent_by.filter(|_| wanted.service.is_some()).collect(),
+        });
+    }
+    let time_zone = definitions.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
+    Ok(ObjectivesAnswer { now: now.timestamp(), time_zone, objectives })
+}
+
+impl From<&crate::judge::burn::Rate> for BurnRateAnswer {
+    fn from(rate: &crate::judge::burn::Rate) -> Self {
+        let number = |milli: u64| f64::from(u32::try_from(milli).unwrap_or(u32::MAX)) / 1_000.0;
+        Self {
+            rule: rate.rule.as_str().to_owned(),
+            factor: number(rate.rule.factor_milli()),
+            long: rate.long_milli.map(number),
+            short: rate.short_milli.map(number),
+        }
+    }
+}
+
+impl super::Query {
+    /// Every objective over its window.
+    ///
+    /// # Errors
+    /// When a service is named that there is not, or the views cannot be read.
+    pub fn objectives(&self, wanted: &ObjectivesWanted) -> Result<ObjectivesAnswer, QueryError> {
+        answer(self.views.reader(), wanted)
+    }
+}
