@@ -60,9 +60,8 @@ impl Running {
         let extent = extent(&opened.ledger, &control);
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
-        let progress = Arc::default();
         let pipeline =
-            Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, progress);
+            Pipeline::new(rollups, opened.ledger.clone(), control.clone(), clock, Arc::default());
         let enrolment = Enrolment {
             authorities: authorities.clone(),
             control,
