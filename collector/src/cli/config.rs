@@ -185,6 +185,9 @@ fn shown(plan: &Plan, difference: &Difference, terminal: &Terminal) -> String {
             count("removed")
         ));
     }
+    if !changes.is_empty() && !services.is_empty() {
+        text.push('\n');
+    }
     text.push_str(&services::shown(services, terminal));
     if changes.is_empty() {
         return text + &warnings(plan, terminal);
@@ -302,6 +305,10 @@ mod tests {
         }
     }
 
+    fn none_defined() -> crate::central::ServicesDifference {
+        crate::central::ServicesDifference { is_implicit: true, ..Default::default() }
+    }
+
     #[test]
     fn a_plan_is_read_like_a_difference() {
         let removed = Change {
@@ -311,7 +318,7 @@ mod tests {
         };
         let changes = vec![change("mail", "changed"), change("new\u{1b}", "added"), removed];
         let difference =
-            Difference { id: "0".into(), changes, unchanged: 2, services: Default::default() };
+            Difference { id: "0".into(), changes, unchanged: 2, services: none_defined() };
         let refused = RefusedCheck {
             check: "new".into(),
             place: "mail.toml:9".into(),

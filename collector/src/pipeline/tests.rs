@@ -249,7 +249,8 @@ fn judge(journals: &Path, views: &Path, every: usize) -> Judged {
     let (rollups, _) = Rollups::open(views, extent, clock.wall()).unwrap();
     let registry = Arc::new(Registry::new(control.clone()).unwrap());
     let query = Query::new(registry, ledger.clone(), rollups.reader(), clock);
-    let mut pipeline = Pipeline::new(rollups, ledger, control, clock, Arc::default()).unwrap();
+    let mut pipeline =
+        Pipeline::new(rollups, (ledger, control), clock, Arc::default(), Box::new(drop)).unwrap();
     let mut count = 0;
     while pipeline.read().unwrap() {
         count += 1;

@@ -38,7 +38,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<BusinessHours> {
     if section.has("holidays") && !section.has("hours") {
         section.wrong("holidays", "holidays are days without hours: say hours as well");
     }
-    if section.has("hours") && weekly.is_empty() && section.is_clean() {
+    if section.is_empty("hours") {
         section.wrong("hours", format!("hours {FORM}"));
     }
     (!weekly.is_empty()).then_some(BusinessHours { weekly, holidays })

@@ -54,9 +54,10 @@ impl<'f> Section<'f> {
         self.table.contains_key(key)
     }
 
-    /// Whether nothing was wrong so far.
-    pub(super) fn is_clean(&self) -> bool {
-        self.mistakes.is_empty()
+    /// Whether the key has an empty list.
+    pub(super) fn is_empty(&self, key: &str) -> bool {
+        let entry = self.table.get(key).map(Spanned::get_ref);
+        matches!(entry, Some(DeValue::Array(all)) if all.is_empty())
     }
 
     /// Something is wrong with a key's value.

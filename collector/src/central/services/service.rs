@@ -43,7 +43,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Read> {
         "say which checks it is made of, such as checks = [\"mail\", \"imap-*\"]",
     );
     let checks = section.list("checks", MAX_PATTERNS, pattern);
-    if section.has("checks") && checks.is_empty() && section.is_clean() {
+    if section.is_empty("checks") {
         section
             .wrong("checks", "checks is empty: a service without checks can be judged by nothing");
     }

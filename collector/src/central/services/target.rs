@@ -188,7 +188,8 @@ fn excludes(section: &mut Section<'_>) -> BTreeSet<Exclusion> {
 /// The highest bound first.
 fn credits(section: &mut Section<'_>, target: Option<Share>) -> Vec<Credit> {
     let mut credits: Vec<Credit> = Vec::new();
-    for mut step in section.tables("credits", MAX_CREDITS, "credits: ") {
+    let label = format!("{}credits: ", section.label());
+    for mut step in section.tables("credits", MAX_CREDITS, &label) {
         for key in ["below", "credit"] {
             step.require(key, "such as { below = \"99.5%\", credit = \"10%\" }");
         }

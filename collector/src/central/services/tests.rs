@@ -80,7 +80,28 @@ fn every_mistake_of_a_service_is_told_with_its_place() {
          down_when = \"3 of 2\"\ndepends_on = \"dns\"\nusers = -1\ngrowth = \"10\"\nholidays = [\"today\"]\n\
          colour = \"red\"\n[[service]]\nname = \"b\"\nchecks = []\nhours = [\"mon 08:00-18:00\", \"mon 17:00-19:00\"]\n\
          title = \"a\\u0007\"\n[[service]]\nchecks = [\"*\"]\nhours = [\"monday\"]\n"
-    ), @"");
+    ), @r#"
+    services.d/a.toml:1:13: time_zone must be a time zone by its IANA name, such as "Africa/Johannesburg", not "Africa/Durban"
+    services.d/a.toml:2:1: services is not known here: there is objective, service, time_zone
+    services.d/a.toml:3:1: service: checks is missing: say which checks it is made of, such as checks = ["mail", "imap-*"]
+    services.d/a.toml:4:8: service: name must be 1 to 64 letters, digits, dots, dashes or underscores, not "m a"
+    services.d/a.toml:7:19: service "mail": checks must be a text in quotes
+    services.d/a.toml:7:22: service "mail": checks must be names of checks, in which * stands for any characters, not "im ap"
+    services.d/a.toml:8:6: service "mail": on "site=" is no term of a selector: write key=value, key=a|b, key!=value, key or !key, with commas between them
+    services.d/a.toml:9:9: service "mail": voice must be a label such as "site", or "name"
+    services.d/a.toml:10:13: service "mail": down_when must be "any", "half", "all", a number such as "2" or "2 of 3", or "2 or half"
+    services.d/a.toml:11:14: service "mail": depends_on must be a list of texts, such as depends_on = ["…", "…"]
+    services.d/a.toml:12:9: service "mail": users must be a whole number from 0 to 10000000000
+    services.d/a.toml:13:10: service "mail": growth must be a percentage with at most four decimals, such as "99.9%"
+    services.d/a.toml:14:12: service "mail": holidays are days without hours: say hours as well
+    services.d/a.toml:14:13: service "mail": holidays must be dates, such as "2026-12-25"
+    services.d/a.toml:15:1: service "mail": colour is not known here: there is agreement, checks, depends_on, description, down_when, growth, holidays, hours, name, objective, on, owner, title, users, voice
+    services.d/a.toml:18:10: service "b": checks is empty: a service without checks can be judged by nothing
+    services.d/a.toml:19:9: service "b": hours overlap on mon: write each hour of it once
+    services.d/a.toml:20:9: service "b": title must have no control characters
+    services.d/a.toml:21:1: service: name is missing
+    services.d/a.toml:23:10: service: hours must be days and hours, such as "mon-fri 08:00-18:00" or "sat,sun 09:00-24:00"
+    "#);
 }
 
 #[test]
@@ -94,14 +115,39 @@ fn every_mistake_of_a_target_is_told_with_its_place() {
          [[service.objective]]\nsli = \"delivery\"\ntarget = \"99%\"\nhours_only = 1\n\
          [[objective]]\nsli = \"uptime\"\ntarget = \"1%\"\n\
          [[objective]]\nsli = \"security\"\ntarget = \"1%\"\nhours_only = true\n"
-    )), @"");
+    )), @r#"
+    services.d/a.toml:4:1: service "m": objective: target is missing: such as target = "99.9%"
+    services.d/a.toml:5:7: service "m": objective: sli must be "uptime", "delivery", "success" or "latency", not "up"
+    services.d/a.toml:6:1: service "m": objective: within is missing: say how long it may take, such as within = "5s"
+    services.d/a.toml:8:10: service "m": objective: target must be more than 0% and 100% at most
+    services.d/a.toml:10:7: service "m": objective: sli "resolution" is measured of the organisation: write it as [[objective]]
+    services.d/a.toml:11:10: service "m": objective: target must be more than 0% and 100% at most
+    services.d/a.toml:12:10: service "m": objective: within must be a number and a unit, such as "5s" or "24h"
+    services.d/a.toml:16:10: service "m": objective: within has no meaning for uptime
+    services.d/a.toml:17:10: service "m": objective: window must be "7d", "28d", "30d" or "90d", or "month", "quarter" or "year"
+    services.d/a.toml:18:14: service "m": objective: the service has no hours: say them, or leave this out
+    services.d/a.toml:22:1: service "m": objective: another one at services.d/a.toml:19 is called delivery as well: give it a name of its own
+    services.d/a.toml:25:14: service "m": objective: hours_only must be true or false
+    services.d/a.toml:27:7: objective: sli "uptime" is measured of a service: write it below one, as [[service.objective]]
+    services.d/a.toml:32:14: objective: hours are a service's: incidents are counted always
+    "#);
     insta::assert_snapshot!(told(&format!(
         "{head}[[service.agreement]]\nsli = \"uptime\"\ntarget = \"99.5%\"\nwindow = \"30d\"\nexcludes = [\"rain\"]\n\
          credits = [{{ below = \"99.9%\", credit = \"10%\" }}, {{ below = \"99%\" }}, {{ below = \"98%\", credit = \"101%\" }}]\n\
          [[service.agreement]]\nname = \"x\"\nsli = \"uptime\"\ntarget = \"99.5%\"\ncredits = [\n\
          {{ below = \"99%\", credit = \"10%\" }}, {{ below = \"99.5%\", credit = \"10%\" }},\n\
          {{ below = \"99%\", credit = \"20%\", owed = 1 }}]\n"
-    )), @"");
+    )), @r#"
+    services.d/a.toml:4:1: service "m": agreement: name is missing: it is what figures and reports are asked for by
+    services.d/a.toml:7:10: service "m": agreement: an agreement has a calendar window: "month", "quarter" or "year"
+    services.d/a.toml:8:13: service "m": agreement: excludes may have "maintenance" and "customer", not "rain"
+    services.d/a.toml:9:22: service "m": agreement: credits: below must not be more than the target, 99.5 %
+    services.d/a.toml:9:49: service "m": agreement: credits: credit is missing: such as { below = "99.5%", credit = "10%" }
+    services.d/a.toml:9:94: service "m": agreement: credits: credit must be 100% at most
+    services.d/a.toml:14:11: service "m": agreement: credits must grow the less is reached: 10 % is owed below 99.5 %, and 10 % below 99 %
+    services.d/a.toml:16:11: service "m": agreement: credits: below is there twice
+    services.d/a.toml:16:34: service "m": agreement: credits: owed is not known here: there is below, credit
+    "#);
 }
 
 #[test]
@@ -121,7 +167,14 @@ fn services_of_all_files_fit_together() {
         + &service("two", promised);
     let c = "time_zone = \"UTC\"\n";
     let mistakes = read(&[("a.toml", &a), ("b.toml", &b), ("c.toml", c)]).unwrap_err();
-    insta::assert_snapshot!(ConfigError::Mistakes(mistakes).to_string(), @"");
+    insta::assert_snapshot!(ConfigError::Mistakes(mistakes).to_string(), @r#"
+    services.d/a.toml:2:8: service "a": depends_on goes in a circle: a -> b -> c -> a
+    services.d/a.toml:4:20: service "a": depends_on: there is no service called dsn
+    services.d/a.toml:10:8: service "itself": depends_on goes in a circle: itself -> itself
+    services.d/b.toml:7:8: service "fine": there is another service of this name at services.d/a.toml:14
+    services.d/b.toml:14:8: service "two": there is another agreement called x at services.d/a.toml:21
+    services.d/c.toml:1:13: time_zone is said at services.d/b.toml:1 already: there is one for all
+    "#);
 }
 
 #[test]
@@ -168,7 +221,12 @@ fn what_changes_is_told_key_by_key() {
     let mut lines: Vec<_> =
         difference.changes.iter().map(|change| serde_json::to_string(change).unwrap()).collect();
     lines.push(serde_json::to_string(&difference.settings).unwrap());
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    {"service":"dns","what":"added","settings":[["checks","","[\"dns\", \"posture\"]"],["down_when","","\"half\""],["on","","\"*\""],["title","","\"DNS\""],["voice","","\"site\""]]}
+    {"service":"mail-durban","what":"changed","settings":[["agreement.contract-2026.target","\"99.5%\"","\"99.7%\""],["depends_on","[\"names\"]","[\"dns\"]"],["hours","[\"mon-fri 08:00-18:00\", \"sat 08:00-12:00\"]","[\"mon-fri 08:00-18:00\", \"sat 09:00-12:00\"]"],["users","120",""]]}
+    {"service":"names","what":"removed","settings":[["checks","[\"dns\", \"posture\"]",""],["down_when","\"half\"",""],["on","\"*\"",""],["title","\"DNS\"",""],["voice","\"site\"",""]]}
+    [["objective.security.target","\"1%\"","\"2%\""],["time_zone","\"Africa/Johannesburg\"","\"Africa/Maputo\""]]
+    "#);
     assert_eq!((difference.unchanged, difference.is_implicit), (0, false));
     assert!(compare(&now, &now).is_empty());
     let gone = compare(&now, &Definitions::default());
@@ -197,5 +255,12 @@ fn what_will_not_work_as_it_reads_is_told() {
          [[service]]\nname = \"silent\"\nchecks = [\"dns\"]\n\
          [[service.objective]]\nsli = \"delivery\"\ntarget = \"98%\"\n";
     let definitions = read(&[("a.toml", text)]).unwrap();
-    insta::assert_snapshot!(warnings(&definitions, &runners).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&definitions, &runners).join("\n"), @r#"
+    service "half": nobody runs a check called imap or pop*
+    service "nobody": no agent is selected by on = "site=paris": nothing is known of it
+    service "unrun": no agent that on selects runs any of its checks: nothing is known of it
+    service "never": no agent that on selects runs any of its checks: nothing is known of it
+    service "few": down_when = "3" cannot be reached, because there are 2 voices by site: it is down when all of them fail
+    service "silent": delivery and latency count checks of kind round-trip, and it has none
+    "#);
 }

@@ -27,7 +27,7 @@ pub(super) fn shown(difference: &ServicesDifference, terminal: &Terminal) -> Str
     if difference.is_empty() {
         return String::new();
     }
-    let mut text = String::from("\n");
+    let mut text = String::new();
     if !settings.is_empty() {
         text.push_str(&format!(
             "{}\n{}",
@@ -77,13 +77,27 @@ mod tests {
             is_implicit: false,
         };
         assert_eq!(count(&difference), 3);
-        insta::assert_snapshot!(shown(&difference, &plain(100)), @"");
+        insta::assert_snapshot!(shown(&difference, &plain(100)), @r#"
+        ~ all services
+            time_zone = "Asia/Tokyo"
+        - service dns
+        ~ service mail
+            down_when = "half" -> "2"
+            users = 12, no more
+
+        services: 0 added, 1 changed, 1 removed, 3 as before
+        "#);
         let none = ServicesDifference {
             changes: vec![change("dns", "removed")],
             is_implicit: true,
             ..ServicesDifference::default()
         };
-        insta::assert_snapshot!(shown(&none, &plain(100)), @"");
+        insta::assert_snapshot!(shown(&none, &plain(100)), @r#"
+        - service dns
+
+        services: 0 added, 0 changed, 1 removed, 0 as before
+        no service is defined then: each check is a service of its own
+        "#);
         assert_eq!(shown(&ServicesDifference::default(), &plain(100)), "");
     }
 }

@@ -139,12 +139,10 @@ impl Scene {
     }
 
     /// The collector ends, and another begins with what was kept; states of series are kept by others.
-    pub(super) fn restart(
-        &mut self,
-        states: Vec<(crate::series::SeriesId, crate::judge::live::SeriesState)>,
-    ) {
+    pub(super) fn restart(&mut self) {
         self.keep();
-        let mut kept = Restored { states, ..Restored::default() };
+        let heard = self.engine.fleet.agents.iter().map(|agent| (agent.id, agent.heard)).collect();
+        let mut kept = Restored { heard, ..Restored::default() };
         for (about, value) in &self.rows {
             match about {
                 About::Watch(series) => kept.watches.push((*series, value.clone())),
