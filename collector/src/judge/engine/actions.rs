@@ -78,14 +78,11 @@ impl Engine {
 
     /// Whether all that an agent runs is under maintenance: then its silence is, too.
     pub(super) fn is_agent_planned(&self, agent: usize) -> bool {
-        let mut all = self.fleet.series.iter().enumerate();
         let of_agent = |(_, series): &(usize, &super::fleet::Series)| {
             series.agent == agent && series.is_active
         };
-        all.any(|it| of_agent(&it))
-            && (self.fleet.series.iter().enumerate())
-                .filter(of_agent)
-                .all(|(number, _)| self.is_planned(number))
+        let mut of_agent = self.fleet.series.iter().enumerate().filter(of_agent);
+        of_agent.all(|(number, _)| self.is_planned(number))
     }
 
     fn is_under_maintenance(&self, agent: usize, services: &[&str], check: &str) -> bool {

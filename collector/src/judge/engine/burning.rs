@@ -103,10 +103,17 @@ impl Engine {
 
     /// A rule fires for a service, or none does.
     fn burn(&mut self, service: &str, fastest: Option<(BurnRule, String)>) {
-        let of_service = |it: &&super::Incident| it.is_live() && it.services.contains_key(service);
-        let mut live = self.incidents.values().filter(of_service);
-        let burning = live.clone().find(|it| it.kind == Kind::Burn).map(|it| it.number);
-        let is_explained = live.any(|it| matches!(it.kind, Kind::Outage | Kind::Flapping));
+        let of_service = |it: &&super::Incident| it.services.contains_key(service);
+        let mut incidents = self.incidents.values().filter(of_service);
+        let is_burning = |it: &&super::Incident| it.is_live() && it.kind == Kind::Burn;
+        let burning = incidents.clone().find(is_burning).map(|it| it.number);
+        // what an outage has spent is told with it, and once
+        let short = fastest.as_ref().map_or_else(Default::default, |(rule, _)| rule.windows().1);
+        let since = self.now.minus(short).timestamp();
+        let is_explained = incidents.any(|it| {
+            let is_outage = matches!(it.kind, Kind::Outage | Kind::Flapping);
+            is_outage && (it.is_live() || it.verified_at.is_some_and(|at| at >= since))
+        });
         match (burning, fastest) {
             (None, Some((rule, objective))) if !is_explained => {
                 self.open_burn(service, rule, &objective);

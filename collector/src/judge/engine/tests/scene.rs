@@ -152,6 +152,12 @@ impl Scene {
                 About::Book => kept.book.clone_from(value),
             }
         }
+        let before = std::mem::take(&mut self.engine);
         self.engine = Engine::restore(kept, &self.chronicle);
+        // what the state of each series has
+        for (series, kept) in self.engine.fleet.series.iter_mut().zip(before.fleet.series) {
+            series.watch.last_slot = kept.watch.last_slot;
+            series.watch.usual_us = kept.watch.usual_us;
+        }
     }
 }
