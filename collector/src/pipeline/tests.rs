@@ -307,11 +307,11 @@ fn assert_same(found: &str, expected: &str, what: &str) {
 async fn a_month_is_the_same_in_any_order_and_in_a_replay_and_recounted() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(first.path(), 1).await;
-    let live = judge(first.path(), &first.path().join("views"), 40);
-    let replayed = judge(first.path(), &first.path().join("again"), 333);
+    let live = judge(first.path(), &first.path().join("views"), 150);
+    let replayed = judge(first.path(), &first.path().join("again"), 400);
     assert_same(&replayed.dump(), &live.dump(), "a replay");
     write(second.path(), 2).await;
-    let shuffled = judge(second.path(), &second.path().join("views"), 57);
+    let shuffled = judge(second.path(), &second.path().join("views"), 211);
     assert_same(&shuffled.slots(), &live.slots(), "in another order");
     assert_eq!(shuffled.agreements(), live.agreements());
     recount(&live, first.path());
@@ -349,13 +349,17 @@ fn recount(judged: &Judged, folder: &Path) {
         let found = found.unwrap();
         let ours = [agreement.figure.good, agreement.figure.bad, agreement.figure.unknown];
         let theirs = ["good", "bad", "unknown"].map(|key| found[key].as_u64().unwrap());
-        assert_eq!(ours, theirs, "{}: {found}", agreement.agreement);
+        // the limit was defined when the month was two days old: until then it is known to within 1 %
+        let is_exact = agreement.agreement != "quick";
+        assert_eq!(agreement.figure.is_exact, is_exact);
+        let all: u64 = ours.iter().sum();
+        let is_near = |ours: u64, theirs: u64| ours.abs_diff(theirs) * 100 <= all;
+        assert_eq!((all, ours[2]), (theirs.iter().sum(), theirs[2]));
+        assert!(is_near(ours[0], theirs[0]), "{}: {ours:?} {found}", agreement.agreement);
+        assert!(!is_exact || ours == theirs, "{}: {ours:?} {found}", agreement.agreement);
         assert!(ours.iter().all(|count| *count > 0), "{agreement:?} says nothing");
         assert!(agreement.figure.is_over);
     }
-    // not all were counted against the limit: it was defined after a week
-    let quick = agreements.iter().find(|agreement| agreement.agreement == "quick").unwrap();
-    assert!(quick.figure.is_exact);
     percentiles(judged, &recounted);
 }
 
