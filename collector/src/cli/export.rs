@@ -23,7 +23,7 @@ use form::{Form, Writer};
 
 /// Something is said of the progress so often, on a terminal.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// What the file is called until it is whole.
+/// The columns' file is the whole answer: so much of it is held at most.
 const SPOOL: &str = "part";
 
 #[derive(Debug, clap::Args)]
@@ -43,21 +43,14 @@ pub(super) struct ExportArguments {
     /// A line of JSON each
     #[arg(long, group = "form")]
     jsonl: bool,
-    /// Columns with types (Apache Parquet)
-    #[arg(long, group = "form")]
-    parquet: bool,
     /// Into this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(super) async fn run(setting: &Setting, arguments: &ExportArguments) -> anyhow::Result<Ending> {
-    let form = match arguments {
-        ExportArguments { csv: true, .. } => Form::Csv,
-        ExportArguments { parquet: true, .. } => Form::Parquet,
-        _ => Form::Lines,
-    };
-    if form != Form::Lines && arguments.what == Exported::Definitions {
+    let form = if arguments.csv { Form::Csv } else { Form::Lines };
+    if arguments.csv && arguments.what == Exported::Definitions {
         bail!("definitions have no columns: use --jsonl");
     }
     let until = arguments.until.unwrap_or_else(|| Clock::system().wall().timestamp());
@@ -73,8 +66,8 @@ pub(super) async fn run(setting: &Setting, arguments: &ExportArguments) -> anyho
     let columns = arguments.what.columns();
     match &arguments.output {
         None => {
-            let to = std::io::BufWriter::new(std::io::stdout());
-            let written = export(setting, &path, Writer::new(form, columns, to)?).await;
+            let to = std::io::stdout().lock();
+            let written = export(setting, &path, Writer::new(form, columns, to)).await;
             if written.as_ref().is_err_and(is_reader_gone) {
                 return Ok(Ending::Done);
             }
@@ -85,7 +78,7 @@ pub(super) async fn run(setting: &Setting, arguments: &ExportArguments) -> anyho
             let file = std::fs::File::create(&beside);
             let file = file.with_context(|| format!("cannot write {}", beside.display()))?;
             let to = std::io::BufWriter::new(file);
-            let written = export(setting, &path, Writer::new(form, columns, to)?).await;
+            let written = export(setting, &path, Writer::new(form, columns, to)).await;
             if written.is_err() {
                 std::fs::remove_file(&beside).ok();
             }
@@ -105,7 +98,7 @@ fn beside(place: &Path) -> PathBuf {
     name.into()
 }
 
-async fn export<W: Write + Send>(
+async fn export<W: Write>(
     setting: &Setting,
     path: &str,
     mut writer: Writer<W>,
