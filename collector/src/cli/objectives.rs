@@ -158,6 +158,12 @@ mod tests {
         };
         let now = "2026-10-31T00:00:00Z".parse().unwrap();
         let answer = ObjectivesAnswer { now, time_zone: "UTC".into(), objectives: vec![objective] };
-        insta::assert_snapshot!(shown(&answer, &plain(160)), @"");
+        insta::assert_snapshot!(shown(&answer, &plain(160)), @r#"
+        service  objective  target  window        result  reached             budget left       burning
+        mail     uptime     99.9 %  rolling 30 d  missed  99.76 % to 99.88 %  -7 of 43 minutes  fast: 20.0x
+
+        objective  voice   check  failed at  as         runs
+        uptime     durban  mail   auth       permanent    50
+        "#);
     }
 }

@@ -10,22 +10,8 @@ use mailsonde_proto::WallTime;
 
 use super::definition::{Agreement, Credit, Exclusion, Sli};
 use super::objective::Tallied;
+pub use super::planned::Excluded;
 use super::window::Stretches;
-
-/// Time that is left out, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Excluded {
-    /// The first moment of it.
-    pub from: WallTime,
-    /// The first moment after it.
-    pub until: WallTime,
-    /// By which of an agreement's exclusions.
-    pub kind: Exclusion,
-    /// For people.
-    pub reason: String,
-    /// Of the maintenance window, or of the exclusion.
-    pub number: u64,
-}
 
 /// What excluded time takes out of a figure: hours for runs, minutes else.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,6 +50,8 @@ impl Defined {
         })
     }
 }
+/// An agent's name and labels.
+pub type Called = (String, BTreeMap<String, String>);
 
 /// What is known of one agent.
 #[derive(Clone, Debug, Default)]
@@ -247,9 +249,7 @@ impl History {
     }
 
     /// Everything it was ever called, from when on; `None` once it was revoked.
-    pub fn names(
-        &self,
-    ) -> impl Iterator<Item = (WallTime, Option<&(String, BTreeMap<String, String>)>)> {
+    pub fn names(&self) -> impl Iterator<Item = (WallTime, Option<&Called>)> {
         self.named.iter().map(|named| (named.from, named.named.as_ref()))
     }
 

@@ -305,7 +305,7 @@ mod tests {
         #[test]
         fn days_and_hours_are_all_hours(ranges in prop::collection::vec((0..300_u32, 0..100_u32), 0..6)) {
             let hours = Stretches::of(ranges.into_iter().map(|(start, long)| start..start + long));
-            let (days, rest) = split_days(&hours, &Stretches::of([3..5]));
+            let (days, rest) = split_days(&hours, &Stretches::of(std::iter::once(3..5)));
             prop_assert!(!days.has(3) && !days.has(4));
             let of_days = Stretches::of(days.iter().map(|day| day.start * 24..day.end * 24));
             prop_assert!(of_days.and(&rest).is_empty());

@@ -15,7 +15,6 @@ use crate::control::{Author, Enrolled};
 use crate::judge::definition::{
     Agreement, BusinessHours, Definitions, Quorum, Service, Share, Sli, Stretch, Window,
 };
-use crate::judge::objective::Reached;
 use crate::judge::sample::observation;
 use crate::period::Resolution;
 use crate::query::Query;
@@ -240,7 +239,8 @@ struct Judged {
 }
 
 fn judge(journals: &Path, views: &Path, every: usize) -> Judged {
-    let clock = Clock::starting_at(day(DAYS + 400));
+    // what is older is sealed, the rest is not: both are read
+    let clock = Clock::starting_at(day(6));
     let (control, _) = ControlJournal::open(&journals.join("control")).unwrap();
     let Opened { ledger, .. } = Ledger::open(journals, LedgerOptions::default(), clock).unwrap();
     control.go_with(ledger.index().clone());
@@ -308,15 +308,24 @@ fn assert_same(found: &str, expected: &str, what: &str) {
 async fn a_month_is_the_same_in_any_order_and_in_a_replay_and_recounted() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(first.path(), 1).await;
-    let live = judge(first.path(), &first.path().join("views"), 40);
-    let replayed = judge(first.path(), &first.path().join("again"), 333);
+    let live = judge(first.path(), &first.path().join("views"), 150);
+    let replayed = judge(first.path(), &first.path().join("again"), 400);
     assert_same(&replayed.dump(), &live.dump(), "a replay");
     write(second.path(), 2).await;
-    let shuffled = judge(second.path(), &second.path().join("views"), 57);
+    let shuffled = judge(second.path(), &second.path().join("views"), 211);
     assert_same(&shuffled.slots(), &live.slots(), "in another order");
     assert_eq!(shuffled.agreements(), live.agreements());
     recount(&live, first.path());
     recount(&shuffled, second.path());
+    // rows and snapshots are lost: closed days come from their files, the rest is made again
+    let expected = live.dump();
+    drop(live);
+    let views = first.path().join("views");
+    assert!(views.join("sealed/services/2026-10").is_file());
+    std::fs::remove_dir_all(views.join("sled")).unwrap();
+    std::fs::remove_dir_all(views.join("snapshots")).ok();
+    let restored = judge(first.path(), &views, 300);
+    assert_same(&restored.dump(), &expected, "after the rows were lost");
 }
 
 /// The script comes to what we come to.
@@ -350,13 +359,17 @@ fn recount(judged: &Judged, folder: &Path) {
         let found = found.unwrap();
         let ours = [agreement.figure.good, agreement.figure.bad, agreement.figure.unknown];
         let theirs = ["good", "bad", "unknown"].map(|key| found[key].as_u64().unwrap());
-        assert_eq!(ours, theirs, "{}: {found}", agreement.agreement);
+        // the limit was defined when the month was two days old: until then it is known to within 1 %
+        let is_exact = agreement.agreement != "quick";
+        assert_eq!(agreement.figure.is_exact, is_exact);
+        let all: u64 = ours.iter().sum();
+        let is_near = |ours: u64, theirs: u64| ours.abs_diff(theirs) * 100 <= all;
+        assert_eq!((all, ours[2]), (theirs.iter().sum(), theirs[2]));
+        assert!(is_near(ours[0], theirs[0]), "{}: {ours:?} {found}", agreement.agreement);
+        assert!(!is_exact || ours == theirs, "{}: {ours:?} {found}", agreement.agreement);
         assert!(ours.iter().all(|count| *count > 0), "{agreement:?} says nothing");
         assert!(agreement.figure.is_over);
     }
-    // not all were counted against the limit: it was defined after a week
-    let quick = agreements.iter().find(|agreement| agreement.agreement == "quick").unwrap();
-    assert!(quick.figure.is_exact);
     percentiles(judged, &recounted);
 }
 
@@ -380,18 +393,4 @@ fn percentiles(judged: &Judged, recounted: &[serde_json::Value]) {
         }
     }
     assert_eq!(compared, 24);
-}
-
-/// A day on which 30 % of the vantage points say nothing widens the interval by exactly their share.
-#[test]
-fn not_proven_where_it_must_be() {
-    let tallied = |silent: u64| crate::judge::objective::Tallied {
-        good: 31 * 1_000 - silent,
-        bad: 0,
-        unknown: silent,
-    };
-    let target = Share::from_ppm(999_000);
-    for (silent, expected) in [(0, Reached::Met), (31, Reached::Met), (300, Reached::NotProven)] {
-        assert_eq!(tallied(silent).reached(target), expected, "{silent}");
-    }
 }

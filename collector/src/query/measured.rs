@@ -261,7 +261,8 @@ fn read_events(
                 *sum = sum.saturating_add(cell.counts.observed());
             }
         })?;
-        let whole = Stretches::of([number_of(*period, 0)..number_of(period.next(), 0)]);
+        let whole = number_of(*period, 0)..number_of(period.next(), 0);
+        let whole = Stretches::of(std::iter::once(whole));
         for series in all {
             let schedule = chronicle.run(*series).map_or(&none, |(_, runs)| &runs.schedule);
             for (at, part, _) in plan.series.get(series).into_iter().flatten() {
@@ -314,10 +315,9 @@ pub(super) fn members(chronicle: &Chronicle, wanted: &Wanted) -> BTreeSet<Series
 
 /// What operators left out of a service's agreements, in a time.
 pub(super) fn excluded(
-    _chronicle: &Chronicle,
-    _service: &Service,
-    _range: &Range<WallTime>,
+    chronicle: &Chronicle,
+    service: &Service,
+    range: &Range<WallTime>,
 ) -> Vec<Excluded> {
-    // joined when planned time is: `chronicle.planned.excluded(service, range.clone())`
-    Vec::new()
+    chronicle.planned.excluded(service, range.clone())
 }

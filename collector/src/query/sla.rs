@@ -285,7 +285,7 @@ pub(super) fn spent_by(
             failures,
         }));
     }
-    spent.sort_by(|one, other| other.failures.cmp(&one.failures));
+    spent.sort_by_key(|by| std::cmp::Reverse(by.failures));
     spent
 }
 

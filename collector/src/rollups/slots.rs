@@ -1,7 +1,7 @@
 //! Services' minutes, made of the minute figures and the chronicle.
 //!
 //! Whatever may change an hour marks it as stale in the commit that changes it; a step works stale hours off, oldest
-//! first, and writes an hour's slots and the removal of its mark in one commit. An hour that is not over stays
+//! first, and writes slots and the removal of their hour's mark in one commit. An hour that is not over stays
 //! marked. So what is written at last depends on the figures and the chronicle only, not on when or in which order
 //! anything came, and a crash repeats work.
 //!
@@ -23,6 +23,8 @@ use crate::store::{Row, Table, Views, Writes};
 const HOUR_NS: i64 = 3_600_000_000_000;
 const HOURS_OF_DAY: u32 = 24;
 const HOUR_MINUTES: u32 = 60;
+/// So many rows are written in one commit, or those of one hour.
+const ROWS: usize = 2_000;
 const DAY_HOURS_AND_ONE: u32 = LOOK_BACK_MINUTES / HOUR_MINUTES + 1;
 
 /// The hour of a time, counted from 1970-01-01 UTC.
@@ -72,15 +74,20 @@ impl Rollups {
         self.made_at.retain(|hour, _| stale.contains(hour));
         stale.retain(|hour| self.made_at.get(hour) != Some(&now));
         let left = stale.len().saturating_sub(limit);
+        let mut writes = Writes::new();
         for hour in stale.into_iter().take(limit) {
             let is_closed = self.views.closed_through() >= Some(hour / HOURS_OF_DAY);
-            let is_whole = is_closed || self.make_hour(hour, now)?;
-            if is_whole {
-                let done = Writes::from([(Row::Stale(hour), None)]);
-                self.views.commit(&done, self.views.head())?;
+            if is_closed || self.make_hour(hour, now, &mut writes)? {
+                writes.insert(Row::Stale(hour), None);
             } else {
                 self.made_at.insert(hour, now);
             }
+            if writes.len() >= ROWS {
+                self.views.commit(&std::mem::take(&mut writes), self.views.head())?;
+            }
+        }
+        if !writes.is_empty() {
+            self.views.commit(&writes, self.views.head())?;
         }
         Ok(left)
     }
@@ -126,8 +133,8 @@ impl Rollups {
         }
     }
 
-    /// Writes the slots of an hour; whether no minute of it is too early to say.
-    fn make_hour(&self, hour: u32, now: WallTime) -> Result<bool, Error> {
+    /// Adds the slots of an hour to what is to be written; whether no minute of it is too early to say.
+    fn make_hour(&self, hour: u32, now: WallTime, writes: &mut Writes) -> Result<bool, Error> {
         let chronicle = self.chronicle();
         let seen = seen(&self.views, &chronicle, hour)?;
         let judged = slots::hour(&chronicle, hour, now, &seen);
@@ -141,18 +148,18 @@ impl Rollups {
             Ok(())
         })?;
         let none = vec![None; 60];
-        let mut writes = Writes::new();
-        for (service, bytes) in kept {
+        for (service, mut bytes) in kept {
+            let row = Row::Slots { day, service };
+            if let Some(waiting) = writes.get(&row) {
+                bytes = waiting.clone().unwrap_or_default();
+            }
             // a row that cannot be read was written by a newer version: it begins anew
             let mut slots = Slots::decode(&bytes).unwrap_or_default();
             slots.set(first, judged.services.get(&service).unwrap_or(&none));
             let made = slots.encode();
             if made != bytes {
-                writes.insert(Row::Slots { day, service }, Some(made).filter(|b| !b.is_empty()));
+                writes.insert(row, Some(made).filter(|bytes| !bytes.is_empty()));
             }
-        }
-        if !writes.is_empty() {
-            self.views.commit(&writes, self.views.head())?;
         }
         Ok(judged.is_whole)
     }

@@ -42,7 +42,10 @@ fn agreement() -> AgreementAnswer {
 fn agreements_are_lines() {
     let agreements = vec![agreement()];
     let answer = SlaAnswer { now: at("2026-11-29T00:00:00Z"), time_zone: "UTC".into(), agreements };
-    insta::assert_snapshot!(shown(&answer, &plain(160)), @"");
+    insta::assert_snapshot!(shown(&answer, &plain(160)), @r#"
+    service  agreement  promised       window  result      reached             left out  credit
+    mail     gold       uptime 99.9 %  month   not proven  99.82 % to 99.95 %    60 min  up to 10 %
+    "#);
 }
 
 #[test]
@@ -75,5 +78,26 @@ fn an_agreement_is_explained_step_by_step() {
         observations: Vec::new(),
         is_cut: true,
     };
-    insta::assert_snapshot!(explained(&answer, &plain(160)), @"");
+    insta::assert_snapshot!(explained(&answer, &plain(160)), @r#"
+    gold of mail for ACME: uptime 99.9 %, from 2026-10-01 00:00 to 2026-11-01 00:00
+    counted      44580 minutes: 44500 good, 20 bad, 60 unknown
+    left out     60 min
+    runs         89000 passed, 50 failed, 10 void, 100 missed
+    at least     44500 / 44580 = 99.82 %
+    at most      44560 / 44580 = 99.95 %
+    promised     99.9 %: at most 44 minutes may be bad
+    result       not proven
+    credit       up to 10 %
+
+    left out from     until             counts  because of     reason
+    2026-10-10 22:00  2026-10-10 23:00      60  maintenance 3  new disks
+
+    from              until             minutes  state
+    2026-10-07 10:00  2026-10-07 10:20       20  down
+
+    voice   check  failed at  as         runs
+    durban  mail   auth       permanent    50
+
+    there is more than fits: `mailsonde-collector export` has all of it
+    "#);
 }
