@@ -28,6 +28,7 @@ use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
 use crate::fleet::{Fleet, FleetError, confirm};
 use crate::folder::Folder;
+use crate::judge::engine::Wish;
 use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
 use crate::oidc::Oidc;
@@ -106,8 +107,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     let progress = Arc::new(Progress::default());
     control.append(clock.wall(), Control::Started)?;
-    let (wish, wishes) = mpsc::channel(confirm::WAITING);
-    let confirm: Confirm = Box::new(move |it| drop(wish.try_send(it)));
+    let (confirm, wishes) = confirm();
     let journals = (ledger.clone(), control.clone());
     let pipeline = Pipeline::new(rollups, journals, clock, progress.clone(), confirm)?;
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
@@ -122,10 +122,9 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
+    let serving = agents::serve(listener, acceptor, ingest, enrolment, shutdown.clone());
     let served = tokio::select! {
-        served = agents::serve(listener, acceptor, ingest, enrolment, shutdown.clone()) => {
-            served.context("agents cannot be served any more")
-        }
+        served = serving => served.context("agents cannot be served any more"),
         () = ended_early(&mut threads, &shutdown) => {
             Err(anyhow!("a part of the collector ended by itself, which is a defect: see the log"))
         }
@@ -134,6 +133,13 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     work.end().await;
     all_ended([tasks, threads]).await;
     served
+}
+
+/// How the pipeline has runs confirmed, and where its wishes come out.
+fn confirm() -> (Confirm, mpsc::Receiver<Wish>) {
+    let (wish, wishes) = mpsc::channel(confirm::WAITING);
+    // more than fit are a flood, in which there is evidence enough
+    (Box::new(move |it| drop(wish.try_send(it))), wishes)
 }
 
 async fn all_ended(sets: [JoinSet<()>; 2]) {

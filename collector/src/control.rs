@@ -265,6 +265,7 @@ pub struct ControlFollower(Follower);
 
 /// What comes next in the control journal.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, on its way to whoever reads")]
 pub enum ControlNext {
     /// A record.
     Record {

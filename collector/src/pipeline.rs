@@ -363,7 +363,7 @@ fn happened(record: &ControlRecord) -> Option<Happened> {
         Control::Services(_) => Happened::Services,
         Control::Acted(action) => {
             let by = record.author.as_ref().map(|author| author.who.clone());
-            Happened::Acted(action.clone(), by.unwrap_or_default())
+            Happened::Acted(Box::new(action.clone()), by.unwrap_or_default())
         }
         Control::Archived { bytes, .. } => Happened::Archived(bytes.clone()),
         Control::Tick => Happened::Tick,

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use mailsonde_proto::WallTime;
 
-use super::definition::{Agreement, Credit, Exclusion, Sli};
+use super::definition::{Agreement, Credit, Sli};
 use super::objective::Tallied;
 pub use super::planned::Excluded;
 use super::window::Stretches;
@@ -56,7 +56,7 @@ pub fn credits(agreement: &Agreement, tallied: &Tallied) -> (Option<Credit>, Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::definition::{Share, Window};
+    use crate::judge::definition::{Exclusion, Share, Window};
 
     fn agreement(sli: Sli) -> Agreement {
         let step = |below, credit| Credit {

@@ -26,7 +26,7 @@ pub enum Happened {
     /// Services were defined.
     Services,
     /// An operator did something.
-    Acted(Action, String),
+    Acted(Box<Action>, String),
     /// An incident that is over, as it is to be kept.
     Archived(Vec<u8>),
     /// A run that was asked for did not begin.
@@ -62,20 +62,7 @@ impl Rollups {
             Happened::Started => self.engine.started(now),
             Happened::Agent(agent) => self.reselect(Some(agent)),
             Happened::Services => self.reselect(None),
-            Happened::Acted(Action::Incident(action), by) => {
-                let number = action.incident();
-                let kept = match self.engine.has_incident(number) {
-                    true => None,
-                    false => self.views.get(&Row::Incident(number))?,
-                };
-                let kept = kept.and_then(|bytes| Incident::decode(&bytes).ok());
-                self.engine.act(&action, &by, now, kept);
-            }
-            Happened::Acted(Action::Planned(_), _) => {
-                let planned = self.chronicle().planned.clone();
-                self.engine.replan(planned, now);
-            }
-            Happened::Acted(Action::Stated(_), _) => {}
+            Happened::Acted(action, by) => self.acted(*action, &by, now)?,
             Happened::Archived(bytes) => {
                 if let Ok(incident) = Incident::decode(&bytes) {
                     self.engine.archived(incident, now);
@@ -84,6 +71,26 @@ impl Rollups {
             Happened::NotRun(agent, check) => self.engine.not_run(agent, &check, now),
         }
         self.engine.settle();
+        Ok(())
+    }
+
+    fn acted(&mut self, action: Action, by: &str, now: WallTime) -> Result<(), Error> {
+        match action {
+            Action::Incident(action) => {
+                let number = action.incident();
+                let kept = match self.engine.has_incident(number) {
+                    true => None,
+                    false => self.views.get(&Row::Incident(number))?,
+                };
+                let kept = kept.and_then(|bytes| Incident::decode(&bytes).ok());
+                self.engine.act(&action, by, now, kept);
+            }
+            Action::Planned(_) => {
+                let planned = self.chronicle().planned.clone();
+                self.engine.replan(planned, now);
+            }
+            Action::Stated(_) => {}
+        }
         Ok(())
     }
 

@@ -140,12 +140,13 @@ impl Engine {
         let all_pass = ends.agents.is_empty() && ends.series.iter().all(has_passed);
         let Some(incident) = self.incidents.get(&number).filter(|it| it.is_live()) else { return };
         let is_mended = all_pass && incident.kind != Kind::Burn;
-        if is_mended && incident.state < State::Resolved {
-            if let Some(incident) = self.incident(number) {
-                incident.state = State::Resolved;
-                incident.resolved_at = Some(at);
-                incident.tell(at, "resolved", "runs pass from everywhere again");
-            }
+        if is_mended
+            && incident.state < State::Resolved
+            && let Some(incident) = self.incident(number)
+        {
+            incident.state = State::Resolved;
+            incident.resolved_at = Some(at);
+            incident.tell(at, "resolved", "runs pass from everywhere again");
         }
         if is_mended && ends.is_empty() {
             self.open_ends.remove(&number);
