@@ -13,6 +13,10 @@ use crate::site::{AGENT, Site, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Of a year, most of which is to come or not known, half may fail.
+const SERVICE: &str = "[[service]]\nname = \"port\"\nchecks = [\"port\"]\n\
+                       [[service.objective]]\nsli = \"uptime\"\ntarget = \"50%\"\nwindow = \"year\"\n";
+
 /// A collector and an agent that looks at one port, whenever it is asked to.
 struct Port {
     site: Site,
@@ -57,6 +61,12 @@ impl Port {
         self.site.ask::<ReadinessAnswer>(&path::with(path::WINDOW, id)).window
     }
 
+    /// What is left of the budget of the first objective that it touches.
+    fn left(&self, id: &str) -> Option<i64> {
+        let answer: ReadinessAnswer = self.site.ask(&path::with(path::WINDOW, id));
+        answer.affected.first()?.objectives.first()?.budget_left_ppm
+    }
+
     /// What came of the acceptance run, once there is one: what failed.
     fn accepted(&self, id: &str) -> Vec<String> {
         wait_until("the acceptance run is done", PATIENCE, || self.window(id).accepted.is_some());
@@ -85,6 +95,16 @@ fn a_window_is_planned_changed_and_accepted_or_not() {
     port.site.collector(&["maintenance", "list"]).expect(0, "running");
     let told = port.site.collector(&["maintenance", "check", "W1"]);
     told.expect(0, "1 of 1");
+
+    // what is left of its budgets is told with it
+    let folder = port.site.collector_folder().join("services.d");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("port.toml"), SERVICE).unwrap();
+    port.site.apply().expect(0, "1 change in force");
+    wait_until("the budget is known", PATIENCE, || port.left("W1").is_some_and(|left| left > 0));
+    let told = port.site.collector(&["maintenance", "check", "W1"]);
+    told.expect(0, "50 %");
+    told.expect(0, "100.0 %");
 
     // it outlives the collector, and others can plan around it
     port.restart_collector();

@@ -17,6 +17,7 @@ use crate::planning::{
     Doing, ExclusionWish, ExtendWish, Planning, PlanningError, SilenceWish, StatedWish, WindowWish,
     WithdrawWish, defined, number,
 };
+use crate::query::objectives::ObjectivesWanted;
 use crate::query::planned::{
     self, ExclusionsAnswer, PlannedWanted, ReadinessAnswer, SilencesAnswer,
 };
@@ -68,7 +69,10 @@ fn readiness(operators: &Operators, number: u64) -> Result<ReadinessAnswer, Plan
     looked(operators, |planned, definitions, now| {
         let window = planned.window(number).ok_or(PlannedError::NoSuchWindow(number))?;
         let known = (definitions, &*operators.registry);
-        Ok(planned::readiness(window, planned, known, now))
+        // Without figures the window is still told of, its budgets as not known: what was planned is planned.
+        let budgets = operators.query.objectives(&ObjectivesWanted::default());
+        let budgets = budgets.map(|answer| answer.objectives).unwrap_or_default();
+        Ok(planned::readiness(window, planned, known, &budgets, now))
     })
 }
 

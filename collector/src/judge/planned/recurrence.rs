@@ -86,13 +86,13 @@ pub(super) fn times(
     rule: Option<&str>,
     zone: &TimeZone,
 ) -> Result<Vec<Timestamp>, NotARule> {
-    let Some(rule) = rule else { return Ok(vec![from]) };
-    let (rule, until) = parsed(rule, zone)?;
+    let Some(text) = rule else { return Ok(vec![from]) };
+    let (rule, until) = parsed(text, zone)?;
     let first = from.to_zoned(zone.clone()).datetime();
     let horizon = first.saturating_add(SignedDuration::from_hours(24 * HORIZON_DAYS));
     let last = until.map_or(horizon, |until| until.min(horizon));
     let begin = floating(first).ok_or(NotARule::Never)?;
-    let validated = rule.validate(begin).map_err(|why| form("", why))?;
+    let validated = rule.validate(begin).map_err(|why| form(text, why))?;
     let all = RRuleSet::new(begin).rrule(validated).all(MOST).dates;
     let civil: Vec<Civil> =
         all.iter().filter_map(civil_of).take_while(|time| *time <= last).collect();
@@ -123,6 +123,9 @@ fn parsed(rule: &str, zone: &TimeZone) -> Result<(RRule<Unvalidated>, Option<Civ
                     end(value, zone)
                         .ok_or_else(|| wrong("UNTIL is such as 20261231, or 20261231T215959Z"))?,
                 );
+            }
+            "INTERVAL" if value.parse::<u16>() == Ok(0) => {
+                return Err(wrong("INTERVAL is at least 1"));
             }
             key if !PARTS.contains(&key) => return Err(wrong("this part is not followed here")),
             _ => kept.push(part),
@@ -237,7 +240,8 @@ mod tests {
             ("FREQ=WEEKLY;BYDAY=MO", "first comes at 2026-12-07T20:00:00"),
             ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "never comes"),
             ("FREQ=DAILY;UNTIL=20200101", "never comes"),
-            ("FREQ=DAILY;INTERVAL=0", "is no rule"),
+            ("FREQ=DAILY;INTERVAL=0", "INTERVAL is at least 1"),
+            ("FREQ=DAILY;INTERVAL=00", "INTERVAL is at least 1"),
         ] {
             let from = "2026-12-06T20:00:00Z".parse().unwrap();
             let error = times(from, Some(rule), &TimeZone::UTC).unwrap_err().to_string();

@@ -115,6 +115,8 @@ fn what_is_covered_after_what_was_done() {
         (vec![(0, Planning(plan(60, 30))), (70, extended(1, 65))], "60-70"),
         (vec![(0, Planning(plan(60, 30))), (95, extended(1, 120))], "60-90"),
         (vec![(0, Planning(plan(60, 30))), (10, extended(1, 120))], "60-120"),
+        // an end before its beginning: nothing is left of it, and nothing of it is before itself
+        (vec![(0, Planning(plan(60, 30))), (10, extended(1, 30))], ""),
         (vec![(0, Planning(plan(60, 30))), (10, cancelled(1))], ""),
         (vec![(0, Planning(plan(60, 30))), (70, cancelled(1))], "60-70"),
         (vec![(0, Planning(plan(60, 30))), (99, cancelled(1))], "60-90"),

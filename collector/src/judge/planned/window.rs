@@ -274,7 +274,8 @@ impl Window {
         let after = self.after_next(at);
         let Some(time) = self.times.iter_mut().find(|time| time.until > at) else { return };
         let was = time.until;
-        time.until = until.max(at).max(time.from).min(after.unwrap_or(until.max(at)));
+        let until = until.max(at).max(time.from);
+        time.until = after.map_or(until, |after| until.min(after));
         let what = Changed::Extended { from: time.from, was, until: time.until };
         self.history.push(Change { at, by: by.to_owned(), what });
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{WindowAnswer, window_answer};
 use crate::judge::definition::{Definitions, Objective, Service, Share};
 use crate::judge::planned::{Place, Planned, Window};
+use crate::query::objectives::ObjectiveAnswer;
 use crate::registry::Registry;
 use crate::selector::Selector;
 
@@ -50,9 +51,12 @@ pub struct AffectedObjective {
     /// The share that must be good, such as `99.9%`.
     pub target: Share,
     /// How much of its error budget is left, in parts per million of it, negative when it is overspent; `None` where
-    /// that is not known.
+    /// that is not known: nothing was counted yet, or it is an objective about incidents.
     pub budget_left_ppm: Option<i64>,
 }
+
+/// What is left of the budgets that are known, in parts per million: by service and objective.
+type Left<'a> = BTreeMap<(&'a str, &'a str), i64>;
 
 /// A vantage point, as far as a window is concerned with it.
 struct Point {
@@ -62,11 +66,12 @@ struct Point {
     is_here: bool,
 }
 
-/// Whom a window touches, and what to look at before it begins.
+/// Whom a window touches, and what to look at before it begins; `budgets` are the objectives' figures as far as known.
 pub fn readiness(
     window: &Window,
     planned: &Planned,
     (definitions, registry): (&Definitions, &Registry),
+    budgets: &[ObjectiveAnswer],
     now: WallTime,
 ) -> ReadinessAnswer {
     let points: Vec<Point> = registry
@@ -79,10 +84,17 @@ pub fn readiness(
             is_here: entry.presence.connected_since.is_some(),
         })
         .collect();
+    let left: Left<'_> = budgets
+        .iter()
+        .filter_map(|of| {
+            let left = left_ppm(of.budget, of.budget_left)?;
+            Some(((of.service.as_str(), of.objective.as_str()), left))
+        })
+        .collect();
     let affected: Vec<_> = definitions
         .services
         .iter()
-        .filter_map(|service| affected(window, service, &points))
+        .filter_map(|service| affected(window, service, &points, &left))
         .collect();
     let mut warnings = Vec::new();
     if affected.is_empty() {
@@ -95,7 +107,21 @@ pub fn readiness(
     ReadinessAnswer { now: now.timestamp(), window, affected, warnings }
 }
 
-fn affected(window: &Window, service: &Service, points: &[Point]) -> Option<AffectedAnswer> {
+/// What is left of a budget, in parts per million of it; of none there is nothing to tell, unless it is overspent.
+fn left_ppm(budget: u64, left: i64) -> Option<i64> {
+    if budget == 0 && left == 0 {
+        return None;
+    }
+    let ppm = i128::from(left) * 1_000_000 / i128::from(budget.max(1));
+    Some(i64::try_from(ppm).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX }))
+}
+
+fn affected(
+    window: &Window,
+    service: &Service,
+    points: &[Point],
+    left: &Left<'_>,
+) -> Option<AffectedAnswer> {
     let (mut touched, mut of) = (0, 0);
     for point in points.iter().filter(|point| service.is_at(&point.name, &point.labels)) {
         let mut checks = point.checks.iter().filter(|check| service.has_check(check)).peekable();
@@ -110,7 +136,7 @@ fn affected(window: &Window, service: &Service, points: &[Point]) -> Option<Affe
     let objective = |objective: &Objective| AffectedObjective {
         name: objective.name.clone(),
         target: objective.target,
-        budget_left_ppm: None,
+        budget_left_ppm: left.get(&(service.name.as_str(), objective.name.as_str())).copied(),
     };
     (touched > 0 || is_named).then(|| AffectedAnswer {
         service: service.name.clone(),
@@ -160,6 +186,28 @@ fn overlap_warnings(window: &Window, planned: &Planned, now: WallTime, warnings:
                 "W{} ({}) is at the same time and may be about the same",
                 other.number, other.plan.title
             ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_budget() {
+        for (budget, left, expected) in [
+            (0, 0, None),
+            (0, -1, Some(-1_000_000)),
+            (200, 200, Some(1_000_000)),
+            (200, 1, Some(5_000)),
+            (200, 0, Some(0)),
+            (200, -50, Some(-250_000)),
+            (3, 1, Some(333_333)),
+            (u64::MAX, i64::MAX, Some(499_999)),
+            (1, i64::MIN, Some(i64::MIN)),
+        ] {
+            assert_eq!(left_ppm(budget, left), expected, "{left} of {budget}");
         }
     }
 }

@@ -84,7 +84,17 @@ fn a_window_that_comes_again_stands_in_its_zone() {
         ),
         ("2027-04-04T21:00:00Z", by_ann(|window, by| PlannedAction::WindowEnded { window, by })),
     ]);
-    assert_eq!(events(&text, &WHEN), [""]);
+    assert_eq!(
+        events(&text, &WHEN),
+        [
+            "DTSTART Europe/Berlin 20270307T220000; DTEND Europe/Berlin 20270308T000000; \
+             RRULE FREQ=WEEKLY;BYDAY=SU;UNTIL=20270425T200000Z; STATUS CONFIRMED",
+            "RECURRENCE-ID Europe/Berlin 20270314T220000; DTSTART Europe/Berlin 20270314T220000; \
+             DTEND Europe/Berlin 20270315T010000; STATUS CONFIRMED",
+            "RECURRENCE-ID Europe/Berlin 20270404T220000; DTSTART Europe/Berlin 20270404T220000; \
+             DTEND Europe/Berlin 20270404T230000; STATUS CONFIRMED",
+        ]
+    );
     let zone = text.split("BEGIN:VTIMEZONE").nth(1).unwrap().split("END:VTIMEZONE").next().unwrap();
     insta::assert_snapshot!(zone.replace("\r\n", "\n"), @"");
 }
@@ -97,10 +107,30 @@ fn what_is_called_off_says_so() {
     let weekly = || PlannedAction::Window(weekly.clone());
     let planned = "2026-11-29T10:00:00Z";
     for (doings, expected) in [
-        (vec![(planned, once()), ("2026-11-30T00:00:00Z", cancel())], vec![""]),
-        (vec![(planned, once()), ("2026-12-01T21:00:00Z", cancel())], vec![""]),
-        (vec![(planned, weekly()), ("2026-11-30T00:00:00Z", cancel())], vec![""]),
-        (vec![(planned, weekly()), ("2026-12-13T21:00:00Z", cancel())], vec![""]),
+        (
+            vec![(planned, once()), ("2026-11-30T00:00:00Z", cancel())],
+            vec!["DTSTART 20261201T200000Z; DTEND 20261201T220000Z; STATUS CANCELLED"],
+        ),
+        (
+            vec![(planned, once()), ("2026-12-01T21:00:00Z", cancel())],
+            vec!["DTSTART 20261201T200000Z; DTEND 20261201T210000Z; STATUS CONFIRMED"],
+        ),
+        (
+            vec![(planned, weekly()), ("2026-11-30T00:00:00Z", cancel())],
+            vec![
+                "DTSTART 20261206T200000Z; DTEND 20261206T220000Z; RRULE FREQ=WEEKLY;COUNT=9; \
+                 STATUS CANCELLED",
+            ],
+        ),
+        (
+            vec![(planned, weekly()), ("2026-12-13T21:00:00Z", cancel())],
+            vec![
+                "DTSTART 20261206T200000Z; DTEND 20261206T220000Z; \
+                 RRULE FREQ=WEEKLY;UNTIL=20261213T210000Z; STATUS CONFIRMED",
+                "RECURRENCE-ID 20261213T200000Z; DTSTART 20261213T200000Z; \
+                 DTEND 20261213T210000Z; STATUS CONFIRMED",
+            ],
+        ),
     ] {
         assert_eq!(events(&calendar(&doings), &WHEN), expected);
     }
@@ -118,6 +148,6 @@ fn a_window_keeps_its_name_and_counts_its_changes() {
     let named = |doings: &[_]| events(&calendar(doings), &["UID", "SEQUENCE", "DTEND"]);
     let before = named(&[(planned, once())]);
     let after = named(&[(planned, once()), ("2026-11-30T00:00:00Z", longer)]);
-    assert_eq!(before, [""]);
-    assert_eq!(after, [""]);
+    assert_eq!(before, ["UID w1-18ec7bbc47a44000@mailsonde; SEQUENCE 0; DTEND 20261201T220000Z"]);
+    assert_eq!(after, ["UID w1-18ec7bbc47a44000@mailsonde; SEQUENCE 1; DTEND 20261201T230000Z"]);
 }
