@@ -28,9 +28,9 @@ use crate::control::{Control, ControlJournal};
 use crate::enrolment::Enrolment;
 use crate::fleet::{Fleet, FleetError, confirm};
 use crate::folder::Folder;
-use crate::judge::engine::Wish;
 use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
+use crate::judge::engine::Wish;
 use crate::oidc::Oidc;
 use crate::pipeline::{Confirm, Pipeline, Progress, extent};
 use crate::query::Query;
@@ -86,12 +86,9 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let registry = Arc::new(Registry::new(control.clone())?);
     let listener = listen(config.listen).await?;
     let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
-    let enrolment = Enrolment {
-        authorities,
-        control: control.clone(),
-        collector: config.name.with_port(listener.local_addr()?.port()),
-        validity: config.agent_certificate,
-    };
+    let collector = config.name.with_port(listener.local_addr()?.port());
+    let validity = config.agent_certificate;
+    let enrolment = Enrolment { authorities, control: control.clone(), collector, validity };
     let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock);
     let work = fleet.work.clone();
     let operators = Operators {

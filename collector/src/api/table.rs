@@ -198,6 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a line for each line of the table")]
     fn the_table_says_who_may_ask_what() {
         let lines = endpoints().into_iter().map(|Endpoint { method, path, least }| {
             format!("{method} {path} {}\n", least.map_or("anybody", Role::as_str))

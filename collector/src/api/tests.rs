@@ -60,15 +60,9 @@ impl Running {
         let extent = extent(&opened.ledger, &control);
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
-        let progress = Arc::default();
-        let pipeline = Pipeline::new(
-            rollups,
-            (opened.ledger.clone(), control.clone()),
-            clock,
-            progress,
-            Box::new(drop),
-        )
-        .unwrap();
+        let journals = (opened.ledger.clone(), control.clone());
+        let pipeline = Pipeline::new(rollups, journals, clock, Arc::default(), Box::new(drop));
+        let pipeline = pipeline.unwrap();
         let enrolment = Enrolment {
             authorities: authorities.clone(),
             control,
@@ -97,9 +91,8 @@ impl Running {
         let stopping = shutdown.clone();
         tasks.spawn_blocking(move || pipeline.run(&stopping));
         let stopping = shutdown.clone();
-        tasks.spawn(
-            async move { operators.serve(listener, Some(network), stopping).await.unwrap() },
-        );
+        let serving = operators.serve(listener, Some(network), stopping);
+        tasks.spawn(async move { serving.await.unwrap() });
         Self {
             folder,
             registry,

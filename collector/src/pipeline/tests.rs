@@ -137,7 +137,7 @@ fn observations(seed: u64) -> Vec<(WallTime, AgentId, Observation)> {
 
 fn run(number: u8, check: &Check, slot: WallTime, roll: u64) -> Option<Observation> {
     let hours = slot.since(BEGIN).as_secs() / 3_600;
-    let is_silent = number == 2 && (17 * 24..18 * 24).contains(&hours) || roll % 61 == 0;
+    let is_silent = number == 2 && (17 * 24..18 * 24).contains(&hours) || roll.is_multiple_of(61);
     let is_outage = (20 * 24 + 9..20 * 24 + 12).contains(&hours);
     let fault = || Verdict::Fail(Fault::new("auth", FaultClass::Permanent, "refused"));
     let verdict = match roll % 53 {
@@ -382,7 +382,8 @@ fn percentiles(judged: &Judged, recounted: &[serde_json::Value]) {
     let sums = judged.reader.sums(PhaseId::TOTAL, Resolution::Hour, &month).unwrap();
     let mut compared = 0;
     for line in recounted.iter().filter(|line| line.get("p50_us").is_some()) {
-        let number = u8::from_str_radix(&line["agent"].as_str().unwrap()[..2], 16).unwrap();
+        let number =
+            u8::from_str_radix(line["agent"].as_str().unwrap().get(..2).unwrap(), 16).unwrap();
         let series = SeriesId::of(agent(number), line["check"].as_str().unwrap());
         let cell = &sums[&series];
         assert_eq!(cell.counts.pass, line["passes"].as_u64().unwrap());
