@@ -271,9 +271,10 @@ fn a_run_at_once_is_told_as_it_comes() {
     let told = site.collector(&["run", "daily", "--on", "site=cape", "--json"]);
     assert_eq!(observed(&lines(&told)), by(&["cape"]), "{}", told.said);
     site.collector(&["run", "slow"]).expect(0, "cape ");
-    // every seventh of these fails
+    // every seventh of these fails, and the collector asks for one more then
     let endings: Vec<i32> = (0..7).map(|_| site.collector(&["run", "slow"]).exit).collect();
-    assert_eq!(endings.iter().filter(|exit| **exit == 1).count(), 1, "{endings:?}");
+    let failed = endings.iter().filter(|exit| **exit == 1).count();
+    assert!((1..=2).contains(&failed), "{endings:?}");
     // a run that was asked for says nothing of the slots
     let daily = |status: StatusAnswer| {
         let here = status.vantage_points.into_iter().find(|vantage| vantage.name == "cape");
