@@ -40,6 +40,8 @@ mod pairs;
 
 mod services;
 
+mod outages;
+
 mod dns_posture;
 
 mod dead_resolver;

@@ -44,6 +44,7 @@ mod mail_log;
 mod process;
 mod server;
 mod supervisor;
+mod troubles;
 mod users;
 mod web;
 

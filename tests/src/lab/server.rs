@@ -215,6 +215,15 @@ impl Running {
 
     /// Waits for the process and its log, which end with the namespace or a kill.
     pub(super) fn finish(&mut self) -> io::Result<()> {
+        let id = self.child.id();
+        within(GONE_WITHIN, || {
+            let has_ended = !matches!(self.child.try_wait(), Ok(None));
+            if !has_ended {
+                // nsenter of a server that was stopped and resumed may have stopped itself since
+                process::signal(&[id], Signal::CONT);
+            }
+            has_ended
+        });
         self.child.wait()?;
         if let Some(stamper) = self.stamper.take() {
             drop(stamper.join());

@@ -36,6 +36,12 @@ impl Engine {
         if observation.amends.is_some() {
             return;
         }
+        if self.is_history(agent, observation) {
+            if let Some(series) = self.fleet.series.get_mut(number) {
+                series.watch.pass_over(observation.scheduled_for);
+            }
+            return;
+        }
         let is_scheduled = observation.cause == Cause::Scheduled;
         let fault = match &observation.verdict {
             Verdict::Pass => None,

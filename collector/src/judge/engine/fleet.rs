@@ -53,6 +53,8 @@ pub(super) struct Agent {
     pub(super) voids: u32,
     /// The incident of its silence.
     pub(super) silent: Option<u64>,
+    /// While it is silent: when it was heard again. What failed before that is history.
+    pub(super) heard_again: Option<WallTime>,
 }
 
 /// A check at a vantage point.
@@ -123,6 +125,7 @@ impl Fleet {
                 span: Duration::MAX,
                 voids: 0,
                 silent: None,
+                heard_again: None,
             });
             next
         })

@@ -1,10 +1,12 @@
 //! What the engine keeps over a restart, as rows: encoded here, stored by whoever owns it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::chronicle::Chronicle;
 use super::super::incident::Incident;
-use super::super::watch::{Condition, Watch};
+use super::super::watch::{Condition, Watch, of_us};
 use super::traits::Traits;
 use super::{About, Book, Due, Engine};
 use crate::judge::live::SeriesState;
@@ -45,6 +47,9 @@ struct Written {
     book: Book,
     /// Agents that are silent or cannot judge: the incident, and how many runs in a row they voided.
     agents: Vec<(String, Option<u64>, u32)>,
+    /// When those that are silent were heard again, in microseconds since 1970.
+    #[serde(default)]
+    heard_again: BTreeMap<String, i64>,
 }
 
 impl Engine {
@@ -74,7 +79,10 @@ impl Engine {
             .map(|agent| (agent.id.to_string(), agent.silent, agent.voids))
             .collect();
         agents.sort();
-        let value = Some(json(&Written { book: self.book.clone(), agents }));
+        let heard_again = (self.fleet.agents.iter())
+            .filter_map(|agent| Some((agent.id.to_string(), agent.heard_again?.as_us())))
+            .collect();
+        let value = Some(json(&Written { book: self.book.clone(), agents, heard_again }));
         rows.push(Kept { about: About::Book, value });
         rows
     }
@@ -83,7 +91,7 @@ impl Engine {
     pub fn restore(kept: Restored, chronicle: &Chronicle) -> Self {
         let written: Written = serde_json::from_slice(&kept.book).unwrap_or_default();
         let mut engine = Self { book: written.book, ..Self::default() };
-        engine.now = super::super::watch::of_us(engine.book.now_us);
+        engine.now = of_us(engine.book.now_us);
         engine.planned = chronicle.planned.clone();
         engine.reselect(chronicle, None);
         let numbers = engine.fleet.by_id();
@@ -113,12 +121,17 @@ impl Engine {
             }
         }
         engine.restore_burns(&kept.burns);
-        engine.restore_incidents(&kept.incidents, &written.agents);
+        engine.restore_incidents(&kept.incidents, &written.agents, &written.heard_again);
         engine.look_at_agents();
         engine
     }
 
-    fn restore_incidents(&mut self, incidents: &[Vec<u8>], agents: &[(String, Option<u64>, u32)]) {
+    fn restore_incidents(
+        &mut self,
+        incidents: &[Vec<u8>],
+        agents: &[(String, Option<u64>, u32)],
+        heard_again: &BTreeMap<String, i64>,
+    ) {
         for incident in incidents.iter().filter_map(|bytes| Incident::decode(bytes).ok()) {
             if !incident.is_live() {
                 self.remember(&incident);
@@ -142,6 +155,7 @@ impl Engine {
                 continue;
             };
             (agent.silent, agent.voids) = (*silent, *voids);
+            agent.heard_again = heard_again.get(&id).map(|at| of_us(*at));
             if let Some(incident) = silent {
                 self.open_ends.entry(*incident).or_default().agents.insert(number);
             }

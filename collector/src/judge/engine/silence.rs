@@ -8,6 +8,7 @@ use mailsonde_proto::{Observation, Verdict, VoidReason, WallTime};
 
 use super::super::incident::{FaultBrief, Incident, Kind, Place, Scope};
 use super::super::watch::of_us;
+use super::fleet::Agent;
 use super::{Due, Engine};
 
 /// How much later than its run's end something is heard from an agent at most.
@@ -24,28 +25,45 @@ const PHASE: &str = "uplink";
 /// The phase of a run that its own network left without a verdict.
 const OWN_NETWORK: &str = "local_network";
 
+impl Agent {
+    fn is_history(&self, observation: &Observation) -> bool {
+        let has_failed = matches!(observation.verdict, Verdict::Fail(_));
+        has_failed && self.heard_again.is_some_and(|at| observation.scheduled_for < at)
+    }
+}
+
 impl Engine {
     /// Something was heard from an agent.
     pub(super) fn heard_from(&mut self, number: usize, observation: &Observation) {
         let now = self.now;
         let Some(agent) = self.fleet.agents.get_mut(number) else { return };
         agent.heard = now;
+        if agent.silent.is_some() && agent.heard_again.is_none() {
+            agent.heard_again = Some(now);
+            self.dirty.agents.insert(number);
+        }
         if matches!(observation.verdict, Verdict::Void { .. }) {
             return;
         }
         agent.voids = 0;
         let limit = agent.span.saturating_add(TOGETHER);
         let is_fresh = now.since(observation.scheduled_for) <= limit;
-        if let Some(incident) = agent.silent.filter(|_| is_fresh) {
+        let is_news = is_fresh && !agent.is_history(observation);
+        if let Some(incident) = agent.silent.filter(|_| is_news) {
             self.agent_is_back(number, incident, "is heard again, and judges");
         }
+    }
+
+    /// Whether a failure is one that an agent kept while it was silent: what cut it off, and not news.
+    pub(super) fn is_history(&self, number: usize, observation: &Observation) -> bool {
+        self.fleet.agents.get(number).is_some_and(|agent| agent.is_history(observation))
     }
 
     /// An agent keeps no incident of silence open any more.
     pub(super) fn agent_is_back(&mut self, number: usize, incident: u64, words: &str) {
         let at = self.at();
         let Some(agent) = self.fleet.agents.get_mut(number) else { return };
-        agent.silent = None;
+        (agent.silent, agent.heard_again) = (None, None);
         let name = agent.name.clone();
         self.dirty.agents.insert(number);
         if let Some(ends) = self.open_ends.get_mut(&incident) {
@@ -176,6 +194,8 @@ impl Engine {
         self.open_ends.entry(number_of).or_default().agents.insert(number);
         if let Some(agent) = self.fleet.agents.get_mut(number) {
             agent.silent = Some(number_of);
+            // one that cannot judge is heard all the time
+            agent.heard_again = (place.fault.phase != PHASE).then(WallTime::default);
         }
         self.dirty.agents.insert(number);
         if let Some(incident) = self.incident(number_of) {

@@ -157,6 +157,38 @@ fn a_vantage_point_of_which_nothing_is_heard_is_told_and_is_not_down() {
 }
 
 #[test]
+fn what_failed_while_nothing_was_heard_is_the_same_trouble_and_no_news() {
+    let mut scene = scene();
+    scene.after(40);
+    scene.all(&["b", "c"], "mail", &Verdict::Pass);
+    scene.after(30);
+    assert_eq!(scene.only().kind, Kind::Silence);
+    // the cable is in again, and the agent sends what it kept
+    for seconds in [30, 20, 10, 5] {
+        scene.kept("a", "mail", seconds, fault("connect", FaultClass::Timeout));
+        scene.restart();
+    }
+    assert!(scene.engine.take_wishes().is_empty());
+    assert_eq!(scene.only().state, State::Open, "{:?}", words(&scene.only()));
+    scene.after(10);
+    scene.scheduled("a", "mail", Verdict::Pass);
+    let incident = scene.only();
+    assert_eq!((incident.state, incident.reopened), (State::Verified, 0));
+}
+
+#[test]
+fn what_fails_after_it_was_heard_again_is_news() {
+    let mut scene = scene();
+    scene.after(70);
+    scene.kept("a", "mail", 5, refused());
+    scene.after(10);
+    scene.scheduled("a", "mail", refused());
+    scene.answer(|agent, _| if agent == "a" { refused() } else { Verdict::Pass });
+    assert!(scene.incidents().iter().any(|it| it.is_live() && it.fault.phase == "connect"
+        || it.places.iter().any(|place| place.check == "mail")));
+}
+
+#[test]
 fn an_agent_that_cannot_judge_is_told() {
     let mut scene = scene();
     for _ in 0..3 {

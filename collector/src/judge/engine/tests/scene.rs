@@ -87,6 +87,14 @@ impl Scene {
         self.engine.settle();
     }
 
+    /// A run of so many seconds ago, heard of now.
+    pub(super) fn kept(&mut self, agent: &str, check: &str, seconds: u64, verdict: Verdict) {
+        let slot = self.now.minus(Duration::from_secs(seconds));
+        let observation = sample::observation(check, slot, verdict, Duration::from_millis(150));
+        self.engine.observe(id(agent), &observation, self.now);
+        self.engine.settle();
+    }
+
     pub(super) fn scheduled(&mut self, agent: &str, check: &str, verdict: Verdict) {
         self.run(agent, check, Cause::Scheduled, verdict);
     }
