@@ -199,7 +199,13 @@ mod tests {
         let now = "2026-11-29T14:00:00Z".parse().unwrap();
         let subjects = vec![quota, latency, users];
         let mut answer = CapacityAnswer { now, least_days: 7, subjects };
-        insta::assert_snapshot!(shown(&answer, &plain(150)), @"");
+        insta::assert_snapshot!(shown(&answer, &plain(150)), @r"
+        service  what                          at  last    limit   a year              planned  outlook
+        mail     box: imap.quota.storage.used  hq  15 GiB  20 GiB  +33 % (+28 to +39)     10 %  reaches its limit on 2027-11-20 (between 2027-09-01 and
+                                                                                                2028-02-10), faster than planned
+        mail     round: latency_p95                1.24 s       –     +1 % (-4 to +6)     10 %  no trend
+                 users                                812    1000                   –     10 %  3 of 7 days that a trend takes
+        ");
         answer.subjects.clear();
         assert!(shown(&answer, &plain(150)).starts_with("nothing that has a capacity"));
     }

@@ -129,7 +129,11 @@ mod tests {
         };
         let now = at("2026-12-06T14:00:00Z");
         let mut answer = ExclusionsAnswer { now, exclusions: vec![exclusion, withdrawn] };
-        insta::assert_snapshot!(list(&answer, &plain(120)), @"");
+        insta::assert_snapshot!(list(&answer, &plain(120)), @r"
+        exclusion  counts                              service  from   until  noted by  why
+        X1         yes                                 mail     08:00  09:30  user ann  their power was off
+        X2         withdrawn by user bob: it was ours  mail     08:00  09:30  user ann  their power was off
+        ");
         answer.exclusions.clear();
         assert_eq!(list(&answer, &plain(120)), "nothing is excluded but maintenance\n");
     }

@@ -136,8 +136,15 @@ mod tests {
             ..silence.clone()
         };
         let mut answer = SilencesAnswer { now, silences: vec![silence, ended] };
-        insta::assert_snapshot!(list(&answer, &plain(120)), @"");
-        insta::assert_snapshot!(made(&answer, &plain(120)), @"");
+        insta::assert_snapshot!(list(&answer, &plain(120)), @r"
+        silence  holds              about  since           until  by        why
+        S1       yes                mail   13:00 (60 min)  17:00  user ann  the line is being ·[1mdug up
+        S2       ended by user bob  mail   13:00 (60 min)  14:00  user ann  the line is being ·[1mdug up
+        ");
+        insta::assert_snapshot!(made(&answer, &plain(120)), @r"
+        S1: nobody is told of incidents in mail until 17:00; they are there, and are shown
+        S2: nobody is told of incidents in mail until 14:00; they are there, and are shown
+        ");
         answer.silences.clear();
         assert_eq!(list(&answer, &plain(120)), "nothing is silenced\n");
     }

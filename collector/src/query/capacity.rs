@@ -325,7 +325,9 @@ mod tests {
         let limits: Vec<_> = judged.iter().map(|subject| subject.limit).collect();
         assert_eq!(limits, [Some(1_000), Some(2_000), Some(9_000), Some(10), None]);
         let json = serde_json::to_string(&judged[1]).unwrap();
-        insta::assert_snapshot!(json, @"");
+        insta::assert_snapshot!(json, @r#"
+        {"service":"mail","what":"imap.quota.storage.used","check":"box","vantage_point":"hq","unit":"bytes","days":20,"last_day":"2026-11-20","last":1190,"limit":2000,"yearly_ppm":[3069327,3069327,3069327],"planned":"10%","outlook":"reaches","day":"2027-02-09","earliest":"2027-02-09","latest":"2027-02-09"}
+        "#);
         assert_eq!(serde_json::from_str::<SubjectAnswer>(&json).unwrap(), judged[1]);
     }
 

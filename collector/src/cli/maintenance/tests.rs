@@ -106,7 +106,13 @@ fn a_window_is_a_line() {
         WindowAnswer { state: WindowState::Cancelled, time: None, acceptance: vec![], ..window() };
     let now = at("2026-12-06T14:00:00Z");
     let windows = WindowsAnswer { now, windows: vec![window(), weekly, over, gone] };
-    insta::assert_snapshot!(shown::list(&windows, &plain(140)), @"");
+    insta::assert_snapshot!(shown::list(&windows, &plain(140)), @r"
+    window  state      time                                  again                 about  what           accepted
+    W1      planned    2026-12-06 20:00 to 22:00                                   mail   new disks·[2J  to come
+    W12     running    2026-12-06 20:00 to 22:00             FREQ=WEEKLY;BYDAY=SU  mail   new disks·[2J  yes
+    W1      over       2026-12-05 23:00 to 2026-12-06 01:00                        mail   new disks·[2J  NO
+    W1      cancelled  –                                                           mail   new disks·[2J  –
+    ");
     let none = WindowsAnswer { now, windows: vec![] };
     assert!(shown::list(&none, &plain(140)).starts_with("no maintenance is planned: `"));
 }
@@ -123,10 +129,21 @@ fn failed(check: &str, agent: &str) -> NotAccepted {
 
 #[test]
 fn what_was_planned_is_shown_with_whom_it_touches() {
-    insta::assert_snapshot!(shown::planned(&answer(window()), &plain(130)), @"");
+    insta::assert_snapshot!(shown::planned(&answer(window()), &plain(130)), @r"
+    planned W1: new disks·[2J, 2026-12-06 20:00 to 22:00
+
+    service  vantage points  left out of agreements    objective  target  budget left
+    Mail             3 of 3  yes                       uptime     99.9 %       71.2 %
+                                                       delivery     98 %    not known
+                                                       success      98 %  none
+    imap             1 of 3  no, a part of it goes on  none
+    ! 1 of 3 agents that run mail are not connected: it passes only when all do
+    ");
     let weekly = WindowAnswer { every: Some("FREQ=WEEKLY".into()), times_left: 262, ..window() };
     let first = shown::planned(&answer(weekly), &plain(130));
-    insta::assert_snapshot!(first.lines().next().unwrap(), @"");
+    insta::assert_snapshot!(first.lines().next().unwrap(), @r"
+    planned W1: new disks·[2J, 2026-12-06 20:00 to 22:00, and 261 times more (FREQ=WEEKLY, Africa/Johannesburg)
+    ");
 }
 
 #[test]
@@ -141,7 +158,30 @@ fn one_window_with_all_that_is_known() {
     nowhere.why = "no agent that is meant runs it".into();
     let not = accepted(vec![failed("mail", "durban"), nowhere]);
     let over = WindowAnswer { state: WindowState::Over, accepted: Some(not), history, ..window() };
-    insta::assert_snapshot!(shown::detailed(&answer(over), &plain(130)), @"");
+    insta::assert_snapshot!(shown::detailed(&answer(over), &plain(130)), @r"
+    window           W1
+    what             new disks·[2J
+    state            over
+    about            mail
+    time             2026-12-06 20:00 to 22:00
+    again            no
+    announcement     No mail from 20:00.
+    must pass after  mail, imap
+    planned by       user ann, 2026-12-01 08:00
+    NOT ACCEPTED at 2026-12-06 01:00:
+      mail at durban: connect: nobody listens on 10.0.0.1:587
+      imap: no agent that is meant runs it
+    mend what fails, then `mailsonde-collector maintenance accept W1`
+    2026-12-06 21:00  until 2026-12-06 23:30 instead of 2026-12-06 22:00 by user ann
+    2026-12-06 23:00  ended; it was to last until 2026-12-06 22:00 by user ann
+    2026-12-06 23:10  its acceptance run asked for again by user ann
+
+    service  vantage points  left out of agreements    objective  target  budget left
+    Mail             3 of 3  yes                       uptime     99.9 %       71.2 %
+                                                       delivery     98 %    not known
+                                                       success      98 %  none
+    imap             1 of 3  no, a part of it goes on  none
+    ");
     let fine = WindowAnswer { accepted: Some(accepted(vec![])), ..window() };
     let fine = shown::detailed(&answer(fine), &plain(130));
     assert!(fine.contains("accepted at 2026-12-06 01:00: imap passed\n"), "{fine}");
@@ -156,7 +196,12 @@ fn what_was_done_is_said() {
             WindowAnswer { history: vec![done("2026-12-06T21:00:00Z", what)], ..window() };
         said.push_str(&shown::acted(&answer(changed), &plain(130)));
     }
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    W1 is over at 2026-12-06 23:30, not at 2026-12-06 22:00
+    W1 is over now; its acceptance run follows: `mailsonde-collector maintenance show W1` tells what came of it
+    W1 is called off
+    the acceptance run of W1 follows: `mailsonde-collector maintenance show W1` tells what came of it
+    ");
 }
 
 #[derive(Parser)]

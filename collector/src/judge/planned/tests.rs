@@ -261,6 +261,7 @@ fn states_follow_what_was_done() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a line a case")]
 fn what_cannot_be_done_says_what_can() {
     let planned = after(&[
         (0, PlannedAction::Window(plan(60, 30))),
@@ -369,5 +370,16 @@ fn actions_read_back_and_have_words() {
         assert_eq!(&serde_json::from_str::<PlannedAction>(&json).unwrap(), action, "{json}");
     }
     let words: Vec<_> = actions.iter().map(PlannedAction::words).collect();
-    insta::assert_snapshot!(words.join("\n"), @"");
+    insta::assert_snapshot!(words.join("\n"), @r#"
+    planned maintenance "new disks" of mail from 2026-12-06 13:00 UTC, FREQ=DAILY;COUNT=4
+    changed the end of maintenance W1 to 2026-12-06 14:00 UTC
+    ended maintenance W1
+    cancelled maintenance W1
+    asked for the acceptance run of maintenance W1
+    did not accept maintenance W1: mail
+    silenced mail until 2026-12-06 12:10 UTC: known
+    ended silence S1
+    excluded 2026-12-06 11:40 UTC to 2026-12-06 11:50 UTC from the agreements of mail: their power was off
+    withdrew exclusion X1: wrong day
+    "#);
 }

@@ -58,7 +58,30 @@ fn one_window_is_one_event_in_utc() {
     let mut once = plan("disks; a, b\\c", "2026-12-01T20:00:00Z", None, "Africa/Johannesburg");
     once.announcement = "No mail from 22:00.\nThanks — wir bedauern die Unannehmlichkeiten, die dadurch entstehen: äöü".into();
     let text = calendar(&[("2026-11-29T10:00:00Z", PlannedAction::Window(once))]);
-    insta::assert_snapshot!(text.replace("\r\n", "\n"), @"");
+    insta::assert_snapshot!(text.replace("\r\n", "\n"), @r"
+    BEGIN:VCALENDAR
+    VERSION:2.0
+    PRODID:-//Mailsonde//0.1.0//EN
+    CALSCALE:GREGORIAN
+    METHOD:PUBLISH
+    X-WR-CALNAME:Maintenance of e-mail
+    BEGIN:VEVENT
+    UID:w1-18ec7bbc47a44000@mailsonde
+    DTSTAMP:20261129T100000Z
+    LAST-MODIFIED:20261129T100000Z
+    CREATED:20261129T100000Z
+    SEQUENCE:0
+    DTSTART:20261201T200000Z
+    DTEND:20261201T220000Z
+    SUMMARY:disks\; a\, b\\c
+    DESCRIPTION:No mail from 22:00.\nThanks — wir bedauern die Unannehmlichke
+     iten\, die dadurch entstehen: äöü\n\nAbout: mail
+    CATEGORIES:MAINTENANCE
+    STATUS:CONFIRMED
+    TRANSP:TRANSPARENT
+    END:VEVENT
+    END:VCALENDAR
+    ");
     assert!(text.lines().all(|line| line.len() <= LINE));
     assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
     let read: Calendar = text.parse().unwrap();
@@ -96,7 +119,22 @@ fn a_window_that_comes_again_stands_in_its_zone() {
         ]
     );
     let zone = text.split("BEGIN:VTIMEZONE").nth(1).unwrap().split("END:VTIMEZONE").next().unwrap();
-    insta::assert_snapshot!(zone.replace("\r\n", "\n"), @"");
+    insta::assert_snapshot!(zone.replace("\r\n", "\n"), @r"
+
+    TZID:Europe/Berlin
+    BEGIN:STANDARD
+    DTSTART:20261025T030000
+    TZOFFSETFROM:+0200
+    TZOFFSETTO:+0100
+    TZNAME:CET
+    END:STANDARD
+    BEGIN:DAYLIGHT
+    DTSTART:20270328T020000
+    TZOFFSETFROM:+0100
+    TZOFFSETTO:+0200
+    TZNAME:CEST
+    END:DAYLIGHT
+    ");
 }
 
 #[test]
