@@ -9,7 +9,7 @@ use super::{Company, everywhere};
 fn servers_that_end_and_servers_that_hang() {
     let company = Company::running();
 
-    let scenario = company.scenario("ended", &["mail", "imap"]);
+    let scenario = company.scenario("ended", &["mail"]);
     let ends = |lab: &super::Lab| lab.kill(Server::Postfix).unwrap();
     let opened = scenario.breaks(ends, "mail is refused", everywhere(&["connect", "greeting"]));
     assert_eq!(opened.severity, Severity::Critical);
