@@ -125,7 +125,7 @@ fn a_window_is_planned_changed_and_accepted_or_not() {
     // what was planned works afterwards
     wait_until("the agent is here again", PATIENCE, || port.site.is_here(AGENT));
     port.site.collector(&["maintenance", "end", "W1"]).expect(0, "its acceptance run follows");
-    assert_eq!(port.accepted("W1"), [] as [&str; 0]);
+    assert_eq!(port.accepted("W1"), Vec::<String>::new());
     port.site.collector(&["maintenance", "show", "W1"]).expect(0, "port passed");
     port.site.collector(&["maintenance", "end", "W1"]).expect(2, "W1 is over: plan another");
 
@@ -161,7 +161,7 @@ fn an_acceptance_run_outlives_the_collector_and_waits_for_agents() {
     port.restart_collector();
     assert_eq!(port.window("W1").accepted, None);
     port.site.start_agent();
-    assert_eq!(port.accepted("W1"), [] as [&str; 0]);
+    assert_eq!(port.accepted("W1"), Vec::<String>::new());
     port.restart_collector();
     wait_until("the agent is here again", PATIENCE, || port.site.is_here(AGENT));
     assert_eq!(port.count("accepted maintenance W1"), 1);

@@ -18,7 +18,7 @@ use ring::digest::{Context, SHA256};
 
 use applied::AppliedOnDisk;
 
-use super::record::{Author, Control, ControlRecord, Enrolled, OperatorAction, TokenId, TokenMade};
+use super::record::{Author, Control, ControlRecord, OperatorAction, TokenId, TokenMade};
 
 /// One link of the audit log's chain.
 pub type Link = [u8; 32];
