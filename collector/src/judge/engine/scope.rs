@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mailsonde_proto::WallTime;
 
 use super::super::definition::Voiced;
-use super::super::incident::{Incident, Kind, Scope, Severity, State};
+use super::super::incident::{FaultBrief, Incident, Kind, Place, Scope, Severity, State};
 use super::Engine;
 use super::evidence::in_words;
 use super::grouping::family;
@@ -83,6 +83,36 @@ impl Engine {
         let severity = severity_of(incident);
         if severity > incident.severity {
             incident.severity = severity;
+        }
+        self.name_fault(number);
+    }
+
+    /// The run that failed first may have been under way when the trouble began, and have met with something else: where
+    /// nothing that fails fails so any more, the incident is called by what most of it says now.
+    fn name_fault(&mut self, number: u64) {
+        let Some(incident) = self.incidents.get(&number) else { return };
+        let root = incident.root.as_ref().and_then(|root| self.fleet.definitions.service(root));
+        let is_of_root = |place: &&Place| root.is_none_or(|root| root.has_check(&place.check));
+        let places: Vec<&Place> =
+            incident.places.iter().filter(|it| !it.check.is_empty()).filter(is_of_root).collect();
+        let how = |fault: &FaultBrief| (fault.phase.clone(), fault.class.clone());
+        let named = how(&incident.fault);
+        let has_passed = places.iter().any(|place| place.passed_at.is_some());
+        let is_right = places.iter().any(|place| how(&place.fault) == named);
+        if has_passed || is_right || !matches!(incident.kind, Kind::Outage | Kind::Flapping) {
+            return;
+        }
+        let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for place in &places {
+            *counts.entry(how(&place.fault)).or_default() += 1;
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(how, _)| how);
+        let fault = places.iter().find(|place| Some(how(&place.fault)) == most);
+        let Some(fault) = fault.map(|place| place.fault.clone()) else { return };
+        let at = self.at();
+        if let Some(incident) = self.incident(number) {
+            incident.tell(at, "fault", in_words(&fault));
+            incident.fault = fault;
         }
     }
 

@@ -81,6 +81,27 @@ fn what_fails_from_everywhere_is_the_targets_and_one_incident() {
 }
 
 #[test]
+fn an_incident_is_called_by_what_fails_now() {
+    let mut scene = scene();
+    let broke = || fault("auth", FaultClass::Refused);
+    // the server ended while this run was under way
+    scene.scheduled("a", "mail", broke());
+    scene.answer(|_, _| refused());
+    scene.answer(|_, _| refused());
+    assert_eq!(scene.only().fault.phase, "auth");
+    scene.after(40);
+    scene.all(&THREE, "mail", &refused());
+    let incident = scene.only();
+    assert_eq!(incident.fault.phase, "connect");
+    assert!(words(&incident).contains(&"fault"));
+    // one place that recovers does not make it another
+    scene.after(30);
+    scene.scheduled("a", "mail", Verdict::Pass);
+    scene.scheduled("b", "mail", broke());
+    assert_eq!(scene.only().fault.phase, "connect");
+}
+
+#[test]
 fn a_quick_check_that_hangs_is_confirmed_without_its_answer() {
     let mut scene = scene();
     scene.scheduled("a", "mail", fault("connect", FaultClass::Timeout));
