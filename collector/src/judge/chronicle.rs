@@ -178,20 +178,6 @@ impl Chronicle {
         held.map_or(&self.implicit, |(_, defined)| defined).whole(&self.kinds)
     }
 
-    /// From when on the definitions held that were in force at `at`, and until when, as far as known.
-    pub fn definitions_span(&self, at: WallTime) -> (Option<WallTime>, Option<WallTime>) {
-        let after = self.definitions.iter().skip(1).map(|(from, _)| *from);
-        let (mut from, mut until) = (None, None);
-        for change in after {
-            if change <= at {
-                from = Some(change);
-            } else if until.is_none() {
-                until = Some(change);
-            }
-        }
-        (from, until)
-    }
-
     /// What an agent was called at a time.
     pub fn named_at(
         &self,
@@ -323,8 +309,6 @@ mod tests {
         for (when, name) in [(0, "a"), (150, "a"), (200, "b"), (900, "b")] {
             assert_eq!(chronicle.definitions_at(at(when)).services[0].name, name);
         }
-        assert_eq!(chronicle.definitions_span(at(150)), (None, Some(at(200))));
-        assert_eq!(chronicle.definitions_span(at(900)), (Some(at(200)), None));
         // services that were withdrawn leave each check as one, whenever it came
         chronicle.define(at(1_000), Definitions::default());
         chronicle.announce(at(1_100), AgentId([2; 16]), &[check("later")]);

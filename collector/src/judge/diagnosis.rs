@@ -7,7 +7,7 @@ mod steps;
 
 use serde::{Deserialize, Serialize};
 
-use super::incident::{Changed, Incident, Kind, Scope, State};
+use super::incident::{Changed, Incident, Kind, Scope};
 
 /// Changes that are told.
 const MOST_CHANGES: usize = 8;
@@ -145,9 +145,4 @@ fn before(incident: &Incident) -> Option<Sentence> {
         format!("incident {} of {day}{}{note}", similar.number, lasted.unwrap_or_default())
     });
     Some(sentence("it has happened before", told.collect()))
-}
-
-/// Whether somebody should do something about it.
-pub fn is_urgent(incident: &Incident) -> bool {
-    incident.state < State::Resolved && incident.merged_into.is_none()
 }

@@ -117,7 +117,6 @@ struct Dirty {
     watches: BTreeSet<usize>,
     traits: BTreeSet<usize>,
     burns: BTreeSet<String>,
-    agents: BTreeSet<usize>,
     incidents: BTreeSet<u64>,
     /// Incidents whose scope has to be looked at again.
     stale: BTreeSet<u64>,

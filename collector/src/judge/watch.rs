@@ -314,12 +314,6 @@ impl Watch {
         }
         self.flips.push(now.as_us());
     }
-
-    /// Changes of long ago are forgotten.
-    pub fn forget(&mut self, pace: Pace, now: WallTime) {
-        let since = now.minus(flapping_time(pace)).as_us();
-        self.flips.retain(|flip| *flip >= since);
-    }
 }
 
 fn flapping_time(pace: Pace) -> Duration {

@@ -112,8 +112,10 @@ impl Engine {
 
     fn suspected(&mut self, number: usize) {
         if self.is_planned(number) {
+            // nor does what comes and goes meanwhile count as flapping afterwards
             if let Some(series) = self.fleet.series.get_mut(number) {
                 series.watch.condition = Condition::Calm;
+                series.watch.flips.clear();
             }
             return;
         }
@@ -122,10 +124,14 @@ impl Engine {
             self.due.insert((due, Due::Series(number)));
         }
         let (check, site) = (series.check.clone(), series.site.clone());
-        let is_known = self
-            .incidents
-            .values()
-            .any(|it| it.is_live() && it.checks.contains(&check) && it.kind != Kind::Burn);
+        let Some(fault) = series.watch.suspicion().map(|suspicion| suspicion.fault.clone()) else {
+            return;
+        };
+        // one failing run widens an incident only where it fails in the same way
+        let is_known = self.incidents.values().any(|it| {
+            let is_alike = (&it.fault.phase, &it.fault.class) == (&fault.phase, &fault.class);
+            it.is_live() && is_alike && it.checks.contains(&check) && it.kind != Kind::Burn
+        });
         let is_other = |(_, other): &(usize, &super::fleet::Series)| {
             other.site != site && other.watch.suspicion().is_some()
         };

@@ -73,7 +73,6 @@ impl Engine {
             let value = self.burns_of(&name);
             rows.push(Kept { about: About::Burn(ServiceId::of(&name)), value });
         }
-        self.dirty.agents.clear();
         let mut agents: Vec<_> = (self.fleet.agents.iter())
             .filter(|agent| agent.silent.is_some() || agent.voids > 0)
             .map(|agent| (agent.id.to_string(), agent.silent, agent.voids))

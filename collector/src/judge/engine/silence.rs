@@ -40,7 +40,6 @@ impl Engine {
         agent.heard = now;
         if agent.silent.is_some() && agent.heard_again.is_none() {
             agent.heard_again = Some(now);
-            self.dirty.agents.insert(number);
         }
         if matches!(observation.verdict, Verdict::Void { .. }) {
             return;
@@ -65,7 +64,6 @@ impl Engine {
         let Some(agent) = self.fleet.agents.get_mut(number) else { return };
         (agent.silent, agent.heard_again) = (None, None);
         let name = agent.name.clone();
-        self.dirty.agents.insert(number);
         if let Some(ends) = self.open_ends.get_mut(&incident) {
             ends.agents.remove(&number);
         }
@@ -197,7 +195,6 @@ impl Engine {
             // one that cannot judge is heard all the time
             agent.heard_again = (place.fault.phase != PHASE).then(WallTime::default);
         }
-        self.dirty.agents.insert(number);
         if let Some(incident) = self.incident(number_of) {
             let words = format!("{}: {}", place.vantage_point, place.fault.explanation);
             incident.tell(at, "silent", words);

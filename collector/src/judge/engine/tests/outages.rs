@@ -102,6 +102,22 @@ fn an_incident_is_called_by_what_fails_now() {
 }
 
 #[test]
+fn one_run_that_fails_otherwise_widens_no_incident() {
+    let mut scene = scene();
+    let fails_in_durban =
+        |agent: &str, _: &str| if agent == "a" { refused() } else { Verdict::Pass };
+    scene.scheduled("a", "mail", refused());
+    scene.answer(fails_in_durban);
+    scene.after(10);
+    scene.scheduled("b", "mail", fault("auth", FaultClass::Temporary));
+    scene.answer(fails_in_durban);
+    assert_eq!(scene.only().scope, Scope::Branch { site: "durban".into() });
+    // one that fails in the same way does
+    scene.scheduled("c", "mail", refused());
+    assert_eq!(scene.only().scope, Scope::Some { failing: 2, of: 3 });
+}
+
+#[test]
 fn a_quick_check_that_hangs_is_confirmed_without_its_answer() {
     let mut scene = scene();
     scene.scheduled("a", "mail", fault("connect", FaultClass::Timeout));
