@@ -11,8 +11,10 @@ pub mod reader;
 
 mod apply;
 mod counted;
+mod import;
 mod judging;
 mod merge;
+mod missing;
 mod pace;
 mod slots;
 
