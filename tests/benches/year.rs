@@ -56,13 +56,21 @@ fn main() {
 
     let sla = format!("{}?month={}", path::SLA, last_month());
     let mut holds = vec![
-        told("sla show, all services, API", &times(|| drop(collector.ask::<SlaAnswer>(&sla))), SLA_MS),
+        told(
+            "sla show, all services, API",
+            &times(|| drop(collector.ask::<SlaAnswer>(&sla))),
+            SLA_MS,
+        ),
         told(
             "sla show, all services, CLI",
             &times(|| collector.command(&["sla", "show", "--month", &last_month()])),
             SLA_MS,
         ),
-        told("status, API", &times(|| drop(collector.ask::<StatusAnswer>(path::STATUS))), STATUS_MS),
+        told(
+            "status, API",
+            &times(|| drop(collector.ask::<StatusAnswer>(path::STATUS))),
+            STATUS_MS,
+        ),
         told("status, CLI", &times(|| collector.command(&["status"])), STATUS_MS),
     ];
     let disk_mib = size_mib(&Folder::at(&data).views());

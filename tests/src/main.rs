@@ -37,9 +37,9 @@ fn main() -> ExitCode {
         Some("round-trips") => {
             round_trips::main(named("demo round-trips").chain(arguments.skip(1)))
         }
-        Some("year") => year::main(&year::Options::parse_from(
-            named("demo year").chain(arguments.skip(1)),
-        )),
+        Some("year") => {
+            year::main(&year::Options::parse_from(named("demo year").chain(arguments.skip(1))))
+        }
         _ => demo::main(&demo::Options::parse()),
     }
 }

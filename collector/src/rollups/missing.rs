@@ -10,8 +10,9 @@ use std::time::Duration;
 use mailsonde_proto::WallTime;
 
 use super::Reader;
-use super::reader::{Range, column};
+use super::reader::Range;
 use crate::judge::availability::{Schedule, horizon, missed};
+use crate::judge::column::Column;
 use crate::judge::rollup::Counts;
 use crate::period::Resolution;
 use crate::series::{PhaseId, SeriesId};
@@ -31,7 +32,7 @@ impl Reader {
         let bytes = self.views.get(&Row::Schedule(series))?.unwrap_or_default();
         let schedule = Schedule::decode(&bytes);
         parts(&schedule, range, now).iter().try_fold(0_u64, |sum, (resolution, part)| {
-            if schedule.expected(part.start, part.end) == 0 {
+            if part.start >= part.end || schedule.expected(part.start, part.end) == 0 {
                 return Ok(sum);
             }
             let cells = self.cells((series, PhaseId::TOTAL), *resolution, part)?;
@@ -89,7 +90,9 @@ impl Reader {
         }
         for period in self.periods(resolution, range)? {
             self.views.figures_of_all(period, PhaseId::TOTAL, |series, stretch| {
-                for (bucket, cell) in column(period, stretch)?.iter() {
+                let why = "its figures cannot be read";
+                let column = Column::decode_counts(stretch).ok();
+                for (bucket, cell) in column.ok_or(Error::Damaged { period, why })?.iter() {
                     let begin = period.bucket_start(bucket);
                     if range.contains(&begin) {
                         let of_series = observed.entry(series).or_default();

@@ -267,7 +267,7 @@ impl Reader {
     }
 }
 
-pub(super) fn column(period: Period, bytes: &[u8]) -> Result<Column, Error> {
+fn column(period: Period, bytes: &[u8]) -> Result<Column, Error> {
     let why = "its figures cannot be read";
     Column::decode(bytes).ok().ok_or(Error::Damaged { period, why })
 }

@@ -50,10 +50,9 @@ fn beginning(plan: &Plan) -> Vec<(WallTime, Control)> {
     let mut records = Vec::new();
     for (at, agent) in plan.agents.iter().enumerate() {
         let mut key_digest = [0; 32];
-        let mut parts = key_digest.chunks_mut(8).zip(0..);
-        parts.by_ref().for_each(|(part, number)| {
+        for (part, number) in key_digest.chunks_exact_mut(8).zip(0..) {
             part.copy_from_slice(&mixed(plan.seed, [20, wide(at), number]).to_be_bytes());
-        });
+        }
         records.push(Control::Enrolled(Enrolled {
             agent: agent.id,
             name: agent.name.clone(),

@@ -112,7 +112,8 @@ impl Plan {
                 let outages = plan.outages(region * CHECKS.len() + number);
                 let first = plan.series.len();
                 for (agent, away) in agents.iter().zip(&away) {
-                    let series = plan.series_of(*agent, check, (*kind, &outages, away));
+                    let series =
+                        plan.series_of(*agent, check, (*kind, outages.as_slice(), away.as_slice()));
                     plan.series.push(series);
                 }
                 let members = (first..plan.series.len()).collect();
@@ -206,7 +207,7 @@ impl Plan {
                 slot_offset: offset,
                 settings_digest: SettingsDigest::default(),
             },
-            ended: painted(self.begin..self.end, &[&single, outages, away]),
+            ended: painted(self.begin..self.end, &[single.as_slice(), outages, away]),
         }
     }
 
@@ -238,9 +239,11 @@ impl Series {
     ) -> impl Iterator<Item = (Range<u32>, Ended)> + 's {
         let first = self.ended.partition_point(|(stretch, _)| stretch.end <= range.start);
         let within = self.ended.iter().skip(first);
-        within.take_while(|(stretch, _)| stretch.start < range.end).map(|(stretch, ended)| {
-            (stretch.start.max(range.start)..stretch.end.min(range.end), *ended)
-        })
+        within.take_while(move |(stretch, _)| stretch.start < range.end).map(
+            move |(stretch, ended)| {
+                (stretch.start.max(range.start)..stretch.end.min(range.end), *ended)
+            },
+        )
     }
 
     /// How the run of a minute ended.
@@ -317,10 +320,8 @@ fn service(region: usize, check: &str, kind: usize) -> Service {
         excludes: [Exclusion::Maintenance, Exclusion::CustomerFault].into(),
         credits: Vec::new(),
     };
-    let agreements = vec![
-        promised("uptime", Sli::Uptime, 999_000),
-        promised("success", Sli::Success, 990_000),
-    ];
+    let agreements =
+        vec![promised("uptime", Sli::Uptime, 999_000), promised("success", Sli::Success, 990_000)];
     Service {
         checks: vec![check.to_owned()],
         on: format!("region=region-{region}"),

@@ -91,11 +91,13 @@ impl Plan {
 
     /// How the run of a minute ended; `None` where nothing came.
     pub(super) fn verdict(series: &Series, ended: Ended) -> Option<Verdict> {
-        let phases = KINDS.get(series.kind).map_or(&[][..], |kind| kind.phases);
-        let last = phases.last().map_or("connect", |(name, _)| name);
+        let phases = KINDS.get(series.kind).map(|kind| kind.phases).unwrap_or_default();
+        let last = phases.last().map_or("connect", |(name, _)| *name);
         Some(match ended {
             Ended::Pass => Verdict::Pass,
-            Ended::Fail => Verdict::Fail(Fault::new(last, FaultClass::Temporary, "try again later")),
+            Ended::Fail => {
+                Verdict::Fail(Fault::new(last, FaultClass::Temporary, "try again later"))
+            }
             Ended::Down => Verdict::Fail(Fault::new("connect", FaultClass::Timeout, "no answer")),
             Ended::Void => Verdict::void(VoidReason::LocalNetwork, "no route to the gateway"),
             Ended::Missing => return None,
@@ -125,7 +127,7 @@ impl Plan {
 }
 
 fn took(kind: usize, level: u64, draw: u64) -> impl Iterator<Item = (&'static str, u32)> {
-    let phases = KINDS.get(kind).map_or(&[][..], |kind| kind.phases);
+    let phases = KINDS.get(kind).map(|kind| kind.phases).unwrap_or_default();
     let far = 80 + low(level) * 15; // in hundredths
     phases.iter().zip(0_u64..).map(move |((name, base_us), number)| {
         let draw = mixed(draw, [number, 0, 0]);
@@ -177,7 +179,7 @@ fn hour_of(
 ) -> Vec<(PhaseId, Sketch)> {
     let mut found: HashMap<PhaseId, Sketch> = HashMap::new();
     for run in 0..passed {
-        let draw = mixed(seed, [13, wide(kind) << 32 | level << 16 | variant, wide(run)]);
+        let draw = mixed(seed, [13, (wide(kind) << 32) | (level << 16) | variant, wide(run)]);
         let mut whole_us = 0_i64;
         for (phase, took_us) in took(kind, level, draw) {
             whole_us += i64::from(took_us);

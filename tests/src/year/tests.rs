@@ -18,7 +18,7 @@ use super::*;
 
 /// 2026-11-03T10:17Z: a month ended three days before.
 const UNTIL: WallTime = WallTime::from_s(1_793_701_020);
-const SIZE: Size = Size { seed: 7, checks: 20, days: 13 };
+const SIZE: Size = Size { seed: 30, checks: 20, days: 13 };
 
 struct Opening {
     plan: Plan,
@@ -69,9 +69,11 @@ fn what_was_drawn_is_what_operators_read() {
     for (at, series) in plan.series.iter().enumerate() {
         // every resolution holds all of the time that it is kept for
         let kept = plan.end - 8 * DAY;
-        for (resolution, from) in
-            [(Resolution::Minute, kept), (Resolution::Hour, plan.begin), (Resolution::Day, plan.begin)]
-        {
+        for (resolution, from) in [
+            (Resolution::Minute, kept),
+            (Resolution::Hour, plan.begin),
+            (Resolution::Day, plan.begin),
+        ] {
             let range = time(from)..time(plan.end);
             let cells = reader.cells((series.id, PhaseId::TOTAL), resolution, &range).unwrap();
             let sum = cells.values().fold(Counts::default(), |mut sum, cell| {
@@ -86,7 +88,8 @@ fn what_was_drawn_is_what_operators_read() {
     assert_eq!(made.observations, observed);
 
     // October in Johannesburg ends two hours before it does in UTC
-    let month = UNTIL.as_ns() / 60_000_000_000 / i64::from(DAY) * i64::from(DAY) - 2 * i64::from(DAY);
+    let month =
+        UNTIL.as_ns() / 60_000_000_000 / i64::from(DAY) * i64::from(DAY) - 2 * i64::from(DAY);
     let until = u32::try_from(month).unwrap() - 120;
     let wanted = SlaWanted { month: Some("2026-10".parse().unwrap()), service: None };
     let answer = query.sla(&wanted).unwrap();
