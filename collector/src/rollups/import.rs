@@ -50,7 +50,8 @@ impl Rollups {
             Resolution::Day => merge::names(&self.views)?,
             Resolution::Minute | Resolution::Hour => Vec::new(),
         };
-        let encoded = columns.iter().map(|(key, column)| (*key, column.encode())).collect();
+        let encoded: BTreeMap<_, _> =
+            columns.iter().map(|(key, column)| (*key, column.encode())).collect();
         let mark = self.views.seal_counted(period, now, &names, &encoded)?;
         self.fold.sealed(period, mark);
         Ok(())
