@@ -5,6 +5,8 @@
     mailsonde-collector export definitions --jsonl -o definitions.jsonl
     tests/recount.py observations.csv definitions.jsonl --month 2026-10
 
+The month must be over: what is still to come would count as unknown.
+
 Prints a line of JSON for each agreement: good, bad and unknown minutes or runs, what was left out, and the runs behind
 it; and one for each service with the percentiles of its round trips. Only Python's standard library is needed.
 
@@ -16,7 +18,9 @@ The rules, as `sla explain` has them:
 - In a minute, a check at a vantage point is as its newest minute with a run, at most one cadence (and one day) back:
   down when at least half of the runs that passed or failed did fail; unknown when all were void, or there was none.
 - A voice is as bad as the worst of its members (down, then unknown, then up). The quorum judges the voices.
-- Excluded minutes are left out; of runs, the UTC hours that lie whole in excluded time.
+- A minute is left out when any part of it lies in excluded time, and a run with the minute it was scheduled in. Where
+  excluded time was noted more than 8 days after the end of the hour in which it begins or ends, runs of that hour are
+  not left out. Of an hour of which a part is left out, runs count that came within those 8 days.
 """
 
 import argparse
@@ -227,7 +231,7 @@ class Recount:
 
     def excluded(self, service, agreement):
         return [
-            (e["from_ns"], e["until_ns"])
+            (e["from_ns"], e["until_ns"], e["noted_ns"])
             for e in self.chronicle.excluded
             if e["service"] == service["name"] and e["kind"] in agreement["excludes"]
         ]
@@ -252,7 +256,7 @@ class Recount:
                     voices.setdefault(voice, set()).add(state_at(*seen, minute, schedule["cadence_us"]))
             if not voices:
                 continue
-            if any(since <= at < until for since, until in excluded):
+            if any(since < at + MINUTE and at < until for since, until, _ in excluded):
                 left_out += 1
                 continue
             worst = [next(s for s in ("down", "unknown", "up") if s in states) for states in voices.values()]
@@ -260,17 +264,25 @@ class Recount:
         return counts["up"], counts["down"], counts["unknown"], left_out
 
     def hours(self, service, agreement, start, end):
-        """The UTC hours that count for runs."""
+        """The UTC hours that count for runs, each with those of its minutes that are left out."""
         excluded = self.excluded(service, agreement)
         for hour in range(-(-start // HOUR), -(-end // HOUR)):
             at = hour * HOUR
-            whole = any(since <= at and at + HOUR <= until for since, until in excluded)
-            if self.counts_time(service, agreement, at) and not whole:
-                yield hour
+            if not self.counts_time(service, agreement, at):
+                continue
+            out = set()
+            for since, until, noted in excluded:
+                first = max(0, (since // MINUTE) - hour * 60)
+                last = min(60, -(-until // MINUTE) - hour * 60)
+                if first < last and (last - first == 60 or noted <= at + HOUR + TAKEN):
+                    out.update(range(first, last))
+            if len(out) < 60:
+                yield hour, out
 
     def events(self, service, agreement, start, end):
         name, within_us = next(iter(agreement["sli"].items())) if isinstance(agreement["sli"], dict) else (agreement["sli"], None)
-        wanted = set(self.hours(service, agreement, start, end))
+        cut = dict(self.hours(service, agreement, start, end))
+        wanted = set(cut)
         counted = defaultdict(set)
         for schedule in self.chronicle.schedules:
             if name in ("delivery", "latency") and schedule["kind"] != "round-trip":
@@ -281,16 +293,24 @@ class Recount:
         totals = {"pass": 0, "fail": 0, "void": 0, "missed": 0, "within": 0}
         for key, hours in counted.items():
             observed = defaultdict(int)
-            for slot, _, verdict, total_us in self.runs.get(key, ()):
-                if slot // HOUR in hours:
+            for slot, received, verdict, total_us in self.runs.get(key, ()):
+                hour, minute = slot // HOUR, slot // MINUTE % 60
+                if hour in hours and minute not in cut[hour]:
+                    if cut[hour] and received >= hour * HOUR + HOUR + TAKEN:
+                        continue
                     totals[verdict] += 1
-                    observed[slot // HOUR] += 1
+                    observed[slot // MINUTE if cut[hour] else hour] += 1
                     if within_us and verdict == "pass" and total_us <= within_us["within_us"]:
                         totals["within"] += 1
             schedules = [s for s in self.chronicle.schedules if (s["agent"], s["check"]) == key]
             for hour in hours:
-                slots = sum(expected(s, hour * HOUR, hour * HOUR + HOUR) for s in schedules)
-                totals["missed"] += max(0, slots - observed[hour])
+                parts = [(hour, hour * HOUR, HOUR)]
+                if cut[hour]:
+                    minutes = (hour * 60 + minute for minute in range(60) if minute not in cut[hour])
+                    parts = [(minute, minute * MINUTE, MINUTE) for minute in minutes]
+                for number, at, length in parts:
+                    slots = sum(expected(s, at, at + length) for s in schedules)
+                    totals["missed"] += max(0, slots - observed[number])
         unknown = totals["void"] + totals["missed"]
         if name == "latency":
             return totals["within"], totals["pass"] - totals["within"], unknown, totals

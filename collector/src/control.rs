@@ -179,6 +179,22 @@ impl ControlJournal {
         self.lock().append(ControlRecord { received_at, before: 0, control, author: None })
     }
 
+    /// Puts many records on disk at once, each with its time, such as those of a past that is made up: one flush for all
+    /// of them. After an error the journal has to be opened anew, to see how many of them are in it.
+    ///
+    /// # Errors
+    /// When the journal would not take them.
+    pub fn append_all(
+        &self,
+        records: impl IntoIterator<Item = (WallTime, Control)>,
+    ) -> Result<(), JournalError> {
+        let mut inner = self.lock();
+        for (received_at, control) in records {
+            inner.stage(ControlRecord { received_at, before: 0, control, author: None })?;
+        }
+        inner.journal.commit().map(|_| ())
+    }
+
     /// Decides by what is true at the moment, and puts what was decided on disk before anything else can
     /// change; with its author, so that it stands in the audit log. It waits for the disk, like
     /// [`append`](Self::append).
@@ -246,6 +262,19 @@ impl ControlJournal {
 }
 
 impl Inner {
+    /// The next record, before its flush.
+    fn stage(&mut self, mut record: ControlRecord) -> Result<(), JournalError> {
+        record.before = self.ledger.as_ref().map_or(0, |ledger| ledger.next());
+        if self.journal.wants_roll() {
+            self.journal.roll(&[], record.received_at)?;
+        }
+        let (bytes, link) = record.to_bytes(&self.link);
+        self.journal.append(&[&bytes])?;
+        self.link = link.unwrap_or(self.link);
+        self.roll.apply(&record);
+        Ok(())
+    }
+
     fn append(&mut self, mut record: ControlRecord) -> Result<u64, JournalError> {
         record.before = self.ledger.as_ref().map_or(0, |ledger| ledger.next());
         if self.journal.wants_roll() {

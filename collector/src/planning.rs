@@ -169,6 +169,14 @@ pub enum PlanningError {
     /// Two ends, or none.
     #[error("say either how long by --{0}, or the end by --until")]
     OneEnd(&'static str),
+    /// It would be over before it begins.
+    #[error("--until ({until}) must lie behind the beginning ({from})")]
+    Backwards {
+        /// When it is to begin.
+        from: Timestamp,
+        /// When it is to be over.
+        until: Timestamp,
+    },
 }
 
 impl From<PlannedError> for PlanningError {
@@ -187,11 +195,11 @@ pub fn number(text: &str) -> Option<u64> {
 /// What is defined for judging now; where nothing ever was, each check is a service.
 pub fn defined(registry: &Registry) -> Definitions {
     let defined = registry.control().look(|roll| roll.definitions().cloned());
-    defined.unwrap_or_else(|| {
-        let agents = registry.agents();
-        let checks = agents.iter().flat_map(|(_, entry)| &entry.checks);
-        Definitions::implicit(checks.map(|check| (check.name.as_str(), check.kind.as_str())))
-    })
+    let agents = registry.agents();
+    let checks = agents.iter().flat_map(|(_, entry)| &entry.checks);
+    let kinds: Vec<(&str, &str)> =
+        checks.map(|check| (check.name.as_str(), check.kind.as_str())).collect();
+    defined.unwrap_or_default().completed(&kinds)
 }
 
 /// Fulfils wishes at one moment, for one operator.
@@ -215,6 +223,10 @@ impl<'r> Planning<'r> {
     pub fn plan(self, wish: WindowWish) -> Result<u64, PlanningError> {
         let (name, zone) = self.zone(&wish.zone)?;
         let from = match wish.from.as_deref() {
+            // a rule knows whole seconds only
+            None | Some("now") if wish.every.is_some() => {
+                WallTime::from_s(self.now.as_ns().div_euclid(1_000_000_000) + 1).timestamp()
+            }
             None | Some("now") => self.now.timestamp(),
             Some(text) => moment("--from", text, (&name, &zone))?,
         };
@@ -222,6 +234,9 @@ impl<'r> Planning<'r> {
             (Some(length_s), None) => length_s,
             (None, Some(until)) => {
                 let until = moment("--until", &until, (&name, &zone))?;
+                if until <= from {
+                    return Err(PlanningError::Backwards { from, until });
+                }
                 WallTime::from(until).since(from.into()).as_secs()
             }
             _ => return Err(PlanningError::OneEnd("for")),

@@ -60,13 +60,18 @@ pub enum QueryError {
     #[error("there is no incident {0}: `mailsonde-collector incidents list` lists them")]
     NoIncident(u64),
     /// The question names something that there is not.
-    #[error("there is no {what} called {name}: see `mailsonde-collector {what}s`")]
+    #[error("there is no {what} called {name}: see `mailsonde-collector {}`", listed_by(what))]
     Unknown {
-        /// `agent` or `check`.
+        /// `agent`, `check`, `service` or `agreement`.
         what: &'static str,
         /// As it was asked for.
         name: String,
     },
+}
+
+/// The command that lists all of a sort.
+fn listed_by(what: &str) -> String {
+    if what == "agreement" { "sla show".to_owned() } else { format!("{what}s") }
 }
 
 /// What the views say of one check at one vantage point.

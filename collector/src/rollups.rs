@@ -11,8 +11,10 @@ pub mod reader;
 
 mod apply;
 mod counted;
+mod import;
 mod judging;
 mod merge;
+mod missing;
 mod pace;
 mod slots;
 
@@ -239,7 +241,18 @@ impl Rollups {
         }
         self.close_days()?;
         // by the time of the journals, not by ours: a replay lets go of nothing that it has not made slots of
-        done.retired = self.views.retire(self.views.head().now())?;
+        let told = self.views.head().now();
+        // minutes of an hour of which agreements leave out a part are kept as long as hours
+        let is_wanted = {
+            let planned = self.chronicle().planned.clone();
+            let kept = Resolution::Hour.kept_for().unwrap_or_default();
+            move |period: Period| {
+                period.resolution == Resolution::Minute
+                    && period.end().plus(kept) > told
+                    && planned.cuts(&(period.start()..period.end()))
+            }
+        };
+        done.retired = self.views.retire(told, is_wanted)?;
         for (period, sealed_at) in self.views.open_periods()? {
             if is_due(period, sealed_at, now) {
                 match self.seal(period, now) {

@@ -30,6 +30,7 @@ pub mod row;
 pub mod recovery;
 
 mod closed;
+mod counted;
 mod files;
 mod opening;
 mod reading;
@@ -90,6 +91,12 @@ pub enum Error {
         period: Period,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// Figures that were counted elsewhere do not replace those that there are.
+    #[error("the {} {} are sealed already; put what was counted elsewhere into views without them", period.resolution.folder(), period.label())]
+    Sealed {
+        /// Which one.
+        period: Period,
     },
     /// A value is larger than any row can be.
     #[error("a row of {bytes} bytes is too large to be kept")]

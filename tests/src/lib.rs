@@ -12,6 +12,7 @@ pub mod hostile;
 pub mod proxy;
 pub mod sandbox;
 pub mod synthetic;
+pub mod year;
 
 pub mod certificates;
 pub mod enrolment;

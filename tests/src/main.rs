@@ -1,6 +1,7 @@
 //! One binary that is each process of the tests and the demo: what it is stands first on its command
 //! line. `demo agent …` is `mailsonde-agent …` (with the kinds of the tests), `demo collector …` is
-//! `mailsonde-collector …`, `demo round-trips …` an agent for tests; anything else is the demo itself.
+//! `mailsonde-collector …`, `demo round-trips …` an agent for tests, `demo year …` makes a collector's folder with a
+//! year of checks; anything else is the demo itself.
 
 mod round_trips;
 
@@ -12,6 +13,7 @@ use clap::Parser;
 use mailsonde_agent::probe::Kinds;
 use mailsonde_tests::demo;
 use mailsonde_tests::synthetic::Synthetic;
+use mailsonde_tests::year;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 fn main() -> ExitCode {
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
         }
         Some("round-trips") => {
             round_trips::main(named("demo round-trips").chain(arguments.skip(1)))
+        }
+        Some("year") => {
+            year::main(&year::Options::parse_from(named("demo year").chain(arguments.skip(1))))
         }
         _ => demo::main(&demo::Options::parse()),
     }

@@ -141,7 +141,7 @@ async fn an_api_token_works_until_it_is_revoked_or_over() {
     assert_eq!(setup.role(&made.token), None);
     let later = Access::new(
         setup.control.clone(),
-        Clock::starting_at(NOW.plus(Duration::from_secs(3_601))),
+        Clock::starting_at(NOW.plus(Duration::from_secs(7_200))),
     );
     let made = setup.access.make_api_token(wish.clone(), root()).unwrap();
     assert!(setup.access.principal(&made.token, address()).is_some());

@@ -22,7 +22,7 @@ pub struct IncidentWish {
     /// What.
     #[serde(rename = "do")]
     pub act: Act,
-    /// What they say; needed for `note`.
+    /// What they say; needed for `note` and `review`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// With `review`: whether it was about security.
@@ -103,8 +103,8 @@ fn done(
     if note.len() > MAX_NOTE {
         return Err(NotDone::Words("a note holds at most 8 KiB: say it shorter"));
     }
-    if note.trim().is_empty() && matches!(act, Act::Note) {
-        return Err(NotDone::Words("a note must say something"));
+    if note.trim().is_empty() && matches!(act, Act::Note | Act::Review) {
+        return Err(NotDone::Words("a note must say something, and a review what was learnt"));
     }
     if security.is_some() && act != Act::Review {
         return Err(NotDone::Words("whether it was about security is said with a review"));

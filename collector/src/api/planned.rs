@@ -179,7 +179,9 @@ fn told_of_silences(
 ) -> Result<SilencesAnswer, PlanningError> {
     let now = operators.clock.wall();
     let control = operators.registry.control();
-    Ok(control.look(|roll| planned::silences(roll.planned(), wanted, now)))
+    let mut told = control.look(|roll| planned::silences(roll.planned(), wanted, now));
+    told.time_zone = defined(&operators.registry).time_zone;
+    Ok(told)
 }
 
 /// The one that was just made or ended.
@@ -222,7 +224,9 @@ fn told_of_exclusions(
 ) -> Result<ExclusionsAnswer, PlanningError> {
     let now = operators.clock.wall();
     let control = operators.registry.control();
-    Ok(control.look(|roll| planned::exclusions(roll.planned(), wanted, now)))
+    let mut told = control.look(|roll| planned::exclusions(roll.planned(), wanted, now));
+    told.time_zone = defined(&operators.registry).time_zone;
+    Ok(told)
 }
 
 /// The one that was just noted or withdrawn.

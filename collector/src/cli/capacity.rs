@@ -116,8 +116,8 @@ fn yearly(subject: &SubjectAnswer) -> String {
 
 fn outlook(subject: &SubjectAnswer, least_days: usize) -> comfy_table::Cell {
     match subject.outlook {
-        Outlook::TooFew { days } => {
-            words(format!("{days} of {least_days} days that a trend takes"))
+        Outlook::TooFew => {
+            words(format!("{} of {least_days} days that a trend takes", subject.days))
         }
         Outlook::NoTrend => words("no trend"),
         Outlook::Falls => words("falls"),
@@ -193,7 +193,7 @@ mod tests {
             last: Some(812),
             limit: Some(1_000),
             yearly_ppm: None,
-            outlook: Outlook::TooFew { days: 3 },
+            outlook: Outlook::TooFew,
             ..latency.clone()
         };
         let now = "2026-11-29T14:00:00Z".parse().unwrap();
@@ -206,6 +206,8 @@ mod tests {
         mail     round: latency_p95                1.24 s       –     +1 % (-4 to +6)     10 %  no trend
                  users                                812    1000                   –     10 %  3 of 7 days that a trend takes
         ");
+        let json = serde_json::to_string(&answer).unwrap();
+        assert_eq!(serde_json::from_str::<CapacityAnswer>(&json).unwrap(), answer);
         answer.subjects.clear();
         assert!(shown(&answer, &plain(150)).starts_with("nothing that has a capacity"));
     }

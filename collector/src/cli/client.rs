@@ -29,6 +29,10 @@ const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 /// An answer of many lines pauses no longer.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
+/// Bytes of a path with its parameters at most: longer ones HTTP's library refuses.
+const MAX_PATH_BYTES: usize = 16 * 1024;
+const TOO_LONG: &str = "that is longer than a collector takes: make its names and texts shorter";
+
 const OTHER_FORM: &str = "the collector answered in another form: are both of the same version?";
 
 /// Nobody listens on the socket.
@@ -215,6 +219,9 @@ async fn through<T>(
     (method, path, body): (Method, &str, Bytes),
     take: impl AsyncFnOnce(Response<Incoming>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    if path.len() > MAX_PATH_BYTES {
+        bail!(TOO_LONG);
+    }
     let request =
         Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
     match at {
@@ -243,7 +250,10 @@ fn broke_off(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
 
 fn refusal(at: &Collector, status: StatusCode, bytes: &[u8]) -> Refused {
     let raw = String::from_utf8_lossy(bytes).into_owned();
-    let words = serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error);
+    let words = match status {
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => TOO_LONG.to_owned(),
+        _ => serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error),
+    };
     Refused { status, words: in_words(at, status, words) }
 }
 

@@ -1,6 +1,6 @@
 //! `exclusion`: time that agreements leave out because it was the customer's own fault, noted afterwards.
 
-use super::figures::time;
+use super::figures::{time, time_to_the_second, zone_line};
 use super::maintenance::{WantedArguments, question, zone};
 use super::terminal::{Terminal, Tone, cell, lines, say, words};
 use super::{Ending, Setting, client};
@@ -71,10 +71,15 @@ fn list(answer: &ExclusionsAnswer, terminal: &Terminal) -> String {
     if answer.exclusions.is_empty() {
         return "nothing is excluded but maintenance\n".to_owned();
     }
+    let terminal = &terminal.of_zone(answer.time_zone.as_deref());
     let heads = ["exclusion", "counts", "service", "from", "until", "noted by", "why"];
     let mut table = terminal.table(heads);
     for exclusion in &answer.exclusions {
-        let at = |at| words(time(at, answer.now, &terminal.zone));
+        let at = |at: jiff::Timestamp| {
+            let is_whole = at.as_second() % 60 == 0;
+            let shown = if is_whole { time } else { time_to_the_second };
+            words(shown(at, answer.now, &terminal.zone))
+        };
         table.add_row([
             words(format!("X{}", exclusion.number)),
             counts(exclusion),
@@ -85,7 +90,7 @@ fn list(answer: &ExclusionsAnswer, terminal: &Terminal) -> String {
             words(&exclusion.note),
         ]);
     }
-    lines(&table)
+    lines(&table) + &zone_line(answer.time_zone.as_deref())
 }
 
 fn counts(exclusion: &ExclusionAnswer) -> comfy_table::Cell {
@@ -128,11 +133,16 @@ mod tests {
             ..exclusion.clone()
         };
         let now = at("2026-12-06T14:00:00Z");
-        let mut answer = ExclusionsAnswer { now, exclusions: vec![exclusion, withdrawn] };
+        let mut answer = ExclusionsAnswer {
+            now,
+            time_zone: Some("Africa/Johannesburg".into()),
+            exclusions: vec![exclusion, withdrawn],
+        };
         insta::assert_snapshot!(list(&answer, &plain(120)), @r"
         exclusion  counts                              service  from   until  noted by  why
-        X1         yes                                 mail     08:00  09:30  user ann  their power was off
-        X2         withdrawn by user bob: it was ours  mail     08:00  09:30  user ann  their power was off
+        X1         yes                                 mail     10:00  11:30  user ann  their power was off
+        X2         withdrawn by user bob: it was ours  mail     10:00  11:30  user ann  their power was off
+        times of Africa/Johannesburg
         ");
         answer.exclusions.clear();
         assert_eq!(list(&answer, &plain(120)), "nothing is excluded but maintenance\n");

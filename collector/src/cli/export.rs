@@ -3,6 +3,7 @@
 //! Nothing is gathered: a line that comes is a line that is written. A file is in its place when it is whole.
 
 mod form;
+mod parquet;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use form::{Form, Writer};
 
 /// Something is said of the progress so often, on a terminal.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// The columns' file is the whole answer: so much of it is held at most.
+/// What a file is called as long as it is not whole.
 const SPOOL: &str = "part";
 
 #[derive(Debug, clap::Args)]
@@ -43,15 +44,25 @@ pub(super) struct ExportArguments {
     /// A line of JSON each
     #[arg(long, group = "form")]
     jsonl: bool,
+    /// Typed, compressed columns (Apache Parquet)
+    #[arg(long, group = "form")]
+    parquet: bool,
     /// Into this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(super) async fn run(setting: &Setting, arguments: &ExportArguments) -> anyhow::Result<Ending> {
-    let form = if arguments.csv { Form::Csv } else { Form::Lines };
-    if arguments.csv && arguments.what == Exported::Definitions {
+    let form = match (arguments.csv, arguments.parquet) {
+        (true, _) => Form::Csv,
+        (_, true) => Form::Parquet,
+        _ => Form::Lines,
+    };
+    if form != Form::Lines && arguments.what == Exported::Definitions {
         bail!("definitions have no columns: use --jsonl");
+    }
+    if form == Form::Parquet && arguments.output.is_none() && std::io::stdout().is_terminal() {
+        bail!("a terminal cannot show Parquet: name a file with --output");
     }
     let until = arguments.until.unwrap_or_else(|| Clock::system().wall().timestamp());
     if arguments.since >= until {
@@ -66,8 +77,8 @@ pub(super) async fn run(setting: &Setting, arguments: &ExportArguments) -> anyho
     let columns = arguments.what.columns();
     match &arguments.output {
         None => {
-            let to = std::io::stdout().lock();
-            let written = export(setting, &path, Writer::new(form, columns, to)).await;
+            let to = std::io::BufWriter::new(std::io::stdout());
+            let written = export(setting, &path, Writer::new(form, columns, to)?).await;
             if written.as_ref().is_err_and(is_reader_gone) {
                 return Ok(Ending::Done);
             }
@@ -78,7 +89,7 @@ pub(super) async fn run(setting: &Setting, arguments: &ExportArguments) -> anyho
             let file = std::fs::File::create(&beside);
             let file = file.with_context(|| format!("cannot write {}", beside.display()))?;
             let to = std::io::BufWriter::new(file);
-            let written = export(setting, &path, Writer::new(form, columns, to)).await;
+            let written = export(setting, &path, Writer::new(form, columns, to)?).await;
             if written.is_err() {
                 std::fs::remove_file(&beside).ok();
             }
@@ -98,7 +109,7 @@ fn beside(place: &Path) -> PathBuf {
     name.into()
 }
 
-async fn export<W: Write>(
+async fn export<W: Write + Send>(
     setting: &Setting,
     path: &str,
     mut writer: Writer<W>,

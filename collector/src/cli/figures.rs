@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::terminal::printable;
+
 /// Nothing is known.
 pub(crate) const UNKNOWN: &str = "–";
 
@@ -59,6 +61,11 @@ pub(crate) fn time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
         "%Y-%m-%d %H:%M"
     };
     at.strftime(format).to_string()
+}
+
+/// A last line that says of which zone the times are, where that is the organisation's.
+pub(crate) fn zone_line(name: Option<&str>) -> String {
+    name.map(|name| format!("times of {}\n", printable(name))).unwrap_or_default()
 }
 
 /// `14:02:07`, with the day when it is not today's.

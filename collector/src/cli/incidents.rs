@@ -21,11 +21,13 @@ pub(super) enum IncidentsCommand {
     /// One incident: what is known, what it probably is, what to do, everything that was seen and done
     Show {
         /// Its number
+        #[arg(value_parser = number)]
         number: u64,
     },
     /// Say that you look after it
     Ack {
         /// Its number
+        #[arg(value_parser = number)]
         number: u64,
         /// What you say to it
         #[arg(long, default_value = "")]
@@ -34,6 +36,7 @@ pub(super) enum IncidentsCommand {
     /// Put a note into its timeline
     Note {
         /// Its number
+        #[arg(value_parser = number)]
         number: u64,
         /// The note
         note: String,
@@ -41,6 +44,7 @@ pub(super) enum IncidentsCommand {
     /// Say that it is mended; runs have yet to show it
     Resolve {
         /// Its number
+        #[arg(value_parser = number)]
         number: u64,
         /// How it was mended
         #[arg(long, default_value = "")]
@@ -49,6 +53,7 @@ pub(super) enum IncidentsCommand {
     /// Look back at it, once it is over
     Review {
         /// Its number
+        #[arg(value_parser = number)]
         number: u64,
         /// What was learnt
         note: String,
@@ -77,6 +82,12 @@ pub(super) struct ListArguments {
 fn limit(text: &str) -> Result<usize, String> {
     let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
     limit.ok_or_else(|| format!("write a number from 1 to {MAX_LIMIT}"))
+}
+
+/// `7`, or `#7` as lists have it.
+fn number(text: &str) -> Result<u64, String> {
+    let number = text.strip_prefix('#').unwrap_or(text).parse();
+    number.map_err(|_no_number| "an incident has a number: `incidents list` has them".to_owned())
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -152,7 +163,7 @@ fn question(wanted: &IncidentsWanted) -> String {
 
 fn listed(answer: &IncidentsAnswer, terminal: &Terminal) -> String {
     if answer.incidents.is_empty() {
-        return "there is no such incident\n".to_owned();
+        return "no incidents\n".to_owned();
     }
     let heads = ["", "severity", "state", "began", "lasted", "what", "from where"];
     let mut table = terminal.table(heads);
@@ -160,7 +171,10 @@ fn listed(answer: &IncidentsAnswer, terminal: &Terminal) -> String {
         let until = line.resolved_at.unwrap_or(answer.now);
         let state = match line.merged_into {
             Some(into) => format!("part of #{into}"),
-            None => line.state.as_str().to_owned(),
+            None => match line.silenced_by {
+                Some(silence) => format!("{}, silenced by S{silence}", line.state.as_str()),
+                None => line.state.as_str().to_owned(),
+            },
         };
         table.add_row([
             figure(format!("#{}", line.number)),
@@ -176,7 +190,9 @@ fn listed(answer: &IncidentsAnswer, terminal: &Terminal) -> String {
     if answer.more > 0 {
         text.push_str(&format!("and {} more: ask with --limit or --since\n", answer.more));
     }
-    text.push_str(&format!("\n{}\n", kpi(&answer.kpi)));
+    if answer.kpi.opened > 0 {
+        text.push_str(&format!("\n{}\n", kpi(&answer.kpi)));
+    }
     text
 }
 
@@ -244,12 +260,14 @@ mod tests {
             sites: 2,
             users: 0,
             merged_into: None,
+            silenced_by: Some(2),
         };
         let over = IncidentLine {
             number: 6,
             state: State::Verified,
             resolved_at: Some(at("2026-11-23T14:00:00Z")),
             began_at: at("2026-11-23T13:00:00Z"),
+            silenced_by: None,
             ..line.clone()
         };
         let kpi = Kpi {
@@ -268,9 +286,9 @@ mod tests {
             kpi,
         };
         insta::assert_snapshot!(listed(&answer, &plain(120)), @r"
-            severity  state     began  lasted  what                                        from where
-        #7  major     open      14:02  12 min  mail: connect: refused: connection refused  fails from 2 of 3 sites
-        #6  major     verified  13:00  60 min  mail: connect: refused: connection refused  fails from 2 of 3 sites
+            severity  state                 began  lasted  what                                        from where
+        #7  major     open, silenced by S2  14:02  12 min  mail: connect: refused: connection refused  fails from 2 of 3 sites
+        #6  major     verified              13:00  60 min  mail: connect: refused: connection refused  fails from 2 of 3 sites
         and 3 more: ask with --limit or --since
 
         2 opened, 1 not mended; 3 s to detect; 60 min to resolve; 1 of 1 within 24 h; 0 of 2 within 48 h

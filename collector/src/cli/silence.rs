@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::figures::{since, time};
+use super::figures::{since, time, zone_line};
 use super::maintenance::{ScopeArguments, WantedArguments, question, zone};
 use super::terminal::{Terminal, Tone, cell, lines, printable, say, words};
 use super::{Ending, Setting, client};
@@ -73,6 +73,7 @@ pub(super) async fn run(setting: &Setting, command: &SilenceCommand) -> anyhow::
 }
 
 fn made(answer: &SilencesAnswer, terminal: &Terminal) -> String {
+    let terminal = &terminal.of_zone(answer.time_zone.as_deref());
     let line = |silence: &SilenceAnswer| {
         format!(
             "S{}: nobody is told of incidents in {} until {}; they are there, and are shown\n",
@@ -88,6 +89,7 @@ fn list(answer: &SilencesAnswer, terminal: &Terminal) -> String {
     if answer.silences.is_empty() {
         return "nothing is silenced\n".to_owned();
     }
+    let terminal = &terminal.of_zone(answer.time_zone.as_deref());
     let mut table = terminal.table(["silence", "holds", "about", "since", "until", "by", "why"]);
     for silence in &answer.silences {
         let holds = match (silence.holds, &silence.ended_by) {
@@ -105,7 +107,7 @@ fn list(answer: &SilencesAnswer, terminal: &Terminal) -> String {
             words(&silence.reason),
         ]);
     }
-    lines(&table)
+    lines(&table) + &zone_line(answer.time_zone.as_deref())
 }
 
 #[cfg(test)]
@@ -135,7 +137,7 @@ mod tests {
             ended_by: Some("user bob".into()),
             ..silence.clone()
         };
-        let mut answer = SilencesAnswer { now, silences: vec![silence, ended] };
+        let mut answer = SilencesAnswer { now, time_zone: None, silences: vec![silence, ended] };
         insta::assert_snapshot!(list(&answer, &plain(120)), @r"
         silence  holds              about  since           until  by        why
         S1       yes                mail   13:00 (60 min)  17:00  user ann  the line is being ·[1mdug up

@@ -53,7 +53,8 @@ pub(super) async fn run(setting: &Setting, command: &SlaCommand) -> anyhow::Resu
             let wanted = ExplainWanted { agreement: agreement.clone(), month: *month };
             let path = with_parameters(path::SLA_EXPLAIN, &wanted);
             let answer = client::ask::<ExplainAnswer>(&setting.collector, &path).await?;
-            (answer.raw, explained(&answer.value, &setting.terminal))
+            let terminal = setting.terminal.of_zone(Some(&answer.value.time_zone));
+            (answer.raw, explained(&answer.value, &terminal))
         }
     };
     say(&if setting.json { format!("{raw}\n") } else { text })?;
@@ -101,10 +102,9 @@ fn promised(figure: &FigureAnswer) -> String {
 }
 
 fn left_out(agreement: &AgreementAnswer) -> String {
-    let unit = if agreement.figure.unit == "minutes" { "min" } else { "h" };
     match agreement.excluded {
         0 => "-".to_owned(),
-        count => format!("{count} {unit}"),
+        count => format!("{count} min"),
     }
 }
 
@@ -191,7 +191,7 @@ fn steps(answer: &ExplainAnswer, terminal: &Terminal) -> String {
     };
     let (from, until) = (moment(figure.from, &terminal.zone), moment(figure.until, &terminal.zone));
     format!(
-        "{name} of {service}{customer}: {promised}, from {from} to {until}\n\
+        "{name} of {service}{customer}: {promised}, from {from} to {until} ({zone})\n\
          counted      {all} {unit}: {good} good, {bad} bad, {unknown} unknown{exact}\n\
          left out     {left_out}\n\
          runs         {pass} passed, {fail} failed, {void} void, {missed} missed\n\
@@ -203,6 +203,7 @@ fn steps(answer: &ExplainAnswer, terminal: &Terminal) -> String {
         name = printable(&agreement.agreement),
         service = printable(&agreement.service),
         promised = promised(figure),
+        zone = printable(&answer.time_zone),
         good = figure.good,
         bad = figure.bad,
         unknown = figure.unknown,

@@ -23,6 +23,14 @@ pub(crate) struct Terminal {
     pub(crate) zone: TimeZone,
 }
 
+impl Terminal {
+    /// The same with times of another zone, where it is said and this machine knows it.
+    pub(crate) fn of_zone(&self, name: Option<&str>) -> Self {
+        let zone = name.and_then(|name| TimeZone::get(name).ok());
+        Self { zone: zone.unwrap_or_else(|| self.zone.clone()), ..self.clone() }
+    }
+}
+
 /// What colour says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {

@@ -1,10 +1,11 @@
 //! What an agreement leaves out, what it owes, and by which reason.
 //!
-//! A minute is left out when its first moment lies in excluded time; a run, when the whole hour (UTC) it was scheduled
-//! in does. Each excluded minute is told once, with the reason that came first; only minutes that were measured
-//! count. Credits are owed for what is certain: by the upper bound of the interval.
+//! A minute is left out when any part of it lies in excluded time, and a run with the minute it was scheduled in. Where
+//! excluded time was noted so late that the minutes of an hour are gone, runs are left out by whole hours (UTC). Each
+//! excluded minute is told once, with the reason that came first; only minutes that were measured count. Credits are
+//! owed for what is certain: by the upper bound of the interval.
 
-use std::ops::Range;
+use std::time::Duration;
 
 use mailsonde_proto::WallTime;
 
@@ -13,16 +14,18 @@ use super::objective::Tallied;
 pub use super::planned::Excluded;
 use super::window::Stretches;
 
-/// What excluded time takes out of a figure: hours for runs, minutes else.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// What excluded time takes out of a figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Which.
+    /// Which; its ends are those of the minutes.
     pub excluded: Excluded,
-    /// Those of its minutes or hours that no other one before it took.
+    /// Those of its minutes that no other one before it took: one stretch, or none.
     pub stretches: Stretches,
 }
 
-/// What is left out of an agreement, in order, each minute or hour once.
+/// What is left out of an agreement, in order, each minute once; what leaves nothing out is told too.
 pub fn left_out(agreement: &Agreement, excluded: &[Excluded]) -> Vec<LeftOut> {
     let mut wanted: Vec<&Excluded> =
         excluded.iter().filter(|each| agreement.excludes.contains(&each.kind)).collect();
@@ -30,16 +33,39 @@ pub fn left_out(agreement: &Agreement, excluded: &[Excluded]) -> Vec<LeftOut> {
     let mut taken = Stretches::default();
     let mut found = Vec::new();
     for each in wanted {
-        let time: Range<WallTime> = each.from..each.until;
-        let stretches = match agreement.sli {
-            Sli::Uptime => Stretches::minutes([time]),
-            _ => Stretches::whole_hours([time]),
+        let minutes = Stretches::minutes_touched(std::iter::once(each.from..each.until));
+        let minutes = match agreement.sli {
+            Sli::Uptime => minutes,
+            _ => of_runs(each, &minutes),
         };
-        let own = stretches.without(&taken);
+        let own = minutes.without(&taken);
         taken = Stretches::of(taken.iter().chain(own.iter()));
-        found.push(LeftOut { excluded: each.clone(), stretches: own });
+        if own.is_empty() {
+            found.push(LeftOut { excluded: each.clone(), stretches: own.clone() });
+        }
+        found.extend(own.iter().map(|stretch| {
+            let (from, until) = (minute(stretch.start), minute(stretch.end));
+            let stretches = Stretches::of(std::iter::once(stretch));
+            LeftOut { excluded: Excluded { from, until, ..each.clone() }, stretches }
+        }));
     }
     found
+}
+
+/// Its minutes without those of hours of which the minutes are gone.
+fn of_runs(excluded: &Excluded, minutes: &Stretches) -> Stretches {
+    let (_, parts) = minutes.to_hours();
+    let is_gone = |hour: &u32| {
+        let begin = minute(hour.saturating_mul(60));
+        !excluded.has_minutes_of(&(begin..begin.plus(HOUR)))
+    };
+    let gone = parts.iter().flatten().filter(is_gone).map(|hour| hour..hour.saturating_add(1));
+    minutes.without(&Stretches::of(gone).to_minutes())
+}
+
+/// The begin of a minute that is counted from 1970-01-01 UTC.
+fn minute(number: u32) -> WallTime {
+    WallTime::from_s(i64::from(number).saturating_mul(60))
 }
 
 /// What is owed: the step of the table that what was reached lies below, for certain, and at the worst.
@@ -77,7 +103,8 @@ mod tests {
 
     fn excluded(from_s: i64, until_s: i64, kind: Exclusion, number: u64) -> Excluded {
         let (from, until) = (WallTime::from_s(from_s), WallTime::from_s(until_s));
-        Excluded { from, until, kind, reason: format!("reason {number}"), number }
+        let noted_at = WallTime::default();
+        Excluded { from, until, kind, reason: format!("reason {number}"), number, noted_at }
     }
 
     #[test]
@@ -92,10 +119,34 @@ mod tests {
         let counts: Vec<_> =
             found.iter().map(|out| (out.excluded.number, out.stretches.count())).collect();
         assert_eq!(counts, [(1, 15), (2, 5), (4, 0)]);
-        // runs are left out by whole hours
-        let all = [excluded(1_800, 2 * 3_600 + 60, Exclusion::Maintenance, 1)];
-        let found = left_out(&agreement(Sli::Delivery), &all);
-        assert_eq!(found.iter().map(|out| out.stretches.count()).sum::<u64>(), 1);
+        // a minute of which a part is excluded is
+        let all = [excluded(1_830, 2 * 3_600 + 30, Exclusion::Maintenance, 1)];
+        for (sli, noted_s, minutes) in [
+            (Sli::Uptime, 0, 91),
+            (Sli::Delivery, 0, 91),
+            // noted when minutes are gone: runs are left out by whole hours
+            (Sli::Uptime, 9 * 86_400, 91),
+            (Sli::Delivery, 9 * 86_400, 60),
+        ] {
+            let late = Excluded { noted_at: WallTime::from_s(noted_s), ..all[0].clone() };
+            let found = left_out(&agreement(sli), &[late]);
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].stretches.count(), minutes, "{sli:?} {noted_s}");
+        }
+        // two that leave a gap are two lines, and so are the parts around one that came before
+        let around = [
+            excluded(600, 1_200, Exclusion::Maintenance, 1),
+            excluded(600, 660, Exclusion::CustomerFault, 2),
+        ];
+        let both = Agreement {
+            excludes: [Exclusion::Maintenance, Exclusion::CustomerFault].into(),
+            ..agreement(Sli::Uptime)
+        };
+        let found = left_out(&both, &around);
+        let told: Vec<_> = (found.iter())
+            .map(|out| (out.excluded.number, out.excluded.from, out.stretches.count()))
+            .collect();
+        assert_eq!(told, [(1, WallTime::from_s(600), 10), (2, WallTime::from_s(600), 0)]);
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub const LEAST_FAILURES: u64 = 3;
 /// Voices that fail at the moment and are evidence enough.
 pub const LEAST_VOICES: usize = 2;
 
-const FINE: Duration = Duration::from_secs(300);
+/// The length of a fine bucket: a window looks back at most so much further than its length.
+pub const FINE: Duration = Duration::from_secs(300);
 const COARSE: Duration = Duration::from_secs(3_600);
 /// Six hours and one, and three days and one: the bucket that is under way stands beside the whole ones.
 const BUCKETS: usize = 73;

@@ -65,10 +65,7 @@ pub struct Line {
 #[serde(tag = "outlook", rename_all = "snake_case")]
 pub enum Outlook {
     /// Too few days are known.
-    TooFew {
-        /// How many.
-        days: usize,
-    },
+    TooFew,
     /// It may as well rise as fall: no date can be told.
     NoTrend,
     /// It rises, and there is no limit that it could reach.

@@ -7,7 +7,7 @@ mod steps;
 
 use serde::{Deserialize, Serialize};
 
-use super::incident::{Changed, Incident, Kind, Scope};
+use super::incident::{Changed, Incident, Kind};
 
 /// Changes that are told.
 const MOST_CHANGES: usize = 8;
@@ -63,7 +63,7 @@ fn what(incident: &Incident) -> Sentence {
         Kind::Silence => "nobody knows how mail is from there: nothing is judged".to_owned(),
         Kind::Burn => "the error budget is spent faster than it may be".to_owned(),
         Kind::Flapping => {
-            format!("it fails and passes again and again, mostly in {phase} ({class})")
+            format!("it fails and passes again and again, last in {phase} ({class})")
         }
         Kind::Outage => format!("it fails in {phase}, as {}", class_in_words(class)),
     };
@@ -92,17 +92,25 @@ fn wherefrom(incident: &Incident) -> Sentence {
         }
         names
     };
-    let mut evidence =
-        vec![format!("fails from: {}", named(incident.sites().into_iter().collect()))];
+    let still = incident.still_fails_from();
+    let all = incident.sites();
+    let (fails, failed): (Vec<&str>, Vec<&str>) =
+        match incident.is_live() && !incident.places.is_empty() {
+            true => all.into_iter().partition(|site| still.contains(site)),
+            false => (Vec::new(), all.into_iter().collect()),
+        };
+    let mut evidence = Vec::new();
+    if !fails.is_empty() {
+        evidence.push(format!("fails from: {}", named(fails)));
+    }
+    if !failed.is_empty() {
+        evidence.push(format!("failed from: {}", named(failed)));
+    }
     if !incident.works_from.is_empty() {
         let works = incident.works_from.iter().map(String::as_str).collect();
         evidence.push(format!("works from: {}", named(works)));
     }
-    let words = match (&incident.scope, incident.kind) {
-        (Scope::Branch { site }, Kind::Silence) => format!("it is about {site} only"),
-        (scope, _) => scope.in_words(),
-    };
-    sentence(words, evidence)
+    sentence(incident.wherefrom(), evidence)
 }
 
 fn because(incident: &Incident) -> Option<Sentence> {

@@ -147,8 +147,9 @@ impl Engine {
 
     /// The collector was started: nothing is overdue for a while.
     pub fn started(&mut self, now: WallTime) {
-        self.proceed(now);
+        // before what has become due meanwhile is looked at
         self.book.here_since_us = now.plus(AFTER_ABSENCE).as_us();
+        self.proceed(now);
         self.settle();
     }
 

@@ -5,7 +5,11 @@
 //! the timeline.
 
 mod acts;
+pub mod counted;
 pub mod kpi;
+#[cfg(test)]
+pub(crate) mod sample;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +69,8 @@ pub struct Incident {
     pub places: Vec<Place>,
     /// Places beyond those.
     pub more_places: u64,
-    /// Where the same checks passed when it was looked at last: names of sites.
+    /// Where the same checks passed when it was looked at last: names of sites; of a site from which it fails too, of
+    /// vantage points.
     pub works_from: BTreeSet<String>,
     /// What changed at the targets in the day before.
     pub changes: Vec<Changed>,
@@ -187,7 +192,7 @@ pub enum Scope {
     Some {
         /// From how many.
         failing: usize,
-        /// Of how many that were judged.
+        /// Of how many that were judged; as many as fail while others have yet to tell.
         of: usize,
     },
     /// It fails from everywhere: the trouble is the target's.
@@ -219,11 +224,14 @@ impl FaultBrief {
             fault.basic_code.map(|code| code.to_string()),
             fault.enhanced_code.map(|code| code.to_string()),
         ];
+        // the enhanced code stands at the head of a reply too (RFC 2034 section 4): told once is enough
+        let enhanced = fault.enhanced_code.map(|code| code.to_string()).unwrap_or_default();
+        let reply = fault.reply.strip_prefix(&enhanced).unwrap_or(&fault.reply);
         Self {
             phase: shortened(&fault.phase),
             class: fault.class.as_str().to_owned(),
             code: codes.into_iter().flatten().collect::<Vec<_>>().join(" "),
-            reply: shortened(&fault.reply),
+            reply: shortened(reply.trim_start()),
             explanation: shortened(&fault.explanation),
         }
     }
@@ -332,6 +340,11 @@ impl Incident {
         of_places
             .chain(self.services.values().flat_map(|it| it.sites.iter().map(String::as_str)))
             .collect()
+    }
+
+    /// Whether it counts in figures about incidents: what turned out to be another does not, and silence is not mail's.
+    pub fn counts(&self) -> bool {
+        self.merged_into.is_none() && self.kind != Kind::Silence
     }
 
     /// Whether it can still come back, or be worked on.

@@ -183,13 +183,19 @@ pub struct Part {
     pub days: Stretches,
     /// The other hours of it.
     pub hours: Stretches,
+    /// The minutes of it, of hours of which only a part counts.
+    pub minutes: Stretches,
     /// Its voice and its check.
     pub by: (String, String),
 }
 
 /// Which series count in which of the hours that are wanted. A series counts in every hour in which it belonged to
 /// the service at any time.
-pub fn parts(stays: &[Stay<'_>], sli: Sli, hours: &Stretches) -> BTreeMap<SeriesId, Part> {
+pub fn parts(
+    stays: &[Stay<'_>],
+    sli: Sli,
+    (hours, minutes): (&Stretches, &Stretches),
+) -> BTreeMap<SeriesId, Part> {
     let mut stayed: BTreeMap<SeriesId, (Vec<_>, &Stay<'_>)> = BTreeMap::new();
     for stay in stays.iter().filter(|stay| counts_kind(sli, &stay.check.kind)) {
         let (times, last) = stayed.entry(stay.series).or_insert_with(|| (Vec::new(), stay));
@@ -201,11 +207,12 @@ pub fn parts(stays: &[Stay<'_>], sli: Sli, hours: &Stretches) -> BTreeMap<Series
         let ends =
             times.iter().flat_map(|time| [time.start, time.end]).filter(|at| !is_midnight(*at));
         let changed = Stretches::of(ends.map(day_of).map(|day| day..day.saturating_add(1)));
-        let counted = Stretches::hours_touched(times).and(hours);
-        let (days, hours) = split_days(&counted, &changed);
+        let touched = Stretches::hours_touched(times);
+        let (days, hours) = split_days(&touched.and(hours), &changed);
+        let minutes = touched.to_minutes().and(minutes);
         let by = (last.voice.to_owned(), last.check.name.clone());
-        let is_empty = days.is_empty() && hours.is_empty();
-        (!is_empty).then_some((series, Part { days, hours, by }))
+        let is_empty = days.is_empty() && hours.is_empty() && minutes.is_empty();
+        (!is_empty).then_some((series, Part { days, hours, minutes, by }))
     });
     parts.collect()
 }

@@ -19,6 +19,7 @@ use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
 use super::definition::{Exclusion, Service};
+use crate::period::Resolution;
 
 pub use check::PlannedError;
 pub use exclusion::{ExclusionPlan, NotedExclusion};
@@ -160,6 +161,17 @@ pub struct Excluded {
     pub reason: String,
     /// The number of the window, or of the exclusion.
     pub number: u64,
+    /// When it was planned or noted.
+    pub noted_at: WallTime,
+}
+
+impl Excluded {
+    /// Whether the minutes of an hour in which it begins or ends can be told apart: they are as long as they are taken
+    /// in, and are kept for longer where it was noted by then.
+    pub fn has_minutes_of(&self, hour: &Range<WallTime>) -> bool {
+        let taken = Resolution::Minute.taken_for().unwrap_or_default();
+        self.noted_at <= hour.end.plus(taken)
+    }
 }
 
 /// Everything that is planned or left out, as known at one point of the control journal.
@@ -280,31 +292,49 @@ impl Planned {
     /// the service's uptime out: the rest of it is to work meanwhile, and what runs at that site is told apart by
     /// [`Planned::under_maintenance`]. Services that depend on one under maintenance are not under it.
     pub fn excluded(&self, service: &Service, range: Range<WallTime>) -> Vec<Excluded> {
-        let cut = |from: WallTime, until: WallTime, kind, reason: &str, number| Excluded {
-            from: from.max(range.start),
-            until: until.min(range.end),
+        let cut = |time: Range<WallTime>, kind, reason: &str, (number, noted_at)| Excluded {
+            from: time.start.max(range.start),
+            until: time.end.min(range.end),
             kind,
             reason: reason.to_owned(),
             number,
+            noted_at,
         };
         let holding = self.windows.iter().filter(|window| window.reach.holds_all_of(service));
         let mut excluded: Vec<Excluded> = holding
             .flat_map(|window| {
                 window.times_in(range.clone()).map(|time| {
-                    let (title, number) = (&window.plan.title, window.number);
-                    cut(time.from, time.until, Exclusion::Maintenance, title, number)
+                    let (title, which) = (&window.plan.title, (window.number, window.planned_at));
+                    cut(time.from..time.until, Exclusion::Maintenance, title, which)
                 })
             })
             .collect();
         let noted = self.exclusions.iter();
         let noted =
             noted.filter(|noted| noted.withdrawn.is_none() && noted.plan.service == service.name);
-        excluded.extend(noted.map(|NotedExclusion { number, plan, .. }| {
-            cut(plan.from.into(), plan.until.into(), plan.kind, &plan.note, *number)
+        excluded.extend(noted.map(|NotedExclusion { number, plan, noted_at, .. }| {
+            let time = plan.from.into()..plan.until.into();
+            cut(time, plan.kind, &plan.note, (*number, *noted_at))
         }));
         excluded.retain(|part| part.from < part.until);
         excluded.sort_by_key(|part| (part.from, part.until, part.kind, part.number));
         excluded
+    }
+
+    /// Whether the minutes of an hour are wanted for longer, because something that agreements leave out begins or ends
+    /// in it.
+    pub fn cuts(&self, hour: &Range<WallTime>) -> bool {
+        let is_within = |at: WallTime| hour.start < at && at < hour.end;
+        let is_cut = |from, until| is_within(from) || is_within(until);
+        let mut windows = self.windows.iter().flat_map(|window| window.times_in(hour.clone()));
+        let taken = Resolution::Minute.taken_for().unwrap_or_default();
+        let noted_in_time = |noted: &&NotedExclusion| noted.noted_at <= hour.end.plus(taken);
+        windows.any(|time| is_cut(time.from, time.until))
+            || self
+                .exclusions
+                .iter()
+                .filter(noted_in_time)
+                .any(|noted| is_cut(noted.plan.from.into(), noted.plan.until.into()))
     }
 
     /// The acceptance runs that are due at `at`.

@@ -23,6 +23,8 @@ const PASSES: u32 = 2;
 const STEADY_PASSES: u32 = 3;
 /// So many changes between pass and fail within [`FLAPPING_TIME`] are flapping.
 const FLIPS: usize = 6;
+/// What lasts longer than so many cadences, and a timeout, is no flapping.
+const SOON_CADENCES: u32 = 3;
 /// Changes longer ago than this, or than so many cadences, are forgotten.
 const FLAPPING_TIME: Duration = Duration::from_secs(30 * 60);
 const FLAPPING_CADENCES: u32 = 20;
@@ -36,6 +38,9 @@ pub struct Watch {
     /// How long the newest run took that passed, in microseconds; read back like `last_slot`.
     #[serde(skip)]
     pub usual_us: u64,
+    /// Whether the run of that slot failed; read back like `last_slot`.
+    #[serde(skip)]
+    pub has_failed_last: bool,
     /// What it looks like.
     pub condition: Condition,
     /// When it changed between pass and fail, oldest first; in microseconds since 1970.
@@ -97,6 +102,8 @@ pub struct Ran<'o> {
     pub fault: Option<&'o Fault>,
     /// In microseconds.
     pub total_us: u64,
+    /// It was heard of much later than it ended: what came after it may be on its way, so it confirms nothing.
+    pub is_late: bool,
 }
 
 /// What a run changes.
@@ -151,6 +158,7 @@ impl Watch {
             }
             self.last_slot = Some(ran.slot);
             self.asked_pass_us = None;
+            self.has_failed_last = ran.fault.is_some();
             if ran.fault.is_none() {
                 self.usual_us = ran.total_us;
             }
@@ -168,13 +176,16 @@ impl Watch {
 
     /// A run of long ago failed: it says nothing of now, but what is older still is passed over.
     pub fn pass_over(&mut self, slot: WallTime) {
-        self.last_slot = self.last_slot.max(Some(slot));
+        if self.last_slot.is_none_or(|last| slot > last) {
+            (self.last_slot, self.has_failed_last) = (Some(slot), true);
+        }
     }
 
-    /// Whether it is known to have worked at some time since then.
+    /// Whether it is known to have worked at some time since then. Under maintenance it may fail and be calm.
     pub fn has_passed_since(&self, since: WallTime) -> bool {
         let asked = self.asked_pass_us.map(of_us);
-        self.condition == Condition::Calm && asked.max(self.last_slot) >= Some(since)
+        let scheduled = self.last_slot.filter(|_| !self.has_failed_last);
+        self.condition == Condition::Calm && asked.max(scheduled) >= Some(since)
     }
 
     /// A run that was asked for could not be judged: the next one decides.
@@ -226,10 +237,14 @@ impl Watch {
         }
     }
 
-    /// Whether it comes and goes.
+    /// Whether it comes and goes: it changed often, and soon again each time. Two outages that lasted are none.
     pub fn is_flapping(&self, pace: Pace, now: WallTime) -> bool {
         let since = now.minus(flapping_time(pace)).as_us();
-        self.flips.iter().filter(|flip| **flip >= since).count() >= FLIPS
+        let soon = pace.cadence.saturating_mul(SOON_CADENCES).saturating_add(pace.timeout);
+        let soon_us = i64::try_from(soon.as_micros()).unwrap_or(i64::MAX);
+        let recent = self.flips.iter().filter(|flip| **flip >= since);
+        let again = recent.clone().zip(recent.skip(1));
+        again.filter(|(one, next)| next.saturating_sub(**one) <= soon_us).count() >= FLIPS - 1
     }
 
     /// Whether there is anything to keep beside what the series' state has.
@@ -255,6 +270,9 @@ impl Watch {
                 // What the second run says is mostly more exact than a timeout.
                 if suspicion.fault.class == FaultClass::Timeout.as_str() {
                     suspicion.fault = brief;
+                }
+                if ran.is_late {
+                    return Change::Nothing;
                 }
                 Change::Confirmed(Confirmed::Again)
             }

@@ -15,6 +15,7 @@ use super::definition::{BusinessHours, Window};
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 const MINUTE_NS: i64 = 60_000_000_000;
+const MINUTES_OF_HOUR: u32 = 60;
 const HOUR_NS: i64 = 3_600_000_000_000;
 /// Days of business hours at most: longer windows than this are not looked at.
 const DAYS: usize = 4_000;
@@ -130,6 +131,30 @@ impl Stretches {
     /// The hours (UTC) that any part of one of these times lies in.
     pub fn hours_touched(times: impl IntoIterator<Item = Range<WallTime>>) -> Self {
         Self::of(times.into_iter().map(|time| down(time.start, HOUR_NS)..up(time.end, HOUR_NS)))
+    }
+
+    /// The minutes that any part of one of these times lies in.
+    pub fn minutes_touched(times: impl IntoIterator<Item = Range<WallTime>>) -> Self {
+        Self::of(times.into_iter().map(|time| down(time.start, MINUTE_NS)..up(time.end, MINUTE_NS)))
+    }
+
+    /// Of hours: their minutes.
+    pub fn to_minutes(&self) -> Self {
+        let minute = |hour: u32| hour.saturating_mul(MINUTES_OF_HOUR);
+        Self::of(self.iter().map(|hours| minute(hours.start)..minute(hours.end)))
+    }
+
+    /// Of minutes: the hours that are among them whole, and those of which only a part is.
+    pub fn to_hours(&self) -> (Self, Self) {
+        let whole = self
+            .iter()
+            .map(|minutes| minutes.start.div_ceil(MINUTES_OF_HOUR)..minutes.end / MINUTES_OF_HOUR);
+        let whole = Self::of(whole);
+        let touched = self
+            .iter()
+            .map(|minutes| minutes.start / MINUTES_OF_HOUR..minutes.end.div_ceil(MINUTES_OF_HOUR));
+        let parts = Self::of(touched).without(&whole);
+        (whole, parts)
     }
 
     /// In order.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mailsonde_proto::convert::observation_from_bytes;
 use mailsonde_proto::journal::Next;
-use mailsonde_proto::{AgentId, Cause, Clock, Verdict};
+use mailsonde_proto::{AgentId, Cause, Clock, Verdict, WallTime};
 
 use super::observations::{Place, shown};
 use super::sla::Explained;
@@ -55,6 +55,11 @@ pub(super) fn failures(
     Ok(newest.collect())
 }
 
+/// The minute of a slot, counted from 1970-01-01 UTC.
+fn minute_of(slot: WallTime) -> u32 {
+    u32::try_from(slot.as_ns().div_euclid(60_000_000_000)).unwrap_or(0)
+}
+
 /// Those of one segment, oldest first.
 fn failures_of(
     ledger: &Ledger,
@@ -82,6 +87,7 @@ fn failures_of(
                 && observation.amends.is_none()
                 && explained.from <= slot
                 && slot < explained.until
+                && !explained.left_out.has(minute_of(slot))
                 && explained.series.contains(&SeriesId::of(source.agent, &observation.check));
             if !bytes.is_empty() && is_wanted {
                 let agent = source.agent;

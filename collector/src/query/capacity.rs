@@ -98,6 +98,11 @@ pub(super) fn answer(
     now: WallTime,
 ) -> Result<CapacityAnswer, QueryError> {
     let definitions = defined(registry);
+    if let Some(name) = &wanted.service
+        && definitions.service(name).is_none()
+    {
+        return Err(QueryError::Unknown { what: "service", name: name.clone() });
+    }
     let mut subjects = Vec::new();
     if wanted.name.is_none() {
         let gauges = by_series(&reader.gauges()?);
@@ -260,7 +265,7 @@ fn judged(subject: Subject) -> SubjectAnswer {
         limit: limit.map(whole),
         yearly_ppm: yearly.map(|shares| shares.map(|share| whole(share * 1e6))),
         planned,
-        outlook: trend.map_or(Outlook::TooFew { days }, |trend| trend.outlook(limit)),
+        outlook: trend.map_or(Outlook::TooFew, |trend| trend.outlook(limit)),
     }
 }
 
@@ -271,7 +276,7 @@ fn order(subject: &SubjectAnswer) -> (u8, Option<Date>, &Option<String>, &str, &
         Outlook::Reaches { earliest, .. } => (1, Some(earliest)),
         Outlook::Rises | Outlook::Far => (2, None),
         Outlook::NoTrend | Outlook::Falls => (3, None),
-        Outlook::TooFew { .. } => (4, None),
+        Outlook::TooFew => (4, None),
     };
     (rank, day, &subject.service, &subject.what, &subject.vantage_point)
 }

@@ -27,6 +27,7 @@ use crate::store::ledger::Entry;
 /// A run is received at most so long before its slot: clocks are off.
 const AHEAD: Duration = Duration::from_secs(3_600);
 const DAY_S: i64 = 86_400;
+const MINUTE_NS: i64 = 60_000_000_000;
 
 /// Which time is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,26 +51,45 @@ pub enum Exported {
     Definitions,
 }
 
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Text.
+    Text,
+    /// A whole number.
+    Number,
+    /// Yes or no.
+    Flag,
+    /// A moment: microseconds since 1970-01-01 UTC, or RFC 3339.
+    Moment,
+}
+
 impl Exported {
     /// Its columns, in order; none where lines have no common form.
-    pub const fn columns(self) -> &'static [&'static str] {
+    pub const fn columns(self) -> &'static [(&'static str, Holds)] {
         match self {
             Self::Observations => &[
-                "agent",
-                "vantage_point",
-                "check",
-                "kind",
-                "scheduled_us",
-                "received_us",
-                "cause",
-                "amends",
-                "verdict",
-                "phase",
-                "class",
-                "reason",
-                "total_us",
+                ("agent", Holds::Text),
+                ("vantage_point", Holds::Text),
+                ("check", Holds::Text),
+                ("kind", Holds::Text),
+                ("scheduled_us", Holds::Moment),
+                ("received_us", Holds::Moment),
+                ("cause", Holds::Text),
+                ("amends", Holds::Flag),
+                ("verdict", Holds::Text),
+                ("phase", Holds::Text),
+                ("class", Holds::Text),
+                ("reason", Holds::Text),
+                ("total_us", Holds::Number),
             ],
-            Self::Slots => &["service", "from", "until", "minutes", "state"],
+            Self::Slots => &[
+                ("service", Holds::Text),
+                ("from", Holds::Moment),
+                ("until", Holds::Moment),
+                ("minutes", Holds::Number),
+                ("state", Holds::Text),
+            ],
             Self::Definitions => &[],
         }
     }
@@ -145,7 +165,12 @@ impl Query {
         mut each: impl FnMut(SlotsLine) -> bool,
     ) -> Result<(), QueryError> {
         let reader = self.views.reader();
-        let (since, until) = (WallTime::from(wanted.since), WallTime::from(wanted.until));
+        // whole minutes, each where it begins
+        let whole = |at: Timestamp| {
+            let minute = WallTime::from(at).as_ns().saturating_add(MINUTE_NS - 1);
+            WallTime::from_ns(minute.div_euclid(MINUTE_NS).saturating_mul(MINUTE_NS))
+        };
+        let (since, until) = (whole(wanted.since), whole(wanted.until));
         let names: BTreeMap<ServiceId, String> = {
             let chronicle = reader.chronicle();
             let parts = chronicle.definitions_between(&(since..until));
@@ -202,6 +227,7 @@ impl Query {
                 kind: each.kind,
                 reason: each.reason,
                 number: each.number,
+                noted_ns: each.noted_at.as_ns(),
             }));
         }
         for (agent, history) in chronicle.agents() {

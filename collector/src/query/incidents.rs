@@ -1,12 +1,16 @@
 //! Incidents, as operators ask for them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
+use crate::judge::chronicle::Chronicle;
 use crate::judge::diagnosis::{Diagnosis, diagnose};
 use crate::judge::incident::kpi::{Kpi, kpi};
 use crate::judge::incident::{Incident, Kind, Severity, State};
+use crate::judge::planned::Place;
 use crate::rollups::Reader;
 
 /// Incidents in one answer when nobody says how many.
@@ -74,6 +78,8 @@ pub struct IncidentLine {
     pub users: u64,
     /// The incident that it turned out to be part of.
     pub merged_into: Option<u64>,
+    /// The silence that holds for all of it now, so that nobody is told.
+    pub silenced_by: Option<u64>,
 }
 
 /// One incident with everything that is known of it.
@@ -81,6 +87,8 @@ pub struct IncidentLine {
 pub struct IncidentAnswer {
     /// When it was given.
     pub now: Timestamp,
+    /// The silence that holds for all of it now, so that nobody is told.
+    pub silenced_by: Option<u64>,
     /// All of it.
     pub incident: Incident,
     /// What it probably is, and what to do.
@@ -93,6 +101,12 @@ pub(super) fn list(
     now: Timestamp,
 ) -> Result<IncidentsAnswer, QueryError> {
     let mut all = reader.incidents()?;
+    if let Some(name) = &wanted.service
+        && reader.chronicle().current().service(name).is_none()
+        && !all.iter().any(|incident| incident.services.contains_key(name))
+    {
+        return Err(QueryError::Unknown { what: "service", name: name.clone() });
+    }
     all.retain(|incident| {
         (!wanted.live || incident.is_live())
             && wanted.service.as_ref().is_none_or(|name| incident.services.contains_key(name))
@@ -102,6 +116,8 @@ pub(super) fn list(
     all.sort_by_key(|incident| (!incident.is_live(), std::cmp::Reverse(incident.number)));
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let more = all.len().saturating_sub(limit);
+    let chronicle = reader.chronicle();
+    let line = |incident: &Incident| line(incident, silenced(&chronicle, incident, now));
     let incidents = all.iter().take(limit).map(line).collect();
     Ok(IncidentsAnswer { now, incidents, more, kpi })
 }
@@ -113,10 +129,37 @@ pub(super) fn show(
 ) -> Result<IncidentAnswer, QueryError> {
     let incident = reader.incident(number)?.ok_or(QueryError::NoIncident(number))?;
     let diagnosis = diagnose(&incident);
-    Ok(IncidentAnswer { now, incident, diagnosis })
+    let silenced_by = silenced(&reader.chronicle(), &incident, now);
+    Ok(IncidentAnswer { now, silenced_by, incident, diagnosis })
 }
 
-fn line(incident: &Incident) -> IncidentLine {
+/// The silence that holds for every place of an incident that is not over.
+fn silenced(chronicle: &Chronicle, incident: &Incident, now: Timestamp) -> Option<u64> {
+    if !incident.is_live() {
+        return None;
+    }
+    let services: Vec<&str> = incident.services.keys().map(String::as_str).collect();
+    let none = BTreeMap::new();
+    let mut found = None;
+    for place in &incident.places {
+        let agent = place.vantage_point.as_str();
+        let labels = labels_of(chronicle, agent, now).unwrap_or(&none);
+        let at = Place { services: &services, agent, labels, check: &place.check };
+        found = Some(chronicle.planned.silenced(now.into(), &at)?);
+    }
+    found
+}
+
+fn labels_of<'c>(
+    chronicle: &'c Chronicle,
+    agent: &str,
+    now: Timestamp,
+) -> Option<&'c BTreeMap<String, String>> {
+    let mut named = chronicle.agents().filter_map(|(_, history)| history.named_at(now.into()));
+    named.find(|(name, _)| *name == agent).map(|(_, labels)| labels)
+}
+
+fn line(incident: &Incident, silenced_by: Option<u64>) -> IncidentLine {
     IncidentLine {
         number: incident.number,
         kind: incident.kind,
@@ -126,10 +169,11 @@ fn line(incident: &Incident) -> IncidentLine {
         opened_at: incident.opened_at,
         resolved_at: incident.resolved_at,
         headline: incident.headline(),
-        scope: incident.scope.in_words(),
+        scope: incident.wherefrom(),
         services: incident.services.keys().cloned().collect(),
         sites: incident.sites().len(),
         users: incident.users(),
         merged_into: incident.merged_into,
+        silenced_by,
     }
 }

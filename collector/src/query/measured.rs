@@ -2,7 +2,9 @@
 //!
 //! Uptime comes from services' minutes. Runs are counted by whole UTC hours that begin in the window, and by whole
 //! UTC days where all of a day counts: in a time zone that is off by a part of an hour, the runs of that part count
-//! in the window in which their hour begins. Only hours of which everything must have come count.
+//! in the window in which their hour begins. Where a part of an hour is left out, its runs are counted by the minute. Of
+//! the hour under way, runs count as they come, and slots are missed once
+//! they must have come.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -24,8 +26,6 @@ use crate::rollups::Reader;
 use crate::series::{SeriesId, ServiceId};
 use crate::store::Error;
 
-const HOURS_OF_DAY: u32 = 24;
-
 /// A figure that is wanted.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -39,6 +39,8 @@ pub(super) struct Wanted {
     pub(super) in_hours: bool,
     /// What is left out.
     pub(super) left_out: Vec<LeftOut>,
+    /// Whether the window goes along with the time: then what it holds once the service is old enough is still to come.
+    pub(super) is_rolling: bool,
     /// What is to be told beside the sum.
     pub(super) tells: Tells,
 }
@@ -59,9 +61,9 @@ pub(super) struct Measured {
     pub(super) tallied: Tallied,
     /// What runs came to, also where minutes are measured: who spent the budget.
     pub(super) events: Events,
-    /// How much of each of what is left out would have counted: minutes, or hours for runs.
+    /// How many minutes of each of what is left out would have counted.
     pub(super) left_out: Vec<u64>,
-    /// How much is still to come until the window ends.
+    /// How much is still to come until the window ends, or is full.
     pub(super) to_come: u64,
     /// Minutes from 1970-01-01 UTC that were down or unknown, where that was asked.
     pub(super) stretches: Vec<(Range<u32>, Voiced)>,
@@ -102,29 +104,45 @@ pub(super) fn measure(
             measured.to_come = measured.counted.and(&Stretches::minutes([to_come])).count();
             plan.services.insert(ServiceId::of(&wanted.service), Vec::new());
             if wanted.tells.whose {
-                plan.events(at, &stays, Sli::Success, &hours(&times, known));
+                let all = (&hours(&times, known), &Stretches::default());
+                plan.events(at, &stays, Sli::Success, all);
             }
         } else {
             let hours = hours(&times, known);
-            measured.left_out = left
-                .iter()
-                .map(|each| each.and(&Stretches::hours_begun(times.clone())).count())
-                .collect();
+            let whole = Stretches::hours_begun(times.clone()).to_minutes();
+            measured.left_out = left.iter().map(|each| each.and(&whole).count()).collect();
             measured.to_come = expected_of(&stays, &to_come, wanted.sli);
-            plan.events(at, &stays, wanted.sli, &hours.without(&all_left));
+            let (whole, parts) = all_left.to_hours();
+            let minutes = parts.and(&hours).to_minutes().without(&all_left);
+            let hours = hours.without(&whole).without(&parts);
+            plan.events(at, &stays, wanted.sli, (&hours, &minutes));
         }
     }
     for (at, wanted) in wanted.iter().enumerate().filter(|(_, wanted)| wanted.sli == Sli::Uptime) {
         plan.services.entry(ServiceId::of(&wanted.service)).or_default().push(at);
     }
     read_minutes(reader, &plan, wanted, &mut measured)?;
-    read_events(reader, chronicle, &plan, (wanted, &mut measured))?;
+    read_events(reader, (chronicle, now), &plan, (wanted, &mut measured))?;
     for (wanted, measured) in wanted.iter().zip(&mut measured) {
         if wanted.sli != Sli::Uptime {
             measured.tallied = measured.events.tallied(wanted.sli);
         }
+        if wanted.is_rolling {
+            let full = match wanted.sli {
+                Sli::Uptime => measured.counted.count(),
+                sli => full_window(&stays(chronicle, wanted), &wanted.range, sli),
+            };
+            measured.to_come = full.saturating_sub(measured.tallied.all());
+        }
     }
     Ok(measured)
+}
+
+/// Slots of a window, had all that is run at its end been run in all of it.
+fn full_window(stays: &[Stay<'_>], range: &Range<WallTime>, sli: Sli) -> u64 {
+    let now = stays.iter().filter(|stay| stay.until >= range.end);
+    let all: Vec<Stay<'_>> = now.map(|stay| Stay { from: range.start, ..*stay }).collect();
+    expected_of(&all, range, sli)
 }
 
 /// What belonged to the service in the window, by whatever definition held.
@@ -148,10 +166,10 @@ fn times(chronicle: &Chronicle, wanted: &Wanted) -> Vec<Range<WallTime>> {
     }
 }
 
-/// The whole hours of these times of which everything must have come.
+/// The hours of these times, up to the one under way.
 fn hours(times: &[Range<WallTime>], known: WallTime) -> Stretches {
     let begun = Stretches::hours_begun(times.iter().cloned());
-    begun.and(&Stretches::whole_hours([WallTime::default()..known]))
+    begun.and(&Stretches::hours_touched([WallTime::default()..known]))
 }
 
 fn expected_of(stays: &[Stay<'_>], range: &Range<WallTime>, sli: Sli) -> u64 {
@@ -172,8 +190,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn events(&mut self, at: usize, stays: &[Stay<'_>], sli: Sli, hours: &Stretches) {
-        for (series, part) in parts(stays, sli, hours) {
+    fn events(
+        &mut self,
+        at: usize,
+        stays: &[Stay<'_>],
+        sli: Sli,
+        counted: (&Stretches, &Stretches),
+    ) {
+        for (series, part) in parts(stays, sli, counted) {
             self.series.entry(series).or_default().push((at, part, sli));
         }
     }
@@ -224,16 +248,18 @@ fn read_minutes(
 
 fn read_events(
     reader: &Reader,
-    chronicle: &Chronicle,
+    (chronicle, now): (&Chronicle, WallTime),
     plan: &Plan,
     (wanted, measured): (&[Wanted], &mut Vec<Measured>),
 ) -> Result<(), Error> {
     let mut periods: BTreeMap<Period, BTreeSet<SeriesId>> = BTreeMap::new();
     for (series, parts) in &plan.series {
         for (_, part, _) in parts {
-            for (resolution, buckets) in
-                [(Resolution::Day, &part.days), (Resolution::Hour, &part.hours)]
-            {
+            for (resolution, buckets) in [
+                (Resolution::Day, &part.days),
+                (Resolution::Hour, &part.hours),
+                (Resolution::Minute, &part.minutes),
+            ] {
                 for bucket in buckets.iter().flatten() {
                     let (period, _) = Period::of(resolution, start_of(resolution, bucket));
                     periods.entry(period).or_default().insert(*series);
@@ -265,11 +291,14 @@ fn read_events(
         let whole = Stretches::of(std::iter::once(whole));
         for series in all {
             let schedule = chronicle.run(*series).map_or(&none, |(_, runs)| &runs.schedule);
+            let timeout = schedule.spans().iter().map(|span| span.check.timeout).max();
+            let known = horizon(now, timeout.unwrap_or_default());
             for (at, part, _) in plan.series.get(series).into_iter().flatten() {
                 let Some(measured) = measured.get_mut(*at) else { continue };
                 for number in buckets(part, period.resolution).and(&whole).iter().flatten() {
                     let begin = start_of(period.resolution, number);
-                    let expected = schedule.expected(begin, begin.plus(period.resolution.length()));
+                    let end = begin.plus(period.resolution.length()).min(known);
+                    let expected = if begin < end { schedule.expected(begin, end) } else { 0 };
                     let pass = observed.get(&(*series, number)).copied().unwrap_or(0);
                     let counts = Counts { pass, ..Counts::default() };
                     measured.events.miss(missed(expected, &counts));
@@ -283,7 +312,8 @@ fn read_events(
 fn buckets(part: &Part, resolution: Resolution) -> &Stretches {
     match resolution {
         Resolution::Day => &part.days,
-        Resolution::Hour | Resolution::Minute => &part.hours,
+        Resolution::Hour => &part.hours,
+        Resolution::Minute => &part.minutes,
     }
 }
 
@@ -296,11 +326,8 @@ fn number_of(period: Period, bucket: u8) -> u32 {
 }
 
 fn start_of(resolution: Resolution, number: u32) -> WallTime {
-    let hours = match resolution {
-        Resolution::Day => number.saturating_mul(HOURS_OF_DAY),
-        Resolution::Hour | Resolution::Minute => number,
-    };
-    WallTime::from_s(i64::from(hours) * 3_600)
+    let length_s = i64::try_from(resolution.length().as_secs()).unwrap_or(i64::MAX);
+    WallTime::from_s(i64::from(number).saturating_mul(length_s))
 }
 
 /// The begin of a minute that is counted from 1970-01-01 UTC.

@@ -1,14 +1,17 @@
 //! Every objective over its window: what is reached, what of its budget is left, who spent it, how fast.
 //!
-//! Objectives about incidents are told by what is told of incidents; they have no figure here.
+//! Objectives about incidents are the organisation's, and have no budget: there are too few of them.
 
 use jiff::Timestamp;
+use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
 use super::measured::{Tells, Wanted, measure, zone};
-use super::sla::{FigureAnswer, SpentByAnswer, figure, spent_by};
-use crate::judge::definition::{Objective, Service, Sli};
+use super::sla::{FigureAnswer, SpentByAnswer, figure, spent_by, window_in_words};
+use crate::judge::definition::{Definitions, Objective, Service, Share, Sli, Window};
+use crate::judge::incident::Incident;
+use crate::judge::incident::counted::{counted, reached};
 use crate::judge::objective::Reached;
 use crate::judge::window::range;
 use crate::rollups::Reader;
@@ -35,6 +38,35 @@ pub struct ObjectivesAnswer {
     pub time_zone: String,
     /// By service, in the order of their definition.
     pub objectives: Vec<ObjectiveAnswer>,
+    /// Those of the organisation, about incidents; none where one service is asked for.
+    pub of_incidents: Vec<IncidentObjectiveAnswer>,
+}
+
+/// One objective about incidents over its window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentObjectiveAnswer {
+    /// Its name.
+    pub objective: String,
+    /// `resolution`, or `security`: then the target is the most that may be about it.
+    pub indicator: String,
+    /// Of a resolution: within so many seconds of being opened.
+    pub within_s: Option<u64>,
+    /// What must be good; of `security` what may be bad.
+    pub target: Share,
+    /// As in [`FigureAnswer::window`].
+    pub window: String,
+    /// The window's first moment.
+    pub from: Timestamp,
+    /// The first moment after it.
+    pub until: Timestamp,
+    /// Incidents that were resolved in time, or are not about security.
+    pub good: u64,
+    /// Incidents that were not, or are.
+    pub bad: u64,
+    /// Incidents that still may be resolved in time.
+    pub unknown: u64,
+    /// `met`, `missed` or `not_proven`, as if the window ended now; met where there was no incident.
+    pub result: Reached,
 }
 
 /// One objective over its window.
@@ -70,6 +102,9 @@ pub struct BurnRateAnswer {
     pub long: Option<f64>,
     /// Over its short window.
     pub short: Option<f64>,
+    /// What failed in the long window: minutes or runs, by what was known at the end of each minute. Fewer than three
+    /// are no evidence.
+    pub failures: u64,
 }
 
 pub(super) fn answer(
@@ -101,6 +136,7 @@ pub(super) fn answer(
                 range: range(objective.window, &zone, now),
                 in_hours: objective.in_hours,
                 left_out: Vec::new(),
+                is_rolling: matches!(objective.window, Window::Rolling { .. }),
                 tells: Tells { whose: wanted.service.is_some(), stretches: false },
             };
             (service, objective, figure)
@@ -128,7 +164,41 @@ pub(super) fn answer(
         });
     }
     let time_zone = definitions.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
-    Ok(ObjectivesAnswer { now: now.timestamp(), time_zone, objectives })
+    let of_incidents = match wanted.service {
+        Some(_) => Vec::new(),
+        None => of_incidents(&reader.incidents()?, &definitions, now),
+    };
+    Ok(ObjectivesAnswer { now: now.timestamp(), time_zone, objectives, of_incidents })
+}
+
+fn of_incidents(
+    incidents: &[Incident],
+    definitions: &Definitions,
+    now: WallTime,
+) -> Vec<IncidentObjectiveAnswer> {
+    let zone = zone(definitions);
+    let answer = |objective: &Objective| {
+        let range = range(objective.window, &zone, now);
+        let tallied = counted(incidents, objective.sli, &range, now.timestamp());
+        let (indicator, within_s) = match objective.sli {
+            Sli::Resolution { within_s } => ("resolution", Some(within_s)),
+            _ => ("security", None),
+        };
+        IncidentObjectiveAnswer {
+            objective: objective.name.clone(),
+            indicator: indicator.to_owned(),
+            within_s,
+            target: objective.target,
+            window: window_in_words(objective.window),
+            from: range.start.timestamp(),
+            until: range.end.timestamp(),
+            good: tallied.good,
+            bad: tallied.bad,
+            unknown: tallied.unknown,
+            result: reached(objective, &tallied),
+        }
+    };
+    definitions.objectives.iter().map(answer).collect()
 }
 
 impl From<&crate::judge::burn::Rate> for BurnRateAnswer {
@@ -139,6 +209,7 @@ impl From<&crate::judge::burn::Rate> for BurnRateAnswer {
             factor: number(rate.rule.factor_milli()),
             long: rate.long_milli.map(number),
             short: rate.short_milli.map(number),
+            failures: rate.failures,
         }
     }
 }

@@ -8,9 +8,8 @@ use mailsonde_proto::WallTime;
 
 use super::SeriesReading;
 use crate::judge::availability::{Availability, availability};
-use crate::period::Resolution;
 use crate::rollups::Reader;
-use crate::series::{PhaseId, SeriesId};
+use crate::series::SeriesId;
 use crate::store::Error;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
@@ -68,12 +67,9 @@ impl SeriesViews {
         }
         let hour = WallTime::from_ns(now.as_ns().div_euclid(HOUR_NS).saturating_mul(HOUR_NS));
         let range = hour.minus(HOUR * 24)..hour.plus(HOUR);
-        let counted = self.reader.sums(PhaseId::TOTAL, Resolution::Hour, &range)?;
         let mut found = BTreeMap::new();
-        for series in self.reader.schedules()?.into_keys() {
-            let missed = self.reader.missed(series, &range, now)?;
-            let cell = counted.get(&series).cloned().unwrap_or_default();
-            found.extend(availability(&cell.counts, missed).map(|day| (series, day)));
+        for (series, (counts, missed)) in self.reader.day(&range, now)? {
+            found.extend(availability(&counts, missed).map(|day| (series, day)));
         }
         *day = Some(Day { read_at: now, found: found.clone() });
         Ok(found)

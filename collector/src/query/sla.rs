@@ -18,9 +18,10 @@ pub use month::{Month, NotAMonth};
 use super::measured::{Measured, Tells, Wanted, excluded, measure, minute_start, zone};
 use super::{ObservationAnswer, QueryError};
 use crate::judge::agreement::{LeftOut, credits, left_out};
-use crate::judge::definition::{Agreement, Service, Share, Sli, Window};
+use crate::judge::chronicle::Chronicle;
+use crate::judge::definition::{Agreement, Definitions, Service, Share, Sli, Window};
 use crate::judge::objective::Reached;
-use crate::judge::window::calendar;
+use crate::judge::window::{Stretches, calendar};
 use crate::rollups::Reader;
 
 /// Stretches and exclusions in one answer at most.
@@ -60,16 +61,17 @@ pub(super) fn show(reader: &Reader, wanted: &SlaWanted) -> Result<SlaAnswer, Que
     let now = reader.head().now();
     let chronicle = reader.chronicle();
     let definitions = chronicle.current().clone();
-    if let Some(name) = &wanted.service
-        && definitions.service(name).is_none()
-    {
-        return Err(QueryError::Unknown { what: "service", name: name.clone() });
-    }
     let zone = zone(&definitions);
     let day =
         wanted.month.map_or_else(|| zone.to_datetime(now.timestamp()).date(), |month| month.0);
+    let services = services(&chronicle, &definitions, &calendar(Window::Month, &zone, day));
+    if let Some(name) = &wanted.service
+        && !services.iter().any(|service| service.name == *name)
+    {
+        return Err(QueryError::Unknown { what: "service", name: name.clone() });
+    }
     let mut asked = Vec::new();
-    for service in &definitions.services {
+    for service in &services {
         if wanted.service.as_ref().is_some_and(|name| *name != service.name) {
             continue;
         }
@@ -95,6 +97,30 @@ pub(super) fn show(reader: &Reader, wanted: &SlaWanted) -> Result<SlaAnswer, Que
     })
 }
 
+/// Services as they are defined, with agreements as they stood last in a time: also of those that there are not any more.
+fn services(
+    chronicle: &Chronicle,
+    definitions: &Definitions,
+    range: &std::ops::Range<WallTime>,
+) -> Vec<Service> {
+    let mut services = definitions.services.clone();
+    for (_, stood) in chronicle.definitions_between(range) {
+        for then in &stood.services {
+            let Some(now) = services.iter_mut().find(|service| service.name == then.name) else {
+                services.push(then.clone());
+                continue;
+            };
+            for agreement in &then.agreements {
+                match now.agreements.iter_mut().find(|known| known.name == agreement.name) {
+                    Some(known) => known.clone_from(agreement),
+                    None => now.agreements.push(agreement.clone()),
+                }
+            }
+        }
+    }
+    services
+}
+
 fn asked_of(
     service: &Service,
     agreement: &Agreement,
@@ -107,6 +133,7 @@ fn asked_of(
         range,
         in_hours: agreement.in_hours,
         left_out,
+        is_rolling: false,
         tells: Tells::default(),
     }
 }
@@ -150,12 +177,7 @@ pub(super) fn figure(
         indicator: indicator.to_owned(),
         within_us,
         target,
-        window: match window {
-            Window::Rolling { days } => format!("rolling {days} d"),
-            Window::Month => "month".to_owned(),
-            Window::Quarter => "quarter".to_owned(),
-            Window::Year => "year".to_owned(),
-        },
+        window: window_in_words(window),
         in_hours: wanted.in_hours,
         from: wanted.range.start.timestamp(),
         until: wanted.range.end.timestamp(),
@@ -168,6 +190,15 @@ pub(super) fn figure(
         upper: share(tallied.good.saturating_add(tallied.unknown)),
         coverage: share(tallied.good.saturating_add(tallied.bad)),
         is_exact: !measured.events.is_estimated,
+    }
+}
+
+pub(super) fn window_in_words(window: Window) -> String {
+    match window {
+        Window::Rolling { days } => format!("rolling {days} d"),
+        Window::Month => "month".to_owned(),
+        Window::Quarter => "quarter".to_owned(),
+        Window::Year => "year".to_owned(),
     }
 }
 
@@ -186,16 +217,16 @@ pub(super) fn explain(
     let phases = reader.phases()?;
     let chronicle = reader.chronicle();
     let definitions = chronicle.current().clone();
-    let mut all = definitions
-        .services
+    let zone = zone(&definitions);
+    let day =
+        wanted.month.map_or_else(|| zone.to_datetime(now.timestamp()).date(), |month| month.0);
+    let services = services(&chronicle, &definitions, &calendar(Window::Month, &zone, day));
+    let mut all = services
         .iter()
         .flat_map(|service| service.agreements.iter().map(move |agreement| (service, agreement)));
     let found = all.find(|(_, agreement)| agreement.name == wanted.agreement);
     let unknown = || QueryError::Unknown { what: "agreement", name: wanted.agreement.clone() };
     let (service, agreement) = found.ok_or_else(unknown)?;
-    let zone = zone(&definitions);
-    let day =
-        wanted.month.map_or_else(|| zone.to_datetime(now.timestamp()).date(), |month| month.0);
     let range = calendar(agreement.window, &zone, day);
     let left_out = left_out(agreement, &excluded(&chronicle, service, &range));
     let mut figure = asked_of(service, agreement, range.clone(), left_out);
@@ -203,7 +234,9 @@ pub(super) fn explain(
     let asked = Asked { service, agreement, wanted: figure };
     let measured = measure(reader, &chronicle, now, std::slice::from_ref(&asked.wanted))?;
     let measured = measured.into_iter().next().unwrap_or_default();
+    let left = asked.wanted.left_out.iter().flat_map(|out| out.stretches.iter());
     let explained = Explained {
+        left_out: Stretches::of(left.collect::<Vec<_>>()),
         series: super::measured::members(&chronicle, &asked.wanted),
         from: range.start,
         until: range.end,
@@ -215,6 +248,7 @@ pub(super) fn explain(
         || spent_by.len() > MOST_LINES;
     let events = &measured.events;
     Ok(ExplainAnswer {
+        time_zone: definitions.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
         agreement: answer(&asked, &measured, now),
         allowed: agreement.target.allowance(measured.tallied.all()),
         runs: RunsAnswer {
@@ -236,6 +270,8 @@ pub(super) struct Explained {
     pub(super) series: std::collections::BTreeSet<crate::series::SeriesId>,
     pub(super) from: WallTime,
     pub(super) until: WallTime,
+    /// Minutes from 1970-01-01 UTC whose runs do not count.
+    pub(super) left_out: Stretches,
 }
 
 fn stretches(measured: &Measured) -> Vec<StretchAnswer> {

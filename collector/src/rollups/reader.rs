@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
 
 use mailsonde_proto::{AgentId, WallTime};
 use prost::Message;
 
 use super::pace::Usual;
-use crate::judge::availability::{Schedule, horizon, missed};
+use crate::judge::availability::Schedule;
 use crate::judge::chronicle::Chronicle;
 use crate::judge::column::Column;
 use crate::judge::gauge::Gauges;
@@ -199,33 +198,6 @@ impl Reader {
         }))
     }
 
-    /// How many slots of a series in a range were missed, as known at `now`.
-    ///
-    /// Whole hours are counted by the hour, the rest by the minute. Where minutes are not kept any more,
-    /// the range is widened to whole hours.
-    ///
-    /// # Errors
-    /// As [`Reader::cells`].
-    pub fn missed(&self, series: SeriesId, range: &Range, now: WallTime) -> Result<u64, Error> {
-        let bytes = self.views.get(&Row::Schedule(series))?.unwrap_or_default();
-        let schedule = Schedule::decode(&bytes);
-        let timeout = schedule.spans().iter().map(|span| span.check.timeout).max();
-        let known = now.minus(Resolution::Minute.kept_for().unwrap_or_default()).plus(HOUR);
-        let sure = range.end.min(horizon(now, timeout.unwrap_or_default()));
-        let start = if range.start < known { rounded_down(range.start) } else { range.start };
-        let end = if sure < known { rounded_up(sure) } else { sure };
-        let (first_hour, last_hour) = (rounded_up(start).min(end), rounded_down(end));
-        let last_hour = last_hour.max(first_hour);
-        let parts = [
-            (Resolution::Minute, start..first_hour),
-            (Resolution::Hour, first_hour..last_hour),
-            (Resolution::Minute, last_hour..end),
-        ];
-        parts.iter().try_fold(0_u64, |sum, (resolution, part)| {
-            Ok(sum.saturating_add(self.missed_in(series, &schedule, *resolution, part)?))
-        })
-    }
-
     /// Writes every figure there is, in one order and encoding: equal views give equal bytes, however
     /// they came about and are kept.
     ///
@@ -281,28 +253,6 @@ impl Reader {
         Ok(periods.into_iter().filter(overlaps).collect())
     }
 
-    fn missed_in(
-        &self,
-        series: SeriesId,
-        schedule: &Schedule,
-        resolution: Resolution,
-        range: &Range,
-    ) -> Result<u64, Error> {
-        if range.start >= range.end || schedule.expected(range.start, range.end) == 0 {
-            return Ok(0);
-        }
-        let cells = self.cells((series, PhaseId::TOTAL), resolution, range)?;
-        let mut sum = 0_u64;
-        let mut seen_until = range.start;
-        for (begin, cell) in &cells {
-            let end = begin.plus(resolution.length()).min(range.end);
-            sum = sum.saturating_add(schedule.expected(seen_until, *begin)); // nothing came at all
-            sum = sum.saturating_add(missed(schedule.expected(*begin, end), &cell.counts));
-            seen_until = end;
-        }
-        Ok(sum.saturating_add(schedule.expected(seen_until, range.end)))
-    }
-
     fn table<K: Ord, V>(
         &self,
         table: Table,
@@ -320,15 +270,4 @@ impl Reader {
 fn column(period: Period, bytes: &[u8]) -> Result<Column, Error> {
     let why = "its figures cannot be read";
     Column::decode(bytes).ok().ok_or(Error::Damaged { period, why })
-}
-
-const HOUR: Duration = Resolution::Hour.length();
-
-fn rounded_down(at: WallTime) -> WallTime {
-    WallTime::from_s(at.as_ns().div_euclid(3_600_000_000_000) * 3_600)
-}
-
-fn rounded_up(at: WallTime) -> WallTime {
-    let down = rounded_down(at);
-    if down == at { at } else { down.plus(HOUR) }
 }

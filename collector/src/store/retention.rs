@@ -27,11 +27,15 @@ impl Views {
         leftovers.iter().try_for_each(|prefix| self.remove_rows(prefix))
     }
 
-    /// Removes the periods that are past their time at `now`, and says which.
+    /// Removes the periods that are past their time at `now`, but those that are wanted for longer, and says which.
     ///
     /// # Errors
     /// When the disk cannot be written; what was removed until then stays so.
-    pub fn retire(&self, now: WallTime) -> Result<Vec<Period>, Error> {
+    pub fn retire(
+        &self,
+        now: WallTime,
+        is_wanted: impl Fn(Period) -> bool,
+    ) -> Result<Vec<Period>, Error> {
         let _writing = self.begin_writing();
         let (open, noted) = {
             let opened = self.read();
@@ -45,7 +49,7 @@ impl Views {
             (opened.open_periods()?, noted)
         };
         let mut over: Vec<Period> = noted.into_iter().chain(open.into_keys()).collect();
-        over.retain(|period| period.is_over(now));
+        over.retain(|period| period.is_over(now) && !is_wanted(*period));
         over.sort_unstable();
         over.dedup();
         if over.is_empty() {

@@ -1,9 +1,12 @@
-//! Lines as they are written: JSON as it came, or comma-separated (RFC 4180).
+//! Lines as they are written: JSON as it came, comma-separated (RFC 4180), or as columns.
 
 use std::io::Write;
 
 use anyhow::Context;
 use serde_json::Value;
+
+use super::parquet::Table;
+use crate::query::export::Holds;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,53 +15,62 @@ pub(super) enum Form {
     Lines,
     /// Comma-separated, with a line of heads.
     Csv,
+    /// Apache Parquet.
+    Parquet,
 }
+
+/// What columns are called, and what they hold.
+pub(super) type Columns = &'static [(&'static str, Holds)];
 
 /// Writes lines.
-pub(super) struct Writer<W: Write> {
-    form: Form,
-    columns: &'static [&'static str],
-    to: W,
-    has_heads: bool,
+pub(super) enum Writer<W: Write + Send> {
+    Lines(W),
+    Csv(Columns, W),
+    Parquet(Box<Table<W>>),
 }
 
-impl<W: Write> Writer<W> {
-    pub(super) fn new(form: Form, columns: &'static [&'static str], to: W) -> Self {
-        Self { form, columns, to, has_heads: false }
+impl<W: Write + Send> Writer<W> {
+    pub(super) fn new(form: Form, columns: Columns, mut to: W) -> anyhow::Result<Self> {
+        Ok(match form {
+            Form::Lines => Self::Lines(to),
+            Form::Csv => {
+                let heads: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+                write!(to, "{}\r\n", heads.join(","))?;
+                Self::Csv(columns, to)
+            }
+            Form::Parquet => Self::Parquet(Box::new(Table::new(columns, to)?)),
+        })
     }
 
     /// Writes a line of JSON in the form that is wanted.
     pub(super) fn line(&mut self, line: &str) -> anyhow::Result<()> {
-        match self.form {
-            Form::Lines => writeln!(self.to, "{line}")?,
-            Form::Csv => {
-                self.heads()?;
-                let value: Value = serde_json::from_str(line).context(
-                    "the collector answered in another form: are both of the same version?",
-                )?;
-                let fields = self.columns.iter().map(|column| field(value.get(column)));
+        match self {
+            Self::Lines(to) => writeln!(to, "{line}")?,
+            Self::Csv(columns, to) => {
+                let value = read(line)?;
+                let fields = columns.iter().map(|(column, _)| field(value.get(column)));
                 let fields: Vec<String> = fields.collect();
-                write!(self.to, "{}\r\n", fields.join(","))?;
+                write!(to, "{}\r\n", fields.join(","))?;
             }
+            Self::Parquet(table) => table.row(&read(line)?)?,
         }
         Ok(())
     }
 
     /// Writes what is left, and gives back where it was written to.
-    pub(super) fn finish(mut self) -> anyhow::Result<W> {
-        if self.form == Form::Csv {
-            self.heads()?;
-        }
-        self.to.flush()?;
-        Ok(self.to)
+    pub(super) fn finish(self) -> anyhow::Result<W> {
+        let mut to = match self {
+            Self::Lines(to) | Self::Csv(_, to) => to,
+            Self::Parquet(table) => table.finish()?,
+        };
+        to.flush()?;
+        Ok(to)
     }
+}
 
-    fn heads(&mut self) -> std::io::Result<()> {
-        if !std::mem::replace(&mut self.has_heads, true) {
-            write!(self.to, "{}\r\n", self.columns.join(","))?;
-        }
-        Ok(())
-    }
+fn read(line: &str) -> anyhow::Result<Value> {
+    serde_json::from_str(line)
+        .context("the collector answered in another form: are both of the same version?")
 }
 
 /// A field of RFC 4180 section 2: quoted where it has to be.
@@ -80,7 +92,8 @@ mod tests {
     use super::*;
 
     fn written(form: Form, lines: &[&str]) -> String {
-        let mut writer = Writer::new(form, &["a", "b"], Vec::new());
+        let columns = &[("a", Holds::Text), ("b", Holds::Number)];
+        let mut writer = Writer::new(form, columns, Vec::new()).unwrap();
         lines.iter().for_each(|line| writer.line(line).unwrap());
         String::from_utf8(writer.finish().unwrap()).unwrap()
     }

@@ -13,7 +13,7 @@ const MOST: usize = 60;
 const PLACES: usize = 12;
 
 pub(super) fn shown(answer: &IncidentAnswer, terminal: &Terminal) -> String {
-    let IncidentAnswer { now, incident, diagnosis } = answer;
+    let IncidentAnswer { now, silenced_by, incident, diagnosis } = answer;
     let at = |at: Timestamp| time_to_the_second(at, *now, &terminal.zone);
     let tone = match (incident.is_live(), incident.severity) {
         (false, _) => Tone::Plain,
@@ -29,6 +29,9 @@ pub(super) fn shown(answer: &IncidentAnswer, terminal: &Terminal) -> String {
     let mut text = format!("{}: {}\n", terminal.paint(tone, &head), printable(&diagnosis.headline));
     if let Some(into) = incident.merged_into {
         text.push_str(&format!("it turned out to be part of incident {into}\n"));
+    }
+    if let Some(silence) = silenced_by {
+        text.push_str(&format!("S{silence} silences it: nobody is told of it\n"));
     }
     let until = incident.resolved_at.unwrap_or(*now);
     text.push_str(&format!(

@@ -26,7 +26,10 @@ pub(super) fn list(answer: &WindowsAnswer, terminal: &Terminal) -> String {
         table.add_row([
             words(format!("W{}", window.number)),
             cell(tone(window.state), window.state.as_str()),
-            words(window.time.map_or_else(|| UNKNOWN.to_owned(), |time| stretch(time, terminal))),
+            words(window.time.map_or_else(
+                || UNKNOWN.to_owned(),
+                |time| stretch(time, &terminal.of_zone(Some(&window.time_zone))),
+            )),
             words(window.every.clone().unwrap_or_default()),
             words(window.scope.words()),
             words(&window.title),
@@ -42,7 +45,9 @@ fn tone(state: WindowState) -> Tone {
 
 fn accepted(window: &WindowAnswer) -> comfy_table::Cell {
     match &window.accepted {
-        None if window.acceptance.is_empty() => words(UNKNOWN),
+        None if window.acceptance.is_empty() || window.state == WindowState::Cancelled => {
+            words(UNKNOWN)
+        }
         None if window.state == WindowState::Over => cell(Tone::Doubtful, "no run"),
         None => words("to come"),
         Some(run) if run.failed.is_empty() => cell(Tone::Good, "yes"),
@@ -51,20 +56,21 @@ fn accepted(window: &WindowAnswer) -> comfy_table::Cell {
 }
 
 fn stamp(at: Timestamp, terminal: &Terminal) -> String {
-    at.to_zoned(terminal.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+    at.to_zoned(terminal.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-/// `2026-12-01 22:00 to 00:00`; with its day where the end has another.
+/// `2026-12-01 22:00 to 23:30 SAST`; with its day where the end has another.
 fn stretch(TimeAnswer { from, until }: TimeAnswer, terminal: &Terminal) -> String {
     let (one, other) =
         (from.to_zoned(terminal.zone.clone()), until.to_zoned(terminal.zone.clone()));
-    let until = if one.date() == other.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
-    format!("{} to {}", stamp(from, terminal), other.strftime(until))
+    let until = if one.date() == other.date() { "%H:%M %Z" } else { "%Y-%m-%d %H:%M %Z" };
+    format!("{} to {}", one.strftime("%Y-%m-%d %H:%M"), other.strftime(until))
 }
 
 /// A window that was just planned: what it is, whom it touches, what to look at.
 pub(super) fn planned(answer: &ReadinessAnswer, terminal: &Terminal) -> String {
     let window = &answer.window;
+    let terminal = &terminal.of_zone(Some(&window.time_zone));
     let time = window.time.map(|time| stretch(time, terminal)).unwrap_or_default();
     let again = window.every.as_ref().map(|every| {
         format!(
@@ -212,8 +218,13 @@ pub(super) fn detailed(answer: &ReadinessAnswer, terminal: &Terminal) -> String 
 }
 
 fn acceptance(window: &WindowAnswer, terminal: &Terminal) -> String {
+    let again = format!("`mailsonde-collector maintenance accept W{}`", window.number);
     let Some(AcceptanceAnswer { at, passed, failed, .. }) = &window.accepted else {
-        return String::new();
+        let is_due = window.state == WindowState::Over && !window.acceptance.is_empty();
+        let text = format!(
+            "no acceptance run yet: agents that are away are waited for, a minute at most; {again} asks for one\n"
+        );
+        return if is_due { terminal.paint(Tone::Doubtful, &text) } else { String::new() };
     };
     let at = stamp(*at, terminal);
     if failed.is_empty() {
@@ -232,7 +243,6 @@ fn acceptance(window: &WindowAnswer, terminal: &Terminal) -> String {
     if more > 0 {
         text.push_str(&format!("  and {more} more\n"));
     }
-    let again = format!("`mailsonde-collector maintenance accept W{}`", window.number);
     text.push_str(&format!("mend what fails, then {again}\n"));
     text
 }

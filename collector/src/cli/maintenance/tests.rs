@@ -107,11 +107,11 @@ fn a_window_is_a_line() {
     let now = at("2026-12-06T14:00:00Z");
     let windows = WindowsAnswer { now, windows: vec![window(), weekly, over, gone] };
     insta::assert_snapshot!(shown::list(&windows, &plain(140)), @r"
-    window  state      time                                  again                 about  what           accepted
-    W1      planned    2026-12-06 20:00 to 22:00                                   mail   new disks·[2J  to come
-    W12     running    2026-12-06 20:00 to 22:00             FREQ=WEEKLY;BYDAY=SU  mail   new disks·[2J  yes
-    W1      over       2026-12-05 23:00 to 2026-12-06 01:00                        mail   new disks·[2J  NO
-    W1      cancelled  –                                                           mail   new disks·[2J  –
+    window  state      time                                       again                 about  what           accepted
+    W1      planned    2026-12-06 22:00 to 2026-12-07 00:00 SAST                        mail   new disks·[2J  to come
+    W12     running    2026-12-06 22:00 to 2026-12-07 00:00 SAST  FREQ=WEEKLY;BYDAY=SU  mail   new disks·[2J  yes
+    W1      over       2026-12-06 01:00 to 03:00 SAST                                   mail   new disks·[2J  NO
+    W1      cancelled  –                                                                mail   new disks·[2J  –
     ");
     let none = WindowsAnswer { now, windows: vec![] };
     assert!(shown::list(&none, &plain(140)).starts_with("no maintenance is planned: `"));
@@ -130,7 +130,7 @@ fn failed(check: &str, agent: &str) -> NotAccepted {
 #[test]
 fn what_was_planned_is_shown_with_whom_it_touches() {
     insta::assert_snapshot!(shown::planned(&answer(window()), &plain(130)), @r"
-    planned W1: new disks·[2J, 2026-12-06 20:00 to 22:00
+    planned W1: new disks·[2J, 2026-12-06 22:00 to 2026-12-07 00:00 SAST
 
     service  vantage points  left out of agreements    objective  target  budget left
     Mail             3 of 3  yes                       uptime     99.9 %       71.2 %
@@ -141,9 +141,7 @@ fn what_was_planned_is_shown_with_whom_it_touches() {
     ");
     let weekly = WindowAnswer { every: Some("FREQ=WEEKLY".into()), times_left: 262, ..window() };
     let first = shown::planned(&answer(weekly), &plain(130));
-    insta::assert_snapshot!(first.lines().next().unwrap(), @r"
-    planned W1: new disks·[2J, 2026-12-06 20:00 to 22:00, and 261 times more (FREQ=WEEKLY, Africa/Johannesburg)
-    ");
+    insta::assert_snapshot!(first.lines().next().unwrap(), @"planned W1: new disks·[2J, 2026-12-06 22:00 to 2026-12-07 00:00 SAST, and 261 times more (FREQ=WEEKLY, Africa/Johannesburg)");
 }
 
 #[test]
@@ -163,18 +161,18 @@ fn one_window_with_all_that_is_known() {
     what             new disks·[2J
     state            over
     about            mail
-    time             2026-12-06 20:00 to 22:00
+    time             2026-12-06 20:00 to 22:00 UTC
     again            no
     announcement     No mail from 20:00.
     must pass after  mail, imap
-    planned by       user ann, 2026-12-01 08:00
-    NOT ACCEPTED at 2026-12-06 01:00:
+    planned by       user ann, 2026-12-01 08:00 UTC
+    NOT ACCEPTED at 2026-12-06 01:00 UTC:
       mail at durban: connect: nobody listens on 10.0.0.1:587
       imap: no agent that is meant runs it
     mend what fails, then `mailsonde-collector maintenance accept W1`
-    2026-12-06 21:00  until 2026-12-06 23:30 instead of 2026-12-06 22:00 by user ann
-    2026-12-06 23:00  ended; it was to last until 2026-12-06 22:00 by user ann
-    2026-12-06 23:10  its acceptance run asked for again by user ann
+    2026-12-06 21:00 UTC  until 2026-12-06 23:30 UTC instead of 2026-12-06 22:00 UTC by user ann
+    2026-12-06 23:00 UTC  ended; it was to last until 2026-12-06 22:00 UTC by user ann
+    2026-12-06 23:10 UTC  its acceptance run asked for again by user ann
 
     service  vantage points  left out of agreements    objective  target  budget left
     Mail             3 of 3  yes                       uptime     99.9 %       71.2 %
@@ -184,8 +182,8 @@ fn one_window_with_all_that_is_known() {
     ");
     let fine = WindowAnswer { accepted: Some(accepted(vec![])), ..window() };
     let fine = shown::detailed(&answer(fine), &plain(130));
-    assert!(fine.contains("accepted at 2026-12-06 01:00: imap passed\n"), "{fine}");
-    assert!(fine.contains("20:00 to 22:00 (in 6 h)"), "{fine}");
+    assert!(fine.contains("accepted at 2026-12-06 01:00 UTC: imap passed\n"), "{fine}");
+    assert!(fine.contains("20:00 to 22:00 UTC (in 6 h)"), "{fine}");
 }
 
 #[test]
@@ -197,7 +195,7 @@ fn what_was_done_is_said() {
         said.push_str(&shown::acted(&answer(changed), &plain(130)));
     }
     insta::assert_snapshot!(said, @r"
-    W1 is over at 2026-12-06 23:30, not at 2026-12-06 22:00
+    W1 is over at 2026-12-06 23:30 UTC, not at 2026-12-06 22:00 UTC
     W1 is over now; its acceptance run follows: `mailsonde-collector maintenance show W1` tells what came of it
     W1 is called off
     the acceptance run of W1 follows: `mailsonde-collector maintenance show W1` tells what came of it

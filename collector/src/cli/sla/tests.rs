@@ -51,6 +51,7 @@ fn agreements_are_lines() {
 #[test]
 fn an_agreement_is_explained_step_by_step() {
     let answer = ExplainAnswer {
+        time_zone: "UTC".into(),
         agreement: agreement(),
         allowed: 44,
         runs: RunsAnswer { pass: 89_000, fail: 50, void: 10, missed: 100 },
@@ -78,8 +79,8 @@ fn an_agreement_is_explained_step_by_step() {
         observations: Vec::new(),
         is_cut: true,
     };
-    insta::assert_snapshot!(explained(&answer, &plain(160)), @r#"
-    gold of mail for ACME: uptime 99.9 %, from 2026-10-01 00:00 to 2026-11-01 00:00
+    insta::assert_snapshot!(explained(&answer, &plain(160)), @r"
+    gold of mail for ACME: uptime 99.9 %, from 2026-10-01 00:00 to 2026-11-01 00:00 (UTC)
     counted      44580 minutes: 44500 good, 20 bad, 60 unknown
     left out     60 min
     runs         89000 passed, 50 failed, 10 void, 100 missed
@@ -99,5 +100,5 @@ fn an_agreement_is_explained_step_by_step() {
     durban  mail   auth       permanent    50
 
     there is more than fits: `mailsonde-collector export` has all of it
-    "#);
+    ");
 }

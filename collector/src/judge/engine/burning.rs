@@ -4,14 +4,20 @@
 //! nothing is known counts neither way.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::super::burn::{BurnRule, Burns};
+use jiff::tz::TimeZone;
+
+use super::super::burn::{BurnRule, Burns, FINE};
 use super::super::definition::{Objective, ROUND_TRIP, Sli, Voiced};
 use super::super::incident::{FaultBrief, Impact, Kind, Place, Scope, Severity, State};
+use super::super::planned::zone;
 use super::super::watch::Condition;
+use super::super::window::in_hours;
 use super::Engine;
 use super::fleet::Series;
 
+const MINUTE: Duration = Duration::from_secs(60);
 const MINUTE_US: i64 = 60_000_000;
 /// What is older than so many cadences is not known any more.
 const KNOWN_CADENCES: u32 = 3;
@@ -32,7 +38,16 @@ impl Engine {
     fn count_service(&mut self, at: usize) {
         let Some(service) = self.fleet.definitions.services.get(at) else { return };
         let (name, objectives) = (service.name.clone(), service.objectives.clone());
+        let minute = self.now.minus(MINUTE)..self.now;
+        if !self.planned.excluded(service, minute.clone()).is_empty() {
+            return; // what is planned spends nothing
+        }
+        let zone = self.fleet.definitions.time_zone.as_deref().and_then(|name| zone(name).ok());
+        let zone = zone.unwrap_or(TimeZone::UTC);
+        let is_open = |hours| !in_hours(hours, &zone, &minute).is_empty();
+        let is_in_hours = service.hours.as_ref().is_none_or(is_open);
         let counted: Vec<_> = (objectives.iter())
+            .filter(|objective| is_in_hours || !objective.in_hours)
             .map(|objective| (objective.name.clone(), self.count(at, &name, objective)))
             .filter(|(_, (good, bad))| good + bad > 0)
             .collect();
@@ -108,8 +123,9 @@ impl Engine {
         let is_burning = |it: &&super::Incident| it.is_live() && it.kind == Kind::Burn;
         let burning = incidents.clone().find(is_burning).map(|it| it.number);
         // what an outage has spent is told with it, and once
+        // as far back as the short window reaches, with the bucket that it begins in
         let short = fastest.as_ref().map_or_else(Default::default, |(rule, _)| rule.windows().1);
-        let since = self.now.minus(short).timestamp();
+        let since = self.now.minus(short).minus(FINE).timestamp();
         let is_explained = incidents.any(|it| {
             let is_outage = matches!(it.kind, Kind::Outage | Kind::Flapping);
             is_outage && (it.is_live() || it.verified_at.is_some_and(|at| at >= since))

@@ -11,6 +11,8 @@ use super::{Due, Engine, Wish};
 
 /// A failure that was heard of so much later than it could have been opens no incident.
 const LATE: Duration = Duration::from_secs(60);
+/// A run that is heard of so long after its end came with others that were kept: it is news, and no confirmation.
+const KEPT: Duration = Duration::from_secs(10);
 /// Other vantage points that are asked to confirm one failure.
 const OTHERS: usize = 3;
 /// Others are asked once in so long about one check.
@@ -49,8 +51,9 @@ impl Engine {
             Verdict::Void { reason, .. } => return self.void(number, is_scheduled, *reason),
         };
         let total_us = observation.total_us;
-        let ran = Ran { slot: observation.scheduled_for, is_scheduled, fault, total_us };
-        self.judged(number, ran);
+        let slot = observation.scheduled_for;
+        let is_late = now.since(slot) > Duration::from_micros(total_us).saturating_add(KEPT);
+        self.judged(number, Ran { slot, is_scheduled, fault, total_us, is_late });
     }
 
     fn void(&mut self, number: usize, is_scheduled: bool, reason: VoidReason) {
@@ -83,8 +86,9 @@ impl Engine {
             return series.watch.pass_over(ran.slot);
         }
         let due = series.watch.due();
+        let had_asked = series.watch.asked_pass_us.is_some(); // a scheduled run forgets it
         let change = series.watch.hear(ran, series.pace, now);
-        let is_kept = series.watch.failing().is_some() || !ran.is_scheduled;
+        let is_kept = had_asked || series.watch.failing().is_some() || !ran.is_scheduled;
         if change == Change::Nothing && !is_kept {
             return;
         }
@@ -94,7 +98,7 @@ impl Engine {
         }
         match change {
             Change::Nothing => self.seen_elsewhere(number),
-            Change::Suspected => self.suspected(number),
+            Change::Suspected => self.suspected(number, ran.is_late),
             Change::Denied => {}
             Change::Confirmed(by) => self.join(number, by),
             Change::StillFailing => self.still_failing(number, ran.slot),
@@ -110,7 +114,7 @@ impl Engine {
         self.dirty.stale.extend(of_check.filter(|it| it.is_live()).map(|it| it.number));
     }
 
-    fn suspected(&mut self, number: usize) {
+    fn suspected(&mut self, number: usize, is_late: bool) {
         if self.is_planned(number) {
             // nor does what comes and goes meanwhile count as flapping afterwards
             if let Some(series) = self.fleet.series.get_mut(number) {
@@ -132,6 +136,9 @@ impl Engine {
             let is_alike = (&it.fault.phase, &it.fault.class) == (&fault.phase, &fault.class);
             it.is_live() && is_alike && it.checks.contains(&check) && it.kind != Kind::Burn
         });
+        if is_late {
+            return self.ask(number, true);
+        }
         let is_other = |(_, other): &(usize, &super::fleet::Series)| {
             other.site != site && other.watch.suspicion().is_some()
         };
@@ -229,7 +236,7 @@ impl Engine {
             }
             None if incident.places.len() < MOST_PLACES => {
                 let Place { vantage_point, check, fault, .. } = &place;
-                let words = format!("{check} fails from {vantage_point}: {}", in_words(fault));
+                let words = format!("{check} fails from {vantage_point}: {}", fault.in_words());
                 incident.tell(at, "fails", words);
                 incident.places.push(place);
             }
@@ -333,19 +340,4 @@ impl Engine {
         let series = self.fleet.series.get(number)?;
         Some((self.fleet.agents.get(series.agent)?.name.clone(), series.check.clone()))
     }
-}
-
-/// `connect: refused: connection refused`, with what the server said.
-pub(super) fn in_words(fault: &super::super::incident::FaultBrief) -> String {
-    let mut words = format!("{}: {}", fault.phase, fault.class);
-    for part in [&fault.code, &fault.explanation] {
-        if !part.is_empty() {
-            words.push_str(": ");
-            words.push_str(part);
-        }
-    }
-    if !fault.reply.is_empty() {
-        words.push_str(&format!(" (\"{}\")", fault.reply));
-    }
-    words
 }

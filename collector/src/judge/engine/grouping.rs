@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use mailsonde_proto::WallTime;
+
 use super::super::incident::{Incident, Kind, Place, Scope, Severity, Similar, State};
 use super::super::watch::{Confirmed, Failing};
 use super::{COMES_BACK, Engine};
@@ -78,20 +80,26 @@ impl Engine {
         }
         let is_same_place =
             |it: &Place| (&it.vantage_point, &it.check) == (&place.vantage_point, &place.check);
-        if incident.places.iter().any(is_same_place) {
-            return Some(Tie::Itself);
+        let is_alike = family(&incident.fault.phase) == family(&place.fault.phase);
+        let itself = incident.places.iter().any(is_same_place).then_some(Tie::Itself);
+        if !incident.is_live() {
+            // what was over comes back where it was, as what it was; anything else is news
+            return itself.filter(|_| is_alike && incident.fault.class == place.fault.class);
+        }
+        if itself.is_some() {
+            return itself;
         }
         let is_young = self.now.minus(TOGETHER).timestamp() <= incident.opened_at;
-        let is_alike = family(&incident.fault.phase) == family(&place.fault.phase);
         if incident.checks.contains(&place.check) && (is_alike || is_young) {
             return Some(Tie::Check);
         }
-        if !incident.is_live() {
-            return None;
-        }
         let of_incident = || {
             let all = self.fleet.services.iter().enumerate();
-            all.filter(|(_, it)| incident.services.contains_key(&it.name)).map(|(at, _)| at)
+            // of those that silence touches nobody knows whether they fail
+            let fails = |it: &super::fleet::Serving| {
+                incident.kind != Kind::Silence && incident.services.contains_key(&it.name)
+            };
+            all.filter(move |(_, it)| fails(it)).map(|(at, _)| at)
         };
         let mine = &series.services;
         if mine.iter().any(|mine| of_incident().any(|its| self.fleet.needs(*mine, its))) {
@@ -101,11 +109,25 @@ impl Engine {
         {
             return Some(Tie::Need { is_cause: true });
         }
+        let is_same = is_alike && incident.fault.class == place.fault.class;
+        if !is_same && self.works_where(incident, &place.check) {
+            return None;
+        }
         if (is_alike || is_young) && of_incident().any(|its| mine.contains(&its)) {
             return Some(Tie::Service);
         }
         let is_of_site = incident.places.iter().all(|it| it.site == place.site);
         (is_young && is_of_site && incident.more_places == 0).then_some(Tie::Site)
+    }
+
+    /// Whether a check is known to work at a site from which an incident fails: then what it fails of elsewhere is not
+    /// the incident's cause.
+    fn works_where(&self, incident: &Incident, check: &str) -> bool {
+        let since = WallTime::from(incident.began_at);
+        let fails_at = |site: &str| incident.places.iter().any(|it| it.site == site);
+        self.fleet
+            .of_check(check)
+            .any(|(_, it)| fails_at(&it.site) && it.watch.has_passed_since(since))
     }
 
     fn open(&mut self, place: &Place, by: Confirmed) -> u64 {
@@ -189,13 +211,17 @@ impl Engine {
             return;
         }
         let was_verified = incident.state == State::Verified;
+        // whoever took it on may think that it is over: somebody has to say so again
         incident.state = match incident.acknowledged_at {
-            Some(_) => State::Acknowledged,
-            None => State::Open,
+            Some(_) if !was_verified => State::Acknowledged,
+            _ => State::Open,
         };
         (incident.resolved_at, incident.verified_at, incident.ended_at) = (None, None, None);
         if was_verified {
             incident.reopened += 1;
+            // from where it fails now is looked at anew; how bad it was at worst stays
+            incident.scope = Scope::OnePlace { site: place.site.clone() };
+            incident.fault = place.fault.clone();
             if incident.reopened >= 2 && incident.kind == Kind::Outage {
                 incident.kind = Kind::Flapping;
             }

@@ -103,8 +103,8 @@ impl Engine {
         for (id, bytes) in &kept.watches {
             let series = numbers.get(id).and_then(|number| engine.fleet.series.get_mut(*number));
             if let (Some(series), Ok(read)) = (series, serde_json::from_slice::<Watch>(bytes)) {
-                let Watch { last_slot, usual_us, .. } = series.watch;
-                series.watch = Watch { last_slot, usual_us, ..read };
+                let Watch { last_slot, usual_us, has_failed_last, .. } = series.watch;
+                series.watch = Watch { last_slot, usual_us, has_failed_last, ..read };
             }
         }
         for (id, bytes) in &kept.traits {
@@ -150,11 +150,11 @@ impl Engine {
         }
         for (number, agent) in self.fleet.agents.iter_mut().enumerate() {
             let id = agent.id.to_string();
+            agent.heard_again = heard_again.get(&id).map(|at| of_us(*at));
             let Some((_, silent, voids)) = agents.iter().find(|(there, ..)| *there == id) else {
                 continue;
             };
             (agent.silent, agent.voids) = (*silent, *voids);
-            agent.heard_again = heard_again.get(&id).map(|at| of_us(*at));
             if let Some(incident) = silent {
                 self.open_ends.entry(*incident).or_default().agents.insert(number);
             }
@@ -169,6 +169,7 @@ fn of_state(state: &SeriesState) -> Watch {
     let last_fault = state.last_fault().map(|(slot, _)| slot);
     Watch {
         last_slot: last_pass.map(|pass| pass.slot()).max(last_fault),
+        has_failed_last: last_fault > last_pass.map(|pass| pass.slot()),
         usual_us: last_pass.map_or(0, |pass| pass.total_us()),
         ..Watch::default()
     }

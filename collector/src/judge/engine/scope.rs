@@ -6,8 +6,8 @@ use mailsonde_proto::WallTime;
 
 use super::super::definition::Voiced;
 use super::super::incident::{FaultBrief, Incident, Kind, Place, Scope, Severity, State};
+use super::super::watch::{Condition, Watch};
 use super::Engine;
-use super::evidence::in_words;
 use super::grouping::family;
 
 impl Engine {
@@ -55,14 +55,14 @@ impl Engine {
         if !matches!(incident.state, State::Open | State::Acknowledged) {
             return;
         }
-        let (failing, passing) = self.sites_of(incident);
+        let seen = self.seen_of(incident);
         let down: Vec<String> = (incident.services.keys())
-            .filter(|name| self.voiced(name) == Voiced::Down)
+            .filter(|name| incident.kind != Kind::Silence && self.voiced(name) == Voiced::Down)
             .cloned()
             .collect();
         let at = self.at();
         let Some(incident) = self.incident(number) else { return };
-        if let Some(scope) = scope_of(&failing, &passing)
+        if let Some(scope) = seen.scope()
             && incident.kind != Kind::Silence
             && rank(&scope) >= rank(&incident.scope)
             && scope != incident.scope
@@ -74,7 +74,7 @@ impl Engine {
                 incident.tell(at, "scope", words);
             }
         }
-        incident.works_from = passing;
+        incident.works_from = seen.passing;
         for name in down {
             if let Some(impact) = incident.services.get_mut(&name) {
                 impact.was_down = true;
@@ -84,7 +84,53 @@ impl Engine {
         if severity > incident.severity {
             incident.severity = severity;
         }
+        self.move_on(number);
         self.name_fault(number);
+    }
+
+    /// What the others were thought to need works again, and they still fail: they have a cause of their own.
+    fn move_on(&mut self, number: u64) {
+        let Some(incident) = self.incidents.get(&number) else { return };
+        let Some(root) = incident.root.clone().filter(|_| incident.kind == Kind::Outage) else {
+            return;
+        };
+        let ends = self.open_ends.get(&number).map(|ends| ends.series.clone()).unwrap_or_default();
+        let services_of = |series: &usize| {
+            let series = self.fleet.series.get(*series);
+            series.map(|series| series.services.as_slice()).unwrap_or_default()
+        };
+        let name_of = |at: &usize| self.fleet.services.get(*at).map(|service| &service.name);
+        let failing: BTreeSet<usize> = ends.iter().flat_map(services_of).copied().collect();
+        if failing.is_empty() || failing.iter().any(|at| name_of(at) == Some(&root)) {
+            return;
+        }
+        // that which needs no other of them
+        let needs_none = |at: &&usize| {
+            !failing.iter().any(|other| other != *at && self.fleet.needs(**at, *other))
+        };
+        let cause = failing.iter().find(needs_none).or(failing.first());
+        let fault = cause.and_then(|cause| {
+            let fails = ends.iter().find(|series| services_of(series).contains(cause))?;
+            let fault = self.fleet.series.get(*fails)?.watch.failing()?.fault.clone();
+            Some((name_of(cause)?.clone(), fault))
+        });
+        let needs: BTreeSet<String> = match cause {
+            Some(cause) => {
+                let others = failing.iter().filter(|at| self.fleet.needs(**at, *cause));
+                others.filter_map(name_of).cloned().collect()
+            }
+            None => BTreeSet::new(),
+        };
+        let at = self.at();
+        let (Some((cause, fault)), Some(incident)) = (fault, self.incident(number)) else { return };
+        for (name, impact) in &mut incident.services {
+            let is_needing = *name != cause && needs.contains(name);
+            if is_needing || impact.because_of.as_ref() == Some(&root) {
+                impact.because_of = is_needing.then(|| cause.clone());
+            }
+        }
+        incident.tell(at, "cause", format!("{root} works again, and {cause} still fails"));
+        (incident.root, incident.fault) = (Some(cause), fault);
     }
 
     /// The run that failed first may have been under way when the trouble began, and have met with something else: where
@@ -111,27 +157,45 @@ impl Engine {
         let Some(fault) = fault.map(|place| place.fault.clone()) else { return };
         let at = self.at();
         if let Some(incident) = self.incident(number) {
-            incident.tell(at, "fault", in_words(&fault));
+            incident.tell(at, "fault", fault.in_words());
             incident.fault = fault;
         }
     }
 
-    /// Sites from which the checks of an incident fail, and from which they are known to work since it began.
-    fn sites_of(&self, incident: &Incident) -> (BTreeSet<String>, BTreeSet<String>) {
-        let since = WallTime::from(incident.began_at);
-        let (mut failing, mut passing) = (BTreeSet::new(), BTreeSet::new());
+    /// From where the checks of an incident fail, and from where they are known to work since it began.
+    fn seen_of(&self, incident: &Incident) -> Seen {
+        let began = WallTime::from(incident.began_at);
+        let mut seen = Seen::default();
+        let mut beside = Vec::new();
         for check in &incident.checks {
             for (_, series) in self.fleet.of_check(check) {
+                let Some(agent) = self.fleet.agents.get(series.agent) else { continue };
                 let fails = series.watch.failing().is_some_and(|it| it.incident == incident.number);
+                let span = series.pace.cadence.saturating_add(series.pace.timeout);
+                let has_to_come = began.plus(span);
+                // what passed long ago says nothing of now
+                let since = began.max(self.now.minus(span.saturating_mul(2)));
                 if fails {
-                    failing.insert(series.site.clone());
-                } else if series.watch.has_passed_since(since) {
-                    passing.insert(series.site.clone());
+                    seen.failing.insert(series.site.clone());
+                    seen.vantage_points.insert(agent.name.clone());
+                } else if agent.silent.is_none() && series.watch.has_passed_since(since) {
+                    seen.passing.insert(series.site.clone());
+                    beside.push((&series.site, &agent.name));
+                } else {
+                    let can_tell = agent.is_here && agent.silent.is_none() && agent.voids == 0;
+                    seen.awaits |= can_tell && series.is_active && self.now < has_to_come;
                 }
             }
         }
-        let passing = passing.difference(&failing).cloned().collect();
-        (failing, passing)
+        seen.passing = seen.passing.difference(&seen.failing).cloned().collect();
+        // where one of a site's vantage points fails and another does not, that is told by its name
+        let beside = beside.into_iter().filter(|(site, name)| {
+            seen.failing.contains(*site) && !seen.vantage_points.contains(*name)
+        });
+        let beside: Vec<String> = beside.map(|(_, name)| name.clone()).collect();
+        seen.is_split = !beside.is_empty();
+        seen.passing.extend(beside);
+        seen
     }
 
     /// How a service is by the evidence of the moment.
@@ -147,7 +211,7 @@ impl Engine {
             let is_silent = agent.is_some_and(|agent| agent.silent.is_some());
             let voiced = if series.watch.failing().is_some() {
                 Voiced::Down
-            } else if is_silent || series.watch.last_slot.is_none() {
+            } else if is_silent || series.watch.last_slot.is_none() || is_excused(&series.watch) {
                 Voiced::Unknown
             } else {
                 Voiced::Up
@@ -176,7 +240,11 @@ impl Engine {
         {
             incident.state = State::Resolved;
             incident.resolved_at = Some(at);
-            incident.tell(at, "resolved", "runs pass from everywhere again");
+            let words = match incident.is_proven() {
+                true => "runs pass from everywhere again",
+                false => "what had failed is not to run any more",
+            };
+            incident.tell(at, "resolved", words);
         }
         if is_mended && ends.is_empty() {
             self.open_ends.remove(&number);
@@ -184,7 +252,12 @@ impl Engine {
                 incident.state = State::Verified;
                 incident.verified_at = Some(at);
                 incident.ended_at.get_or_insert(at);
-                let words = "passing runs from every vantage point that had failed";
+                let words = match incident.is_proven() {
+                    true => "passing runs from every vantage point that had failed",
+                    false => {
+                        "nothing that had failed is to run any more: no run has shown that it works"
+                    }
+                };
                 incident.tell(at, "verified", words);
             }
             if let Some(incident) = self.incidents.get(&number).cloned() {
@@ -195,32 +268,40 @@ impl Engine {
     }
 }
 
-impl Scope {
-    /// One sentence without a full stop.
-    pub fn in_words(&self) -> String {
-        match self {
-            Self::OnePlace { site } => {
-                format!("seen from {site} only: whether it is {site} or the target nobody can tell")
-            }
-            Self::Branch { site } => {
-                format!("fails from {site} and works from elsewhere: the trouble is {site}'s")
-            }
-            Self::Some { failing, of } => format!("fails from {failing} of {of} sites"),
-            Self::Everywhere { sites } => {
-                format!("fails from all {sites} sites: the trouble is the target's")
-            }
-        }
-    }
+/// Whether it fails, and maintenance excuses that.
+fn is_excused(watch: &Watch) -> bool {
+    watch.has_failed_last && watch.condition == Condition::Calm
 }
 
-fn scope_of(failing: &BTreeSet<String>, passing: &BTreeSet<String>) -> Option<Scope> {
-    let first = failing.first()?.clone();
-    Some(match (failing.len(), passing.len()) {
-        (1, 0) => Scope::OnePlace { site: first },
-        (1, _) => Scope::Branch { site: first },
-        (sites, 0) => Scope::Everywhere { sites },
-        (failing, passing) => Scope::Some { failing, of: failing + passing },
-    })
+/// From where something fails and works.
+#[derive(Default)]
+struct Seen {
+    /// Sites from which it fails.
+    failing: BTreeSet<String>,
+    /// Vantage points from which it fails.
+    vantage_points: BTreeSet<String>,
+    /// Sites from which it works; of a site from which it fails too, vantage points.
+    passing: BTreeSet<String>,
+    /// Whether a site has both.
+    is_split: bool,
+    /// Whether somebody has yet to tell.
+    awaits: bool,
+}
+
+impl Seen {
+    fn scope(&self) -> Option<Scope> {
+        let first = match self.vantage_points.first() {
+            Some(only) if self.is_split && self.vantage_points.len() == 1 => only.clone(),
+            _ => self.failing.first()?.clone(),
+        };
+        Some(match (self.failing.len(), self.passing.len()) {
+            (1, 0) => Scope::OnePlace { site: first },
+            (1, _) => Scope::Branch { site: first },
+            (sites, 0) if self.awaits => Scope::Some { failing: sites, of: sites },
+            (sites, 0) => Scope::Everywhere { sites },
+            (failing, passing) => Scope::Some { failing, of: failing + passing },
+        })
+    }
 }
 
 /// A scope is told at its widest.
@@ -247,25 +328,4 @@ fn severity_of(incident: &Incident) -> Severity {
 /// Certificates, sign-in policy, and what others think of us.
 fn is_of_security(kind: &str, phase: &str) -> bool {
     matches!(kind, "dnsbl" | "spf" | "tls") || family(phase) == "tls"
-}
-
-impl Incident {
-    /// One line: what fails, from where.
-    pub fn headline(&self) -> String {
-        let what = match (&self.root, self.services.len()) {
-            (Some(root), _) => self
-                .services
-                .get(root)
-                .map(|it| it.title.clone())
-                .filter(|it| !it.is_empty())
-                .unwrap_or(root.clone()),
-            (None, _) => self.checks.iter().cloned().collect::<Vec<_>>().join(", "),
-        };
-        match self.kind {
-            Kind::Silence => in_words(&self.fault),
-            Kind::Burn => format!("{what}: {}", self.fault.explanation),
-            Kind::Flapping => format!("{what} comes and goes: {}", in_words(&self.fault)),
-            Kind::Outage => format!("{what}: {}", in_words(&self.fault)),
-        }
-    }
 }

@@ -38,6 +38,11 @@ impl Engine {
         let now = self.now;
         let Some(agent) = self.fleet.agents.get_mut(number) else { return };
         agent.heard = now;
+        if agent.silent.is_none()
+            && agent.heard_again.is_some_and(|at| observation.scheduled_for >= at)
+        {
+            agent.heard_again = None; // what it kept is over
+        }
         if agent.silent.is_some() && agent.heard_again.is_none() {
             agent.heard_again = Some(now);
         }
@@ -62,7 +67,7 @@ impl Engine {
     pub(super) fn agent_is_back(&mut self, number: usize, incident: u64, words: &str) {
         let at = self.at();
         let Some(agent) = self.fleet.agents.get_mut(number) else { return };
-        (agent.silent, agent.heard_again) = (None, None);
+        agent.silent = None;
         let name = agent.name.clone();
         if let Some(ends) = self.open_ends.get_mut(&incident) {
             ends.agents.remove(&number);
@@ -204,7 +209,28 @@ impl Engine {
                 incident.scope = Scope::Some { failing: sites.len(), of: sites.len() };
             }
         }
+        self.touch_unknown(number_of, number);
         self.dirty.stale.insert(number_of);
+    }
+
+    /// Puts the services of a silent agent's checks into its incident: nobody knows how they are from there.
+    fn touch_unknown(&mut self, number_of: u64, agent: usize) {
+        let site = self.site_of(agent);
+        let all = self.fleet.series.iter().filter(|it| it.agent == agent && it.is_active);
+        let services: BTreeSet<usize> = all.flat_map(|it| it.services.iter().copied()).collect();
+        let touched: Vec<(String, String, Option<u64>)> = (services.into_iter())
+            .filter_map(|at| self.fleet.definitions.services.get(at))
+            .map(|service| (service.name.clone(), service.shown().to_owned(), service.users))
+            .collect();
+        let Some(incident) = self.incident(number_of) else { return };
+        if incident.kind != Kind::Silence {
+            return;
+        }
+        for (name, title, users) in touched {
+            let impact = incident.services.entry(name).or_default();
+            (impact.title, impact.users) = (title, users);
+            impact.sites.insert(site.clone());
+        }
     }
 
     fn site_of(&self, number: usize) -> String {

@@ -1,4 +1,6 @@
 //! Scenarios on evidence alone: agents, runs, ticks; no clock, no disk.
 
+mod comebacks;
 mod outages;
 mod scene;
+mod scopes;

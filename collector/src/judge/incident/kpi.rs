@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Incident, Kind};
+use super::Incident;
 
 /// The figures of many incidents. Times are medians and means in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Kpi {
     pub resolved_in_24h: usize,
     /// Mended within 48 hours.
     pub resolved_in_48h: usize,
-    /// Not mended within 24 hours, or not yet and younger than that: nobody knows.
+    /// Not mended yet, and younger than 24 hours: nobody knows.
     pub undecided_24h: usize,
     /// The same of 48 hours.
     pub undecided_48h: usize,
@@ -45,8 +45,7 @@ pub struct Times {
 pub fn kpi<'i>(incidents: impl IntoIterator<Item = &'i Incident>, now: Timestamp) -> Kpi {
     let mut kpi = Kpi::default();
     let (mut detect, mut acknowledge, mut resolve) = (Vec::new(), Vec::new(), Vec::new());
-    let counts = |it: &&Incident| it.merged_into.is_none() && it.kind != Kind::Silence;
-    for incident in incidents.into_iter().filter(counts) {
+    for incident in incidents.into_iter().filter(|it| it.counts()) {
         kpi.opened += 1;
         kpi.security += usize::from(incident.is_security);
         detect.push(seconds(incident.began_at, incident.opened_at));
@@ -81,4 +80,45 @@ fn times(mut all: Vec<i64>) -> Times {
     all.sort_unstable();
     let median_s = all.get(all.len().saturating_sub(1) / 2).copied();
     Times { count: all.len(), median_s, longest_s: all.last().copied() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kind;
+    use super::super::sample::{hour, incident};
+    use super::*;
+
+    #[test]
+    fn times_and_shares_of_incidents() {
+        let taken_on = Incident { acknowledged_at: Some(hour(12)), ..incident(1, 10, Some(15)) };
+        let noticed_late = Incident { began_at: hour(10), ..incident(2, 20, Some(60)) };
+        let all = [
+            taken_on,
+            noticed_late,
+            Incident { is_security: true, ..incident(3, 90, None) },
+            incident(4, 40, None),
+            Incident { merged_into: Some(1), ..incident(5, 10, None) },
+            Incident { kind: Kind::Silence, ..incident(6, 10, None) },
+        ];
+        let found = kpi(&all, hour(100));
+        let times = |count, median: i64, longest: i64| Times {
+            count,
+            median_s: Some(median * 3_600),
+            longest_s: Some(longest * 3_600),
+        };
+        let expected = Kpi {
+            opened: 4,
+            unresolved: 2,
+            security: 1,
+            to_detect: times(4, 0, 10),
+            to_acknowledge: times(1, 2, 2),
+            to_resolve: times(2, 5, 50),
+            resolved_in_24h: 1,
+            resolved_in_48h: 2,
+            undecided_24h: 1,
+            undecided_48h: 1,
+        };
+        assert_eq!(found, expected);
+        assert_eq!(kpi([], hour(100)), Kpi::default());
+    }
 }

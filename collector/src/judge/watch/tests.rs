@@ -25,7 +25,7 @@ fn changes(runs: &str) -> Vec<Change> {
             let at = if is_scheduled { WallTime::from_s(slot) } else { now };
             let fails = run.eq_ignore_ascii_case(&'f');
             let fault = fails.then_some(&fault);
-            let ran = Ran { slot: at, is_scheduled, fault, total_us: 100_000 };
+            let ran = Ran { slot: at, is_scheduled, fault, total_us: 100_000, is_late: false };
             let change = watch.hear(ran, PACE, now);
             if matches!(change, Change::Confirmed(_)) {
                 watch.joined(1);
@@ -71,8 +71,13 @@ fn a_quick_check_that_does_not_come_back_is_overdue_within_five_seconds() {
     let mut watch = Watch { usual_us: 900_000, ..Watch::default() };
     let now = WallTime::from_s(100);
     let fault = fault();
-    let ran =
-        Ran { slot: WallTime::from_s(90), is_scheduled: true, fault: Some(&fault), total_us: 0 };
+    let ran = Ran {
+        slot: WallTime::from_s(90),
+        is_scheduled: true,
+        fault: Some(&fault),
+        total_us: 0,
+        is_late: false,
+    };
     assert_eq!(watch.hear(ran, PACE, now), Change::Suspected);
     assert!(!watch.is_overdue(now.plus(Duration::from_secs(3))));
     assert!(watch.is_overdue(now.plus(Duration::from_secs(4))));
@@ -114,7 +119,7 @@ proptest! {
             let before = watch.clone();
             let slot = WallTime::from_s(slot * 60);
             let fault = fails.then_some(&fault);
-            watch.hear(Ran { slot, is_scheduled: true, fault, total_us: 5 }, PACE, now);
+            watch.hear(Ran { slot, is_scheduled: true, fault, total_us: 5, is_late: false }, PACE, now);
             if before.last_slot.is_some_and(|last| slot <= last) {
                 prop_assert_eq!(&watch, &before);
             }

@@ -89,6 +89,8 @@ pub enum DefinitionLine {
         reason: String,
         /// Of the maintenance window, or of the exclusion.
         number: u64,
+        /// When it was planned or noted, in nanoseconds since 1970-01-01 UTC.
+        noted_ns: i64,
     },
     /// When a check was to run at a vantage point.
     Schedule {

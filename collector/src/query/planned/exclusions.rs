@@ -13,6 +13,8 @@ use crate::judge::planned::{NotedExclusion, Planned};
 pub struct ExclusionsAnswer {
     /// When the answer was given.
     pub now: Timestamp,
+    /// The organisation's time zone, where it has one.
+    pub time_zone: Option<String>,
     /// By number.
     pub exclusions: Vec<ExclusionAnswer>,
 }
@@ -77,5 +79,5 @@ pub fn exclusions(planned: &Planned, wanted: &PlannedWanted, now: WallTime) -> E
         })
         .collect();
     exclusions.reverse();
-    ExclusionsAnswer { now: now.timestamp(), exclusions }
+    ExclusionsAnswer { now: now.timestamp(), time_zone: None, exclusions }
 }

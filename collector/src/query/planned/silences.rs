@@ -12,6 +12,8 @@ use crate::judge::planned::{Planned, Scope, Silence};
 pub struct SilencesAnswer {
     /// When the answer was given.
     pub now: Timestamp,
+    /// The organisation's time zone, where it has one.
+    pub time_zone: Option<String>,
     /// By number.
     pub silences: Vec<SilenceAnswer>,
 }
@@ -62,5 +64,5 @@ pub fn silences(planned: &Planned, wanted: &PlannedWanted, now: WallTime) -> Sil
         })
         .collect();
     silences.reverse();
-    SilencesAnswer { now: now.timestamp(), silences }
+    SilencesAnswer { now: now.timestamp(), time_zone: None, silences }
 }

@@ -36,7 +36,7 @@ pub struct AgreementAnswer {
     pub credit: Option<Share>,
     /// What would be owed were all that is unknown bad.
     pub credit_at_worst: Option<Share>,
-    /// How much is left out that was measured: minutes, or hours where runs are counted.
+    /// How many minutes are left out; where minutes are counted, those that were measured.
     pub excluded: u64,
 }
 
@@ -81,6 +81,8 @@ pub struct FigureAnswer {
 /// One agreement, step by step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExplainAnswer {
+    /// The time zone in which its window begins and ends.
+    pub time_zone: String,
     /// What it comes to.
     pub agreement: AgreementAnswer,
     /// How many may be bad.
@@ -138,8 +140,7 @@ pub struct ExcludedAnswer {
     pub reason: String,
     /// Of the maintenance window or the exclusion.
     pub number: u64,
-    /// How much of it would have counted and was not left out by one before it: minutes, or hours where runs are
-    /// counted.
+    /// How many minutes of it would have counted and were not left out by one before it.
     pub count: u64,
 }
 

@@ -80,7 +80,11 @@ fn missed_slots_are_those_nobody_heard_of() {
     let series = SeriesId::of(agent, "mail");
     let missed = |from: u32, until: u32, now: u32| {
         let range = BEGIN.plus(MINUTE * from)..BEGIN.plus(MINUTE * until);
-        reader.missed(series, &range, BEGIN.plus(MINUTE * now)).unwrap()
+        let now = BEGIN.plus(MINUTE * now);
+        let missed = reader.missed(series, &range, now).unwrap();
+        // read for every series at once, it is the same
+        assert_eq!(reader.day(&range, now).unwrap()[&series].1, missed);
+        missed
     };
     for (from, until, now, expected) in [
         (0, 180, 600, 85),

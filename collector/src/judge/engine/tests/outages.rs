@@ -188,7 +188,8 @@ fn a_vantage_point_of_which_nothing_is_heard_is_told_and_is_not_down() {
     let incident = scene.only();
     assert_eq!((incident.kind, incident.severity), (Kind::Silence, Severity::Notice));
     assert_eq!(incident.scope, Scope::Branch { site: "durban".into() });
-    assert!(incident.services.is_empty());
+    assert!(incident.services.values().all(|impact| !impact.was_down));
+    assert_eq!(incident.services["mail"].sites.iter().collect::<Vec<_>>(), ["durban"]);
     scene.scheduled("a", "mail", Verdict::Pass);
     assert_eq!(scene.only().state, State::Verified);
 }

@@ -10,6 +10,7 @@ use crate::judge::chronicle::Chronicle;
 use crate::judge::definition::Definitions;
 use crate::judge::engine::About;
 use crate::judge::incident::Incident;
+use crate::judge::planned::PlannedAction;
 use crate::judge::sample;
 
 pub(super) struct Scene {
@@ -66,6 +67,11 @@ impl Scene {
         self.chronicle.define(self.now, definitions);
         self.engine.reselect(&self.chronicle, None);
         self.engine.settle();
+    }
+
+    pub(super) fn plan(&mut self, action: &PlannedAction) {
+        self.chronicle.planned.apply(self.now, action);
+        self.engine.replan(self.chronicle.planned.clone(), self.now);
     }
 
     /// Time goes by, and is told.
@@ -166,6 +172,7 @@ impl Scene {
         for (series, kept) in self.engine.fleet.series.iter_mut().zip(before.fleet.series) {
             series.watch.last_slot = kept.watch.last_slot;
             series.watch.usual_us = kept.watch.usual_us;
+            series.watch.has_failed_last = kept.watch.has_failed_last;
         }
     }
 }
