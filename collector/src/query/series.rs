@@ -1,37 +1,40 @@
 //! What the views know of every series: state, pace, and the availability of a day.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mailsonde_proto::WallTime;
 
 use super::SeriesReading;
 use crate::judge::availability::{Availability, availability};
-use crate::rollups::Reader;
+use crate::rollups::{Pace, Reader};
 use crate::series::SeriesId;
 use crate::store::Error;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const HOUR: Duration = Duration::from_secs(3_600);
-/// The availability of a day is read anew so often: it changes slowly, and takes a look at every hour.
-const DAY_EVERY: Duration = Duration::from_secs(5);
+/// Pace and the availability of a day are read anew so often: they change slowly, and take a look at every minute of the
+/// last quarter of an hour and every hour of the day.
+const EVERY: Duration = Duration::from_secs(5);
 
 /// Reads the views for the status.
 pub(super) struct SeriesViews {
     reader: Reader,
-    day: Mutex<Option<Day>>,
+    slow: Mutex<Option<Arc<Slow>>>,
 }
 
-#[derive(Clone)]
-struct Day {
+/// What changes slowly.
+struct Slow {
     read_at: WallTime,
-    found: BTreeMap<SeriesId, Availability>,
+    pace: BTreeMap<SeriesId, Pace>,
+    /// The hour that is under way and the 24 before it.
+    day: BTreeMap<SeriesId, Availability>,
 }
 
 impl SeriesViews {
     pub(super) fn new(reader: Reader) -> Self {
-        Self { reader, day: Mutex::default() }
+        Self { reader, slow: Mutex::default() }
     }
 
     /// Reads whatever else the views hold.
@@ -46,32 +49,32 @@ impl SeriesViews {
 
     /// Everything that is known of every series.
     pub(super) fn read(&self, now: WallTime) -> Result<BTreeMap<SeriesId, SeriesReading>, Error> {
-        let mut pace = self.reader.pace(now)?;
-        let mut day = self.day(now)?;
+        let slow = self.slow(now)?;
         let states = self.reader.states()?.into_iter().map(|(series, state)| {
-            let pace = pace.remove(&series).unwrap_or_default();
+            let pace = slow.pace.get(&series).copied().unwrap_or_default();
+            let day = slow.day.get(&series).copied();
             let (now, usual) = (pace.now.into(), pace.usual.into());
-            (series, SeriesReading { state, now, usual, day: day.remove(&series) })
+            (series, SeriesReading { state, now, usual, day })
         });
         Ok(states.collect())
     }
 
-    /// The hour that is under way and the 24 before it.
-    fn day(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Availability>, Error> {
-        let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(day) = day.as_ref()
-            && now >= day.read_at
-            && now.since(day.read_at) < DAY_EVERY
+    fn slow(&self, now: WallTime) -> Result<Arc<Slow>, Error> {
+        let mut slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slow) = slow.as_ref()
+            && now >= slow.read_at
+            && now.since(slow.read_at) < EVERY
         {
-            return Ok(day.found.clone());
+            return Ok(slow.clone());
         }
         let hour = WallTime::from_ns(now.as_ns().div_euclid(HOUR_NS).saturating_mul(HOUR_NS));
         let range = hour.minus(HOUR * 24)..hour.plus(HOUR);
-        let mut found = BTreeMap::new();
+        let mut day = BTreeMap::new();
         for (series, (counts, missed)) in self.reader.day(&range, now)? {
-            found.extend(availability(&counts, missed).map(|day| (series, day)));
+            day.extend(availability(&counts, missed).map(|day| (series, day)));
         }
-        *day = Some(Day { read_at: now, found: found.clone() });
-        Ok(found)
+        let read = Arc::new(Slow { read_at: now, pace: self.reader.pace(now)?, day });
+        *slow = Some(read.clone());
+        Ok(read)
     }
 }
