@@ -123,7 +123,8 @@ impl Engine {
     /// Whether a check is known to work at a site from which an incident fails: then what it fails of elsewhere is not
     /// the incident's cause.
     fn works_where(&self, incident: &Incident, check: &str) -> bool {
-        let since = WallTime::from(incident.began_at);
+        // not since it began: the run that failed first may have been under way for long when the trouble came
+        let since = WallTime::from(incident.opened_at);
         let fails_at = |site: &str| incident.places.iter().any(|it| it.site == site);
         self.fleet
             .of_check(check)
