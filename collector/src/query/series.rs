@@ -1,40 +1,37 @@
 //! What the views know of every series: state, pace, and the availability of a day.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mailsonde_proto::WallTime;
 
 use super::SeriesReading;
 use crate::judge::availability::{Availability, availability};
-use crate::rollups::{Pace, Reader};
+use crate::rollups::Reader;
 use crate::series::SeriesId;
 use crate::store::Error;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Pace and the availability of a day are read anew so often: they change slowly, and take a look at every minute of the
-/// last quarter of an hour and every hour of the day.
-const EVERY: Duration = Duration::from_secs(5);
+/// The availability of a day is read anew so often: it changes slowly, and takes a look at every hour.
+const DAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Reads the views for the status.
 pub(super) struct SeriesViews {
     reader: Reader,
-    slow: Mutex<Option<Arc<Slow>>>,
+    day: Mutex<Option<Day>>,
 }
 
-/// What changes slowly.
-struct Slow {
+#[derive(Clone)]
+struct Day {
     read_at: WallTime,
-    pace: BTreeMap<SeriesId, Pace>,
-    /// The hour that is under way and the 24 before it.
-    day: BTreeMap<SeriesId, Availability>,
+    found: BTreeMap<SeriesId, Availability>,
 }
 
 impl SeriesViews {
     pub(super) fn new(reader: Reader) -> Self {
-        Self { reader, slow: Mutex::default() }
+        Self { reader, day: Mutex::default() }
     }
 
     /// Reads whatever else the views hold.
@@ -49,32 +46,32 @@ impl SeriesViews {
 
     /// Everything that is known of every series.
     pub(super) fn read(&self, now: WallTime) -> Result<BTreeMap<SeriesId, SeriesReading>, Error> {
-        let slow = self.slow(now)?;
+        let mut pace = self.reader.pace(now)?;
+        let mut day = self.day(now)?;
         let states = self.reader.states()?.into_iter().map(|(series, state)| {
-            let pace = slow.pace.get(&series).copied().unwrap_or_default();
-            let day = slow.day.get(&series).copied();
+            let pace = pace.remove(&series).unwrap_or_default();
             let (now, usual) = (pace.now.into(), pace.usual.into());
-            (series, SeriesReading { state, now, usual, day })
+            (series, SeriesReading { state, now, usual, day: day.remove(&series) })
         });
         Ok(states.collect())
     }
 
-    fn slow(&self, now: WallTime) -> Result<Arc<Slow>, Error> {
-        let mut slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slow) = slow.as_ref()
-            && now >= slow.read_at
-            && now.since(slow.read_at) < EVERY
+    /// The hour that is under way and the 24 before it.
+    fn day(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Availability>, Error> {
+        let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(day) = day.as_ref()
+            && now >= day.read_at
+            && now.since(day.read_at) < DAY_EVERY
         {
-            return Ok(slow.clone());
+            return Ok(day.found.clone());
         }
         let hour = WallTime::from_ns(now.as_ns().div_euclid(HOUR_NS).saturating_mul(HOUR_NS));
         let range = hour.minus(HOUR * 24)..hour.plus(HOUR);
-        let mut day = BTreeMap::new();
+        let mut found = BTreeMap::new();
         for (series, (counts, missed)) in self.reader.day(&range, now)? {
-            day.extend(availability(&counts, missed).map(|day| (series, day)));
+            found.extend(availability(&counts, missed).map(|day| (series, day)));
         }
-        let read = Arc::new(Slow { read_at: now, pace: self.reader.pace(now)?, day });
-        *slow = Some(read.clone());
-        Ok(read)
+        *day = Some(Day { read_at: now, found: found.clone() });
+        Ok(found)
     }
 }
