@@ -190,7 +190,9 @@ impl ControlJournal {
     ) -> Result<(), JournalError> {
         let mut inner = self.lock();
         for (received_at, control) in records {
-            inner.stage(ControlRecord { received_at, before: 0, control, author: None })?;
+            let mut record = ControlRecord { received_at, before: 0, control, author: None };
+            let written = inner.write(&mut record)?;
+            inner.holds(&record, written);
         }
         inner.journal.commit().map(|_| ())
     }
@@ -262,31 +264,33 @@ impl ControlJournal {
 }
 
 impl Inner {
-    /// The next record, before its flush.
-    fn stage(&mut self, mut record: ControlRecord) -> Result<(), JournalError> {
+    /// Appends the next record without its flush; what follows from it holds once [`Inner::holds`] says so.
+    fn write(&mut self, record: &mut ControlRecord) -> Result<Written, JournalError> {
         record.before = self.ledger.as_ref().map_or(0, |ledger| ledger.next());
         if self.journal.wants_roll() {
             self.journal.roll(&[], record.received_at)?;
         }
         let (bytes, link) = record.to_bytes(&self.link);
-        self.journal.append(&[&bytes])?;
-        self.link = link.unwrap_or(self.link);
-        self.roll.apply(&record);
-        Ok(())
+        Ok(Written { sequence: self.journal.append(&[&bytes])?, link: link.unwrap_or(self.link) })
+    }
+
+    fn holds(&mut self, record: &ControlRecord, written: Written) -> u64 {
+        self.link = written.link;
+        self.roll.apply(record);
+        written.sequence
     }
 
     fn append(&mut self, mut record: ControlRecord) -> Result<u64, JournalError> {
-        record.before = self.ledger.as_ref().map_or(0, |ledger| ledger.next());
-        if self.journal.wants_roll() {
-            self.journal.roll(&[], record.received_at)?;
-        }
-        let (bytes, link) = record.to_bytes(&self.link);
-        let sequence = self.journal.append(&[&bytes])?;
+        let written = self.write(&mut record)?;
         self.journal.commit()?;
-        self.link = link.unwrap_or(self.link);
-        self.roll.apply(&record);
-        Ok(sequence)
+        Ok(self.holds(&record, written))
     }
+}
+
+/// Where a record stands, and the link that the next one goes on from.
+struct Written {
+    sequence: u64,
+    link: Link,
 }
 
 /// Reads the control journal in order.

@@ -29,7 +29,7 @@ const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 /// An answer of many lines pauses no longer.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Bytes of a path with its parameters at most: longer ones HTTP's library refuses.
+/// Bytes of a path with its parameters at most, well below what HTTP's library refuses with less helpful words.
 const MAX_PATH_BYTES: usize = 16 * 1024;
 const TOO_LONG: &str = "that is longer than a collector takes: make its names and texts shorter";
 

@@ -169,9 +169,12 @@ impl Excluded {
     /// Whether the minutes of an hour in which it begins or ends can be told apart: they are as long as they are taken
     /// in, and are kept for longer where it was noted by then.
     pub fn has_minutes_of(&self, hour: &Range<WallTime>) -> bool {
-        let taken = Resolution::Minute.taken_for().unwrap_or_default();
-        self.noted_at <= hour.end.plus(taken)
+        is_noted_in_time(self.noted_at, hour)
     }
+}
+
+fn is_noted_in_time(noted_at: WallTime, hour: &Range<WallTime>) -> bool {
+    noted_at <= hour.end.plus(Resolution::Minute.taken_for().unwrap_or_default())
 }
 
 /// Everything that is planned or left out, as known at one point of the control journal.
@@ -327,8 +330,7 @@ impl Planned {
         let is_within = |at: WallTime| hour.start < at && at < hour.end;
         let is_cut = |from, until| is_within(from) || is_within(until);
         let mut windows = self.windows.iter().flat_map(|window| window.times_in(hour.clone()));
-        let taken = Resolution::Minute.taken_for().unwrap_or_default();
-        let noted_in_time = |noted: &&NotedExclusion| noted.noted_at <= hour.end.plus(taken);
+        let noted_in_time = |noted: &&NotedExclusion| is_noted_in_time(noted.noted_at, hour);
         windows.any(|time| is_cut(time.from, time.until))
             || self
                 .exclusions
