@@ -8,6 +8,7 @@ pub mod action;
 pub mod diagnosis;
 pub mod engine;
 pub mod incident;
+pub mod message;
 pub mod planned;
 
 pub mod agreement;

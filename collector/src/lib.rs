@@ -34,6 +34,7 @@ pub mod identity;
 
 pub mod folder;
 mod http;
+pub mod outward;
 pub mod period;
 pub mod selector;
 pub mod series;
