@@ -195,7 +195,7 @@ pub struct ErrorAnswer {
 /// Everything that operators can ask for.
 pub struct Operators {
     /// Answers questions.
-    pub query: Query,
+    pub query: Arc<Query>,
     /// Lets agents in, and changes them.
     pub enrolment: Enrolment,
     /// Has agents do things.

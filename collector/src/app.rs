@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,8 @@ const TICK: Duration = Duration::from_secs(60);
 const RETAIN: Duration = Duration::from_secs(600);
 /// The server's certificate is looked at this often.
 const RENEW: Duration = Duration::from_secs(12 * 3_600);
+/// What questions about now read is read so often, whether anybody asks or not.
+const WARM: Duration = Duration::from_secs(5);
 /// Between two segments that are rewritten as columns.
 const COMPACT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -91,9 +94,11 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let enrolment = Enrolment { authorities, control: control.clone(), collector, validity };
     let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock);
     let work = fleet.work.clone();
+    let query = Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock);
+    let query = Arc::new(query);
     let operators = Operators {
         fleet: fleet.clone(),
-        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
+        query: query.clone(),
         enrolment: enrolment.clone(),
         registry: registry.clone(),
         tls: tls.clone(),
@@ -113,6 +118,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
     tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
+    tasks.spawn(keep_warm(query, shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
@@ -314,6 +320,23 @@ async fn tick(control: Arc<ControlJournal>, clock: Clock, shutdown: Cancellation
         let written = tokio::task::spawn_blocking(move || control.append(now, Control::Tick)).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "the control journal cannot be written");
+        }
+    }
+}
+
+/// Keeps what questions about now read in memory, so that whoever asks waits for what came last only.
+async fn keep_warm(query: Arc<Query>, shutdown: CancellationToken) {
+    let mut due = tokio::time::interval(WARM);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = due.tick() => {}
+        }
+        let query = query.clone();
+        let read = tokio::task::spawn_blocking(move || query.keep_warm()).await;
+        if let Ok(Err(error)) = read {
+            tracing::debug!(%error, "the views are not read ahead");
         }
     }
 }

@@ -78,7 +78,7 @@ fn listed_by(what: &str) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct SeriesReading {
     /// How it is doing.
-    pub state: SeriesState,
+    pub state: Arc<SeriesState>,
     /// Round trips of the last 15 minutes.
     pub now: Spread,
     /// Round trips of the same hour of the last seven days.
@@ -147,6 +147,14 @@ impl Query {
             records_behind: self.ledger.index().next().saturating_sub(self.views.next()),
         };
         Ok(status::answer(vantage_points, collector, now))
+    }
+
+    /// Reads what has changed since it was last called, so that [`Query::status`] need not.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn keep_warm(&self) -> Result<(), QueryError> {
+        Ok(self.views.keep_warm(self.clock.wall())?)
     }
 
     /// How services are.

@@ -16,6 +16,7 @@ mod judging;
 mod merge;
 mod missing;
 mod pace;
+mod recent;
 mod slots;
 
 use std::collections::BTreeMap;

@@ -76,7 +76,7 @@ impl Running {
         let address = network.address().unwrap();
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
         let operators = Operators {
-            query,
+            query: Arc::new(query),
             fleet,
             enrolment: enrolment.clone(),
             registry: registry.clone(),

@@ -4,6 +4,7 @@
 mod crashes;
 mod month;
 mod silent;
+mod young;
 
 use std::path::Path;
 

@@ -177,3 +177,58 @@ fn line(incident: &Incident, silenced_by: Option<u64>) -> IncidentLine {
         silenced_by,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_proto::{AgentId, WallTime};
+
+    use super::*;
+    use crate::judge::incident::sample::{hour, incident};
+    use crate::judge::incident::{FaultBrief, Place as Failed};
+    use crate::judge::planned::{PlannedAction, Scope, SilencePlan};
+
+    #[test]
+    fn an_incident_is_silenced_when_all_of_it_is() {
+        let mut chronicle = Chronicle::default();
+        let began = WallTime::from(hour(0));
+        for (number, name, site) in [(1, "a", "durban"), (2, "b", "durban"), (3, "c", "paarl")] {
+            let labels = [("site".to_owned(), site.to_owned())].into();
+            chronicle.name(began, AgentId([number; 16]), name.into(), labels);
+        }
+        let silence = SilencePlan {
+            scope: Scope { on: Some("site=durban".into()), ..Scope::default() },
+            until: hour(20),
+            reason: "known".into(),
+            by: "ann".into(),
+        };
+        chronicle.planned.apply(began, &PlannedAction::Silence(silence));
+        let of = |from: &[&str], resolved| {
+            let mut incident = incident(1, 10, resolved);
+            incident.places = from.iter().map(|name| place(name)).collect();
+            incident
+        };
+        for (from, resolved, now, expected) in [
+            (&["a", "b"] as &[&str], None, 11, Some(1)),
+            (&["a", "b", "c"], None, 11, None),
+            (&["c"], None, 11, None),
+            (&["a"], None, 21, None),
+            (&["a"], Some(11), 12, None),
+            (&[], None, 11, None),
+        ] {
+            let told = silenced(&chronicle, &of(from, resolved), hour(now));
+            assert_eq!(told, expected, "{from:?} at {now}");
+        }
+    }
+
+    fn place(vantage_point: &str) -> Failed {
+        Failed {
+            vantage_point: vantage_point.to_owned(),
+            site: String::new(),
+            check: "mail".to_owned(),
+            since: hour(10),
+            fault: FaultBrief::default(),
+            passed_at: None,
+            verified_at: None,
+        }
+    }
+}
