@@ -9,6 +9,8 @@ pub mod diagnosis;
 pub mod engine;
 pub mod incident;
 pub mod message;
+pub mod routing;
+pub mod telling;
 pub mod planned;
 
 pub mod agreement;

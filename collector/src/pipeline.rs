@@ -21,6 +21,7 @@ use crate::control::{Control, ControlJournal, ControlRecord, chronicle_before, t
 use crate::judge::engine::Wish;
 use crate::judge::fold::Folded;
 use crate::judge::registry::{AgentSeen, Event, Gap};
+use crate::judge::telling::Waiting;
 use crate::rollups::{Cursors, Happened, Rollups};
 use crate::store::ledger::{Entry, GapReason, Ledger};
 use crate::store::{self, Extent};
@@ -76,11 +77,19 @@ pub struct Pipeline {
     maintained_at: Instant,
     slotted_at: Instant,
     is_dirty: bool,
-    confirm: Confirm,
+    outlets: Outlets,
+    /// Whether there may be messages that nobody was asked to send.
+    is_to_notify: bool,
 }
 
-/// Has runs done that are to confirm what was seen; it must not wait.
-pub type Confirm = Box<dyn Fn(Wish) + Send>;
+/// What the pipeline wants done by others, who must not keep it waiting.
+pub struct Outlets {
+    /// Has runs done that are to confirm what was seen.
+    pub confirm: Box<dyn Fn(Wish) + Send>,
+    /// Has messages sent: all that are to be, in order, once they are on disk and as long as nothing is unread that
+    /// could say that they were.
+    pub notify: Box<dyn Fn(Vec<Waiting>) + Send>,
+}
 
 impl Pipeline {
     /// A pipeline that reads on where the views stand. The chronicle is made here, from the first control record up
@@ -93,7 +102,7 @@ impl Pipeline {
         (ledger, control): (Ledger, Arc<ControlJournal>),
         clock: Clock,
         progress: Arc<Progress>,
-        confirm: Confirm,
+        outlets: Outlets,
     ) -> Result<Self, Stumble> {
         let cursors = rollups.cursors();
         rollups.set_chronicle(chronicle_before(&control, cursors.control_next)?);
@@ -112,7 +121,8 @@ impl Pipeline {
             maintained_at: now,
             slotted_at: now,
             is_dirty: false,
-            confirm,
+            outlets,
+            is_to_notify: true,
         })
     }
 
@@ -146,7 +156,10 @@ impl Pipeline {
         self.progress.next.store(next, Ordering::Relaxed);
         self.progress.caught_up.store(caught_up, Ordering::Relaxed);
         let now = self.clock.monotonic();
-        if self.is_dirty && now >= self.committed_at + COMMIT {
+        // a message waits for the commit only
+        self.is_to_notify |= self.rollups.take_notice_news();
+        let is_news = self.is_to_notify && caught_up;
+        if self.is_dirty && (is_news || now >= self.committed_at + COMMIT) {
             self.commit()?;
         }
         if now >= self.slotted_at + SLOTS {
@@ -161,6 +174,10 @@ impl Pipeline {
         if now >= self.maintained_at + MAINTAIN {
             self.maintain()?;
         }
+        if is_news && !self.is_dirty {
+            self.is_to_notify = false;
+            (self.outlets.notify)(self.rollups.pending_notices());
+        }
         self.ask_for_runs();
         if caught_up && !self.tell_the_time() {
             self.ledger.index().wait_for(next, WAIT);
@@ -173,7 +190,7 @@ impl Pipeline {
         let now = self.clock.wall();
         for wish in self.rollups.take_wishes() {
             if now.since(wish.at) < NEWS {
-                (self.confirm)(wish);
+                (self.outlets.confirm)(wish);
             }
         }
     }
@@ -324,7 +341,7 @@ impl Pipeline {
         self.rollups.begin_judging()?;
         self.order = Order::new(&self.ledger, &self.control, cursors);
         self.progress.next.store(cursors.next, Ordering::Relaxed);
-        self.is_dirty = false;
+        (self.is_dirty, self.is_to_notify) = (false, true);
         Ok(())
     }
 }
@@ -368,6 +385,7 @@ fn happened(record: &ControlRecord) -> Option<Happened> {
         Control::Archived { bytes, .. } => Happened::Archived(bytes.clone()),
         Control::Tick => Happened::Tick,
         Control::Started => Happened::Started,
+        Control::Notified(notified) => Happened::Notified(Box::new(notified.clone())),
         Control::NotRun { agent, check } => Happened::NotRun(*agent, check.clone()),
         _ => return None,
     })

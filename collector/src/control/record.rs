@@ -9,6 +9,7 @@ use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 use super::access::AccessRecord;
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::telling::Notified;
 
 /// One record of the control journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +95,8 @@ pub enum Control {
         /// Of which check.
         check: String,
     },
+    /// What became of a message to a channel.
+    Notified(Notified),
     /// Who may ask, and who signed in.
     Access(AccessRecord),
     /// Something that a newer collector wrote.

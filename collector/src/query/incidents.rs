@@ -1,16 +1,12 @@
 //! Incidents, as operators ask for them.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
-use crate::judge::chronicle::Chronicle;
 use crate::judge::diagnosis::{Diagnosis, diagnose};
 use crate::judge::incident::kpi::{Kpi, kpi};
 use crate::judge::incident::{Incident, Kind, Severity, State};
-use crate::judge::planned::Place;
 use crate::rollups::Reader;
 
 /// Incidents in one answer when nobody says how many.
@@ -117,7 +113,7 @@ pub(super) fn list(
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let more = all.len().saturating_sub(limit);
     let chronicle = reader.chronicle();
-    let line = |incident: &Incident| line(incident, silenced(&chronicle, incident, now));
+    let line = |incident: &Incident| line(incident, chronicle.silenced(incident, now));
     let incidents = all.iter().take(limit).map(line).collect();
     Ok(IncidentsAnswer { now, incidents, more, kpi })
 }
@@ -129,34 +125,8 @@ pub(super) fn show(
 ) -> Result<IncidentAnswer, QueryError> {
     let incident = reader.incident(number)?.ok_or(QueryError::NoIncident(number))?;
     let diagnosis = diagnose(&incident);
-    let silenced_by = silenced(&reader.chronicle(), &incident, now);
+    let silenced_by = reader.chronicle().silenced(&incident, now);
     Ok(IncidentAnswer { now, silenced_by, incident, diagnosis })
-}
-
-/// The silence that holds for every place of an incident that is not over.
-fn silenced(chronicle: &Chronicle, incident: &Incident, now: Timestamp) -> Option<u64> {
-    if !incident.is_live() {
-        return None;
-    }
-    let services: Vec<&str> = incident.services.keys().map(String::as_str).collect();
-    let none = BTreeMap::new();
-    let mut found = None;
-    for place in &incident.places {
-        let agent = place.vantage_point.as_str();
-        let labels = labels_of(chronicle, agent, now).unwrap_or(&none);
-        let at = Place { services: &services, agent, labels, check: &place.check };
-        found = Some(chronicle.planned.silenced(now.into(), &at)?);
-    }
-    found
-}
-
-fn labels_of<'c>(
-    chronicle: &'c Chronicle,
-    agent: &str,
-    now: Timestamp,
-) -> Option<&'c BTreeMap<String, String>> {
-    let mut named = chronicle.agents().filter_map(|(_, history)| history.named_at(now.into()));
-    named.find(|(name, _)| *name == agent).map(|(_, labels)| labels)
 }
 
 fn line(incident: &Incident, silenced_by: Option<u64>) -> IncidentLine {
@@ -175,60 +145,5 @@ fn line(incident: &Incident, silenced_by: Option<u64>) -> IncidentLine {
         users: incident.users(),
         merged_into: incident.merged_into,
         silenced_by,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use mailsonde_proto::{AgentId, WallTime};
-
-    use super::*;
-    use crate::judge::incident::sample::{hour, incident};
-    use crate::judge::incident::{FaultBrief, Place as Failed};
-    use crate::judge::planned::{PlannedAction, Scope, SilencePlan};
-
-    #[test]
-    fn an_incident_is_silenced_when_all_of_it_is() {
-        let mut chronicle = Chronicle::default();
-        let began = WallTime::from(hour(0));
-        for (number, name, site) in [(1, "a", "durban"), (2, "b", "durban"), (3, "c", "paarl")] {
-            let labels = [("site".to_owned(), site.to_owned())].into();
-            chronicle.name(began, AgentId([number; 16]), name.into(), labels);
-        }
-        let silence = SilencePlan {
-            scope: Scope { on: Some("site=durban".into()), ..Scope::default() },
-            until: hour(20),
-            reason: "known".into(),
-            by: "ann".into(),
-        };
-        chronicle.planned.apply(began, &PlannedAction::Silence(silence));
-        let of = |from: &[&str], resolved| {
-            let mut incident = incident(1, 10, resolved);
-            incident.places = from.iter().map(|name| place(name)).collect();
-            incident
-        };
-        for (from, resolved, now, expected) in [
-            (&["a", "b"] as &[&str], None, 11, Some(1)),
-            (&["a", "b", "c"], None, 11, None),
-            (&["c"], None, 11, None),
-            (&["a"], None, 21, None),
-            (&["a"], Some(11), 12, None),
-            (&[], None, 11, None),
-        ] {
-            let told = silenced(&chronicle, &of(from, resolved), hour(now));
-            assert_eq!(told, expected, "{from:?} at {now}");
-        }
-    }
-
-    fn place(vantage_point: &str) -> Failed {
-        Failed {
-            vantage_point: vantage_point.to_owned(),
-            site: String::new(),
-            check: "mail".to_owned(),
-            since: hour(10),
-            fault: FaultBrief::default(),
-            passed_at: None,
-            verified_at: None,
-        }
     }
 }

@@ -11,6 +11,7 @@ use crate::judge::fold::Folded;
 use crate::judge::incident::Incident;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::AgentRecord;
+use crate::judge::telling::Notified;
 use crate::store::{Error, Row, Table, Views, Writes};
 use mailsonde_proto::{AgentId, WallTime};
 
@@ -31,6 +32,8 @@ pub enum Happened {
     Archived(Vec<u8>),
     /// A run that was asked for did not begin.
     NotRun(AgentId, String),
+    /// It is known what became of a message.
+    Notified(Box<Notified>),
 }
 
 impl Rollups {
@@ -42,6 +45,7 @@ impl Rollups {
         let kept = kept(&self.views)?;
         let engine = Engine::restore(kept, &self.chronicle());
         self.engine = engine;
+        self.teller = super::telling::restored(&self.views)?;
         Ok(())
     }
 
@@ -69,8 +73,9 @@ impl Rollups {
                 }
             }
             Happened::NotRun(agent, check) => self.engine.not_run(agent, &check, now),
+            Happened::Notified(notified) => self.teller.notified(&notified, now),
         }
-        self.engine.settle();
+        self.settle();
         Ok(())
     }
 
@@ -97,11 +102,12 @@ impl Rollups {
     /// A record of the ledger was taken in whole.
     pub fn settle(&mut self) {
         self.engine.settle();
+        self.tell();
     }
 
     /// When judging wants to be told the time, at the latest.
     pub fn due(&self) -> Option<WallTime> {
-        self.engine.due()
+        self.engine.due().into_iter().chain(self.teller.due()).min()
     }
 
     /// Runs that are wanted to confirm what was seen.

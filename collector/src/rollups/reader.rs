@@ -16,6 +16,7 @@ use crate::judge::incident::Incident;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, SeriesRecord};
 use crate::judge::rollup::{Cell, Counts};
+use crate::judge::telling::Notice;
 use crate::period::{Period, Resolution};
 use crate::series::{PhaseId, SeriesId};
 use crate::store::{Error, Head, Row, Table, Views};
@@ -139,6 +140,19 @@ impl Reader {
         Ok(bytes.and_then(|bytes| Incident::decode(&bytes).ok()))
     }
 
+    /// Messages to channels, oldest first; one that cannot be read is left out.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn notices(&self) -> Result<Vec<Notice>, Error> {
+        let mut notices = Vec::new();
+        self.views.table(Table::Notices, |_, value| {
+            notices.extend(serde_json::from_slice::<Notice>(value).ok());
+            Ok(())
+        })?;
+        Ok(notices)
+    }
+
     /// The cells of one series and phase whose buckets begin in a range, by the bucket's begin.
     ///
     /// # Errors
@@ -236,6 +250,9 @@ impl Reader {
             Table::Burns,
             Table::Incidents,
             Table::Judge,
+            Table::Told,
+            Table::Notices,
+            Table::Telling,
             Table::Gauges,
         ];
         for table in tables {
