@@ -7,7 +7,6 @@
 mod difference;
 mod hours;
 mod reach;
-mod section;
 mod service;
 mod target;
 mod whole;
@@ -17,8 +16,8 @@ use std::path::Path;
 
 use super::folder::{self, File, Place};
 use crate::config::Mistake;
+use crate::config::section::{self, Section};
 use crate::judge::definition::{Definitions, Objective};
-use section::Section;
 use target::{MAX_TARGETS, Whose};
 
 pub(super) use difference::compare;
