@@ -210,3 +210,6 @@ async fn kept(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
         kept.extend(chunk.iter().take(read).take(room));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ fn payload(message: &Message) -> Vec<u8> {
     });
     payload.to_string().into_bytes()
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,3 +180,6 @@ impl Channel for Email {
         format!("{} by {}", to.join(", "), self.relay.host)
     }
 }
+
+#[cfg(test)]
+mod tests;

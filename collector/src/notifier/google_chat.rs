@@ -128,3 +128,6 @@ fn html(letter: char, to: &mut String) {
         letter => text::entities(letter, to),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,6 @@ const fn tag(message: &Message) -> &'static str {
         (_, Severity::Minor | Severity::Notice) => "warning",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,6 @@ const fn priority(message: &Message) -> &'static str {
         (_, Severity::Notice) => "P4",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,6 @@ const fn severity(message: &Message) -> &'static str {
         (_, Severity::Notice) => "info",
     }
 }
+
+#[cfg(test)]
+mod tests;

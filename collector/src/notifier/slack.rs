@@ -226,3 +226,6 @@ fn buttons(message: &Message) -> Vec<Value> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,6 @@ fn without_tags(letter: char, to: &mut String) {
         to.push('\u{200b}');
     }
 }
+
+#[cfg(test)]
+mod tests;

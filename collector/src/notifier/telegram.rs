@@ -154,3 +154,6 @@ fn html(letter: char, to: &mut String) {
         letter => text::entities(letter, to),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,3 +115,6 @@ fn headers(message: &Message, body: &[u8], key: &hmac::Key, now: WallTime) -> Op
     }
     Some(headers)
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,6 @@ fn fields(message: &Message, most: usize) -> Vec<Value> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
