@@ -5,6 +5,9 @@
 
 mod read;
 
+pub(crate) mod folder;
+pub(crate) mod section;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -125,6 +125,11 @@ impl Folder {
         self.0.join(crate::central::SERVICES_FOLDER)
     }
 
+    /// The files of channels.
+    pub fn channels(&self) -> PathBuf {
+        self.0.join(crate::notifier::FOLDER)
+    }
+
     /// The socket that operators' commands talk to.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub mod registry;
 pub mod pipeline;
 pub mod rollups;
 
+pub mod notifier;
+
 pub mod central;
 pub mod control;
 pub mod judge;
@@ -36,5 +38,6 @@ pub mod folder;
 mod http;
 pub mod outward;
 pub mod period;
+mod secret;
 pub mod selector;
 pub mod series;

@@ -1,5 +1,5 @@
-//! Reads `services.d`: services, objectives, agreements, and who is told of incidents: every mistake of every file with its place; what applying
-//! them would change; and what is right and will not work as it reads.
+//! Reads `services.d`: services, objectives, agreements, and who is told of incidents, every mistake of every file with its
+//! place; what applying them would change; and what is right and will not work as it reads.
 //!
 //! Invariant: what is read says what the operator said and no more. What holds where nothing is said (each check a
 //! service, the usual objectives) `judge` knows, because it depends on the checks that there are.
@@ -8,7 +8,6 @@ mod difference;
 mod hours;
 mod reach;
 mod route;
-mod section;
 mod service;
 mod target;
 mod whole;
@@ -18,9 +17,9 @@ use std::path::Path;
 
 use super::folder::{self, File, Place};
 use crate::config::Mistake;
+use crate::config::section::{self, Section};
 use crate::judge::definition::{Definitions, Objective};
 use crate::judge::routing::{Rotation, Route};
-use section::Section;
 use target::{MAX_TARGETS, Whose};
 
 pub(super) use difference::compare;

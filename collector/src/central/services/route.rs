@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 
 use super::super::folder::Place;
-use super::section::Section;
+use crate::config::section::Section;
 use super::{hours, target};
 use crate::judge::incident::Severity;
 use crate::judge::routing::{Audience, Member, Recipients, Rotation, Route, StandIn, Step};

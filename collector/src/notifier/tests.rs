@@ -1,0 +1,180 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::config::ConfigError;
+
+/// A collector's folder with these files; `secrets/…` are for their owner only.
+fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Folder) {
+    let temporary = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = temporary.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let mode = if name.starts_with("secrets/") { 0o600 } else { 0o644 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let folder = Folder::at(temporary.path());
+    (temporary, folder)
+}
+
+fn watched(host: &str) -> Option<String> {
+    (host == "mail.example.org").then(|| "round-trip-durban".to_owned())
+}
+
+fn told(files: &[(&str, &str)]) -> String {
+    let (_temporary, folder) = folder(files);
+    ConfigError::Mistakes(Channels::read(&folder, &watched).unwrap_err()).to_string()
+}
+
+#[test]
+fn none_where_there_is_no_folder() {
+    let (_temporary, folder) = folder(&[]);
+    assert!(Channels::read(&folder, &watched).unwrap().is_empty());
+}
+
+#[test]
+fn the_examples_are_right() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../deploy/examples/channels.d");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        files.push((format!("{FOLDER}/{name}"), fs::read_to_string(path).unwrap()));
+    }
+    // what the examples leave to the operator
+    for (name, text) in [
+        ("secrets/slack.url", "https://hooks.slack.com/services/T0/B0/xxxxxxxxxxxx"),
+        ("secrets/slack.token", "xoxb-1234567890"),
+        ("secrets/teams.url", "https://x.logic.azure.com/workflows/1/triggers/manual?sig=abcdefghi"),
+        ("secrets/zoom.url", "https://integrations.zoom.us/chat/webhooks/incomingwebhook/abc"),
+        ("secrets/zoom.token", "zoomtoken"),
+        ("secrets/mattermost.url", "https://chat.example.org/hooks/abcdefghi"),
+        ("secrets/discord.url", "https://discord.com/api/webhooks/1/abcdefghi"),
+        ("secrets/google-chat.url", "https://chat.googleapis.com/v1/spaces/A/messages?key=a&token=b"),
+        ("secrets/telegram.token", "123456:ABC-def_1"),
+        ("secrets/pagerduty.key", "0123456789abcdef0123456789abcdef"),
+        ("secrets/opsgenie.key", "01234567-89ab-cdef-0123-456789abcdef"),
+        ("secrets/ntfy.token", "tk_abcdefgh"),
+        ("secrets/webhook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("secrets/relay.password", "hunter2hunter2"),
+    ] {
+        files.push((name.to_owned(), text.to_owned()));
+    }
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let (_temporary, folder) = folder(&files);
+    let channels = match Channels::read(&folder, &watched) {
+        Ok(channels) => channels,
+        Err(mistakes) => panic!("{}", ConfigError::Mistakes(mistakes)),
+    };
+    let mut kinds: Vec<_> = channels.iter().map(|named| named.channel.kind()).collect();
+    kinds.dedup();
+    assert_eq!(kinds.len(), 13, "{kinds:?}");
+    let shown: Vec<_> = channels
+        .iter()
+        .map(|it| format!("{} {} {}", it.name, it.channel.kind(), it.channel.destination()))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @"");
+    let debugged = format!("{channels:?}");
+    for (_, secret) in files.iter().filter(|(name, _)| name.starts_with("secrets/")) {
+        let end = secret.rsplit('/').next().unwrap();
+        assert!(!debugged.contains(secret) && !debugged.contains(end), "{secret}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_channel_is_kept() {
+    let text = "[[channel]]\nname = \"a\"\nkind = \"ntfy\"\ntopic = \"t\"\ninstead = \"b\"\n\
+                [[channel]]\nname = \"b\"\nkind = \"ntfy\"\ntopic = \"t\"\nenabled = false\n";
+    let (_temporary, folder) = folder(&[("channels.d/a.toml", text)]);
+    let channels = Channels::read(&folder, &watched).unwrap();
+    let [a, b] = ["a", "b"].map(|name| channels.get(name).unwrap());
+    assert_eq!((a.instead.as_deref(), a.is_enabled), (Some("b"), true));
+    assert_eq!((b.instead.as_deref(), b.is_enabled), (None, false));
+    assert!(channels.get("c").is_none());
+}
+
+#[test]
+fn every_mistake_of_every_file_is_told_with_its_place() {
+    let first = r#"
+[[channel]]
+name = "team"
+kind = "slack"
+url = "https://hooks.slack.com/services/1"
+colour = "red"
+
+[[channel]]
+name = "team"
+kind = "slak"
+whatever = 1
+
+[[channel]]
+name = "two words"
+kind = "ntfy"
+topic = "a b"
+server = "http://ntfy.example.org"
+instead = "nobody"
+"#;
+    let second = r#"
+[[channel]]
+name = "open"
+kind = "teams"
+url_file = "open.url"
+
+[[channel]]
+name = "hook"
+kind = "webhook"
+url = "https://user:pw@a.example/"
+secret_file = "secrets/short"
+token_env = "MAILSONDE_NO_SUCH_VARIABLE"
+instead = "hook"
+
+[[channel]]
+name = "post"
+kind = "email"
+relay = "mail.example.org"
+tls = "none"
+user = "u"
+password_file = "secrets/short"
+from = "nobody"
+to = []
+
+[[channel]]
+name = "run"
+kind = "command"
+run = ["send-sms"]
+timeout = "3h"
+"#;
+    insta::assert_snapshot!(told(&[
+        ("channels.d/a.toml", first),
+        ("channels.d/b.toml", second),
+        ("channels.d/c.toml", "[[channel]"),
+        ("open.url", "https://a.example/secret-path"),
+        ("secrets/short", "whsec_aHVudGVyMg=="),
+    ]).replace(env!("CARGO_MANIFEST_DIR"), "").lines().map(without_folder).collect::<Vec<_>>().join("\n"), @"");
+}
+
+/// The folder is another each time.
+fn without_folder(line: &str) -> String {
+    let words = line.split(' ').map(|word| match word.rsplit_once('/') {
+        Some((folder, file)) if folder.starts_with(&*std::env::temp_dir().to_string_lossy()) => file,
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_watched_relay_is_a_mistake_unless_it_is_meant() {
+    let text = |more: &str| {
+        format!(
+            "[[channel]]\nname = \"a\"\nkind = \"email\"\nrelay = \"mail.example.org\"\n{more}\n\
+             from = \"a@example.org\"\nto = [\"b@example.org\"]\n"
+        )
+    };
+    let wrong = told(&[("channels.d/a.toml", &text(""))]);
+    assert!(wrong.contains("the check round-trip-durban watches mail.example.org"), "{wrong}");
+    let meant = text("watched_relay = true");
+    let (_temporary, folder) = folder(&[("channels.d/a.toml", &meant)]);
+    assert!(Channels::read(&folder, &watched).is_ok());
+}

@@ -1,0 +1,27 @@
+use super::super::samples::{hostile, opened, shown};
+use super::*;
+
+#[test]
+fn the_body_as_documented() {
+    insta::assert_snapshot!(shown(&body(&opened())), @"");
+}
+
+#[test]
+fn hostile_text_is_json() {
+    let told: serde_json::Value = serde_json::from_slice(&body(&hostile())).unwrap();
+    assert_eq!(told["data"]["title"], hostile().title);
+}
+
+/// The example of the specification: msg_p5jXN8AQM9LWM0D4loKWxJek.
+#[test]
+fn the_signature_is_that_of_the_specification() {
+    let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+    let message = Message { id: "msg_p5jXN8AQM9LWM0D4loKWxJek".into(), ..opened() };
+    let now = WallTime::from_s(1_614_265_330);
+    let headers = headers(&message, br#"{"test": 2432232314}"#, &key, now).unwrap();
+    let value = |name| headers[name].to_str().unwrap();
+    assert_eq!(value("webhook-id"), message.id);
+    assert_eq!(value("webhook-timestamp"), "1614265330");
+    assert_eq!(value("webhook-signature"), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
