@@ -38,6 +38,7 @@ mod maintenance;
 mod operators;
 mod pairs;
 
+mod channels;
 mod services;
 
 mod outages;

@@ -20,6 +20,7 @@ pub(crate) struct Section<'f> {
     /// What mistakes begin with, such as `service "mail": `.
     label: String,
     asked: Vec<&'static str>,
+    refused: Vec<&'static str>,
     mistakes: Vec<Mistake>,
 }
 
@@ -31,7 +32,15 @@ impl<'f> Section<'f> {
         label: &str,
     ) -> Self {
         let label = label.to_owned();
-        Self { file, head, table, label, asked: Vec::new(), mistakes: Vec::new() }
+        Self {
+            file,
+            head,
+            table,
+            label,
+            asked: Vec::new(),
+            refused: Vec::new(),
+            mistakes: Vec::new(),
+        }
     }
 
     /// What mistakes begin with.
@@ -91,7 +100,7 @@ impl<'f> Section<'f> {
 
     /// The key must not be there, and is.
     pub(crate) fn refuse(&mut self, key: &'static str, message: impl Display) {
-        self.asked.push(key);
+        self.refused.push(key);
         self.wrong(key, message);
     }
 
@@ -233,7 +242,13 @@ impl<'f> Section<'f> {
         let unknown: Vec<_> = self
             .table
             .keys()
-            .filter(|key| !self.asked.iter().any(|asked| *asked == key.get_ref().as_ref()))
+            .filter(|key| {
+                !self
+                    .asked
+                    .iter()
+                    .chain(&self.refused)
+                    .any(|asked| *asked == key.get_ref().as_ref())
+            })
             .map(|key| (key.span().start, key.get_ref().to_string()))
             .collect();
         let mut known = self.asked.clone();

@@ -66,14 +66,14 @@ pub(super) fn read(source: &mut Source<'_, '_>) -> Option<Arc<dyn Channel>> {
     let limit = source.duration("timeout", DEFAULT_TIMEOUT, MAX_TIMEOUT);
     let mut run = run.into_iter().map(|(_, word)| word);
     let program = run.next();
-    if source.section.has("run") && source.section.is_right() {
-        let is_one =
-            |program: &String| Path::new(program).is_absolute() && Path::new(program).is_file();
-        if !program.as_ref().is_some_and(is_one) {
-            source
-                .section
-                .wrong("run", "run must begin with the whole path of a program that is there");
-        }
+    let is_there = |program: &String| {
+        let path = Path::new(program);
+        path.is_absolute() && path.is_file()
+    };
+    if source.section.is_empty("run") || program.as_ref().is_some_and(|program| !is_there(program))
+    {
+        let words = "run must begin with the whole path of a program that is there";
+        source.section.wrong("run", words);
     }
     Some(Arc::new(Run { program: program?, arguments: run.collect(), limit: limit? }))
 }

@@ -20,6 +20,7 @@ mod compose;
 mod smtp;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -35,10 +36,12 @@ use crate::identity::{HostName, https_config};
 use crate::secret::Secret;
 
 const MAX_RECIPIENTS: usize = 50;
+/// Handing over a mail may take as long as so many exchanges over HTTP.
+const EXCHANGES: u32 = 4;
 
 /// When TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tls {
+enum Encryption {
     /// After STARTTLS (RFC 3207).
     StartTls,
     /// At once (RFC 8314 section 3).
@@ -47,7 +50,7 @@ enum Tls {
     None,
 }
 
-impl Tls {
+impl Encryption {
     const fn port(self) -> u16 {
         match self {
             Self::StartTls => 587,
@@ -61,10 +64,12 @@ impl Tls {
 struct Relay {
     host: String,
     port: u16,
-    tls: Tls,
+    tls: Encryption,
     name: ServerName<'static>,
     connector: TlsConnector,
     login: Option<(String, Secret)>,
+    /// Until all of it is over.
+    limit: Duration,
 }
 
 struct Email {
@@ -98,23 +103,24 @@ fn relay(source: &mut Source<'_, '_>) -> Option<Relay> {
     source.section.require("relay", "the host that mail is handed to");
     let host = source.section.read("relay", |text| text.parse::<HostName>());
     let tls = source.section.read("tls", |text| match text {
-        "starttls" => Ok(Tls::StartTls),
-        "implicit" => Ok(Tls::Implicit),
-        "none" => Ok(Tls::None),
+        "starttls" => Ok(Encryption::StartTls),
+        "implicit" => Ok(Encryption::Implicit),
+        "none" => Ok(Encryption::None),
         _ => Err("must be \"starttls\", \"implicit\" or \"none\""),
     });
-    let tls = tls.unwrap_or(Tls::StartTls);
+    let tls = tls.unwrap_or(Encryption::StartTls);
     let port = source.section.whole("port", 1..=u64::from(u16::MAX));
     let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or(tls.port());
     let user = source.word_if_any("user", 256);
     let password = source.secret_if_any(PASSWORD);
-    if user.is_some() != password.is_some() && source.section.is_right() {
+    let has_password = source.section.has(PASSWORD.file) || source.section.has(PASSWORD.env);
+    if source.section.has("user") != has_password {
         source.section.wrong("user", "user and password_file (or password_env) must both be there");
     }
     let is_watched = source.section.flag("watched_relay");
     let host = host?;
     let shown = host.to_string();
-    if user.is_some() && tls == Tls::None && !host.is_loopback() {
+    if user.is_some() && tls == Encryption::None && !host.is_loopback() {
         source.section.wrong(
             "tls",
             "tls: a password is never sent without TLS: write tls = \"starttls\" or \"implicit\"",
@@ -136,7 +142,9 @@ fn relay(source: &mut Source<'_, '_>) -> Option<Relay> {
     config.alpn_protocols.clear();
     let name = ServerName::try_from(shown.clone()).ok()?;
     let connector = TlsConnector::from(Arc::new(config));
-    Some(Relay { host: shown, port, tls, name, connector, login: user.zip(password) })
+    let limit = source.outwards.limit() * EXCHANGES;
+    let login = user.zip(password);
+    Some(Relay { host: shown, port, tls, name, connector, login, limit })
 }
 
 fn mailbox(text: &str) -> Result<Mailbox, String> {

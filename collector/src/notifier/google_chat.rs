@@ -31,6 +31,7 @@ const MAX_FIELDS: usize = 15;
 const MAX_BUTTONS: usize = 5;
 const MAX_LABEL: usize = 60;
 
+const SILENT: Style = Style { escape: text::without_mentions, unit: Unit::Character };
 const HTML: Style = Style { escape: html, unit: Unit::Character };
 
 #[derive(Debug)]
@@ -111,7 +112,7 @@ fn payload(message: &Message) -> Vec<u8> {
             "subtitle": PLAIN.line(&text::byline(message), MAX_TITLE),
         });
         json!({
-            "fallbackText": PLAIN.line(&message.title, MAX_TITLE),
+            "fallbackText": SILENT.line(&message.title, MAX_TITLE),
             "thread": {"threadKey": message.conversation},
             "cardsV2": [{
                 "cardId": message.id,

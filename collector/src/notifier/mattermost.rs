@@ -30,6 +30,8 @@ const MAX_VALUE: usize = 1_000;
 const MAX_FIELDS: usize = 15;
 const MAX_LINKS: usize = 5;
 
+/// What a notification shows is no Markdown, and is searched for names.
+const SILENT: Style = Style { escape: text::without_mentions, unit: Unit::Utf16 };
 const MARKDOWN: Style = Style { escape: text::markdown, unit: Unit::Utf16 };
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ fn payload(message: &Message, to: Option<&str>) -> Vec<u8> {
         let title = MARKDOWN.line(&message.title, MAX_TITLE);
         let mut payload = json!({
             "attachments": [{
-                "fallback": PLAIN_UTF16.line(&message.title, MAX_TITLE),
+                "fallback": SILENT.line(&message.title, MAX_TITLE),
                 "color": text::colour(message),
                 "title": title,
                 "text": MARKDOWN.text(&message.text, most),

@@ -10,7 +10,7 @@
 //! A conversation is one notification by `sequence_id` (ntfy 2.16 and later): what follows takes the place of what was
 //! shown, and older servers show each. Nothing is markup. Limits: message 4,096 bytes (longer ones become
 //! attachments), three actions. ntfy answers with the message as it stands in the topic. Absent on purpose: e-mail and
-//! calls by ntfy.
+//! calls by ntfy, and a link to open by a touch, which could be the one that acknowledges.
 
 use std::sync::Arc;
 
@@ -113,7 +113,7 @@ fn payload(message: &Message, topic: &str) -> Value {
             json!({"action": "view", "label": label, "url": link.url})
         })
         .collect();
-    let mut payload = json!({
+    json!({
         "topic": topic,
         "sequence_id": sequence_id(message),
         "title": PLAIN_BYTES.line(&message.title, MAX_TITLE),
@@ -121,11 +121,7 @@ fn payload(message: &Message, topic: &str) -> Value {
         "priority": priority(message),
         "tags": [tag(message), message.occasion.as_str()],
         "actions": actions,
-    });
-    if let (Some(first), Some(payload)) = (links.first(), payload.as_object_mut()) {
-        payload.insert("click".to_owned(), json!(first.url));
-    }
-    payload
+    })
 }
 
 /// Letters, digits, dashes and underscores only.

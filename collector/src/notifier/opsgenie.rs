@@ -127,7 +127,7 @@ fn body(message: &Message, step: Step) -> Value {
         let value = PLAIN.text(&field.value, MAX_VALUE);
         details.insert(PLAIN.line(&field.name, MAX_NAME), json!(value));
     }
-    details.insert("message".to_owned(), json!(message.id));
+    details.insert("id".to_owned(), json!(message.id));
     let links = text::links(message, MAX_LINKS);
     let links: Vec<_> = links.iter().map(|link| format!("{}: {}", link.label, link.url)).collect();
     let description = format!("{}\n\n{}", message.text, links.join("\n"));

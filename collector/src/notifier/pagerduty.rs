@@ -122,7 +122,7 @@ fn payload(message: &Message, most: usize) -> Value {
         let value = PLAIN.text(&field.value, most.min(MAX_VALUE));
         details.insert(PLAIN.line(&field.name, MAX_NAME), json!(value));
     }
-    details.insert("message".to_owned(), json!(PLAIN.line(&text::byline(message), MAX_SUMMARY)));
+    details.insert("id".to_owned(), json!(message.id));
     json!({
         "summary": PLAIN.line(&message.title, MAX_SUMMARY),
         "source": "mailsonde",

@@ -60,13 +60,18 @@ impl Outwards {
     pub(super) fn within(limit: Duration) -> Self {
         Self { limit, made: BTreeMap::new() }
     }
+
+    /// How long one exchange may take.
+    pub(super) const fn limit(&self) -> Duration {
+        self.limit
+    }
 }
 
 impl Source<'_, '_> {
     /// A secret that must be there.
     pub(super) fn secret(&mut self, keys: SecretKey, what: &str) -> Option<Secret> {
-        let SecretKey { file, env, .. } = keys;
-        if !self.section.has(file) && !self.section.has(env) {
+        let SecretKey { key, file, env } = keys;
+        if ![key, file, env].iter().any(|key| self.section.has(key)) {
             let how = format!("write {file} = \"…\" or {env} = \"…\": {what}");
             self.section.wrong(file, format!("{file} is missing: {how}"));
         }

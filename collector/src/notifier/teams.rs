@@ -31,6 +31,7 @@ const MAX_FIELDS: usize = 15;
 /// As many as Teams shows in a row.
 const MAX_ACTIONS: usize = 6;
 const MAX_LABEL: usize = 60;
+const MAX_LINES: usize = 40;
 
 const LITERAL: Style = Style { escape: without_tags, unit: Unit::Character };
 
@@ -88,13 +89,10 @@ fn card(message: &Message, most: usize) -> Value {
         "weight": "Bolder", "size": "Medium", "color": colour(message),
     });
     let mut body = vec![block(&[title])];
-    let text = LITERAL.text(&message.text, most);
-    if !text.is_empty() {
-        body.push(block(&[json!({"type": "TextRun", "text": text})]));
-    }
+    body.extend(lines(&LITERAL.text(&message.text, most)));
     for field in text::fields(message, MAX_FIELDS) {
         let name = LITERAL.line(&field.name, MAX_NAME);
-        let value = LITERAL.text(&field.value, most.min(MAX_VALUE));
+        let value = LITERAL.line(&field.value, most.min(MAX_VALUE));
         body.push(block(&[
             json!({"type": "TextRun", "text": format!("{name}: "), "weight": "Bolder"}),
             json!({"type": "TextRun", "text": value}),
@@ -120,6 +118,23 @@ fn card(message: &Message, most: usize) -> Value {
         "body": body,
         "actions": actions,
     })
+}
+
+/// A block for each line, because not every Teams breaks lines within one; what goes on too long goes on in the last.
+fn lines(text: &str) -> Vec<Value> {
+    let mut blocks = Vec::new();
+    let mut lines = text.splitn(MAX_LINES, '\n');
+    let mut spacing = "Default";
+    for line in lines.by_ref() {
+        if line.trim().is_empty() {
+            spacing = "Default";
+            continue;
+        }
+        let run = json!({"type": "TextRun", "text": text::one_line(line)});
+        blocks.push(json!({"type": "RichTextBlock", "spacing": spacing, "inlines": [run]}));
+        spacing = "None";
+    }
+    blocks
 }
 
 fn block(runs: &[Value]) -> Value {

@@ -35,8 +35,8 @@ fn none_where_there_is_no_folder() {
 
 #[test]
 fn the_examples_are_right() {
-    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../deploy/examples/channels.d");
+    let examples =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/channels.d");
     let mut files = Vec::new();
     for entry in fs::read_dir(examples).unwrap() {
         let path = entry.unwrap().path();
@@ -47,12 +47,18 @@ fn the_examples_are_right() {
     for (name, text) in [
         ("secrets/slack.url", "https://hooks.slack.com/services/T0/B0/xxxxxxxxxxxx"),
         ("secrets/slack.token", "xoxb-1234567890"),
-        ("secrets/teams.url", "https://x.logic.azure.com/workflows/1/triggers/manual?sig=abcdefghi"),
+        (
+            "secrets/teams.url",
+            "https://x.logic.azure.com/workflows/1/triggers/manual?sig=abcdefghi",
+        ),
         ("secrets/zoom.url", "https://integrations.zoom.us/chat/webhooks/incomingwebhook/abc"),
         ("secrets/zoom.token", "zoomtoken"),
         ("secrets/mattermost.url", "https://chat.example.org/hooks/abcdefghi"),
         ("secrets/discord.url", "https://discord.com/api/webhooks/1/abcdefghi"),
-        ("secrets/google-chat.url", "https://chat.googleapis.com/v1/spaces/A/messages?key=a&token=b"),
+        (
+            "secrets/google-chat.url",
+            "https://chat.googleapis.com/v1/spaces/A/messages?key=a&token=b",
+        ),
         ("secrets/telegram.token", "123456:ABC-def_1"),
         ("secrets/pagerduty.key", "0123456789abcdef0123456789abcdef"),
         ("secrets/opsgenie.key", "01234567-89ab-cdef-0123-456789abcdef"),
@@ -75,7 +81,22 @@ fn the_examples_are_right() {
         .iter()
         .map(|it| format!("{} {} {}", it.name, it.channel.kind(), it.channel.destination()))
         .collect();
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    insta::assert_snapshot!(shown.join("\n"), @r"
+    sms command /bin/cat
+    community-discord discord discord.com
+    mail-outside email operations@example.net, desk@example.net by smtp.relay.example.net
+    operations-google-chat google-chat chat.googleapis.com
+    operations-mattermost mattermost mail at chat.example.org
+    phones ntfy example-mail-operations at ntfy.sh
+    on-call-opsgenie opsgenie api.opsgenie.com
+    on-call-pagerduty pagerduty events.pagerduty.com
+    mail-team slack hooks.slack.com
+    mail-team-threads slack C0123456789 by slack.com
+    operations-teams teams x.logic.azure.com
+    on-call-telegram telegram -1001234567890 by api.telegram.org
+    ticket-system webhook tickets.example.org
+    operations-zoom zoom integrations.zoom.us
+    ");
     let debugged = format!("{channels:?}");
     for (_, secret) in files.iter().filter(|(name, _)| name.starts_with("secrets/")) {
         let end = secret.rsplit('/').next().unwrap();
@@ -152,13 +173,35 @@ timeout = "3h"
         ("channels.d/c.toml", "[[channel]"),
         ("open.url", "https://a.example/secret-path"),
         ("secrets/short", "whsec_aHVudGVyMg=="),
-    ]).replace(env!("CARGO_MANIFEST_DIR"), "").lines().map(without_folder).collect::<Vec<_>>().join("\n"), @"");
+    ]).replace(env!("CARGO_MANIFEST_DIR"), "").lines().map(without_folder).collect::<Vec<_>>().join("\n"), @r#"
+    channels.d/a.toml:2:1: channel "team": url_file is missing: write url_file = "…" or url_env = "…": an incoming webhook's URL, or token_file with a bot's token
+    channels.d/a.toml:5:7: channel "team": url is a secret: put it into a file of its own with mode 0600 and write url_file = "…", or url_env = "…"
+    channels.d/a.toml:6:1: channel "team": colour is not known here: there is authority, enabled, instead, kind, name, url, url_env, url_file
+    channels.d/a.toml:9:8: channel "team": there is another channel of this name at channels.d/a.toml:3
+    channels.d/a.toml:10:8: channel "team": kind must be one of command, discord, email, google-chat, mattermost, ntfy, opsgenie, pagerduty, slack, teams, telegram, webhook, zoom, not "slak"
+    channels.d/a.toml:14:8: channel: name must be 1 to 64 letters, digits, dots, dashes or underscores, not "two words"
+    channels.d/a.toml:16:9: channel: topic must be 1 to 64 letters, digits, dashes or underscores
+    channels.d/a.toml:17:10: channel: server must begin with https: what is sent would be read by others
+    channels.d/a.toml:18:11: channel: instead: there is no channel called nobody
+    channels.d/b.toml:5:12: channel "open": url_file cannot be used: everybody on this machine can use open.url: chmod 600 open.url
+    channels.d/b.toml:10:7: channel "hook": url must hold no user and no password
+    channels.d/b.toml:12:13: channel "hook": token_env cannot be used: the environment has no MAILSONDE_NO_SUCH_VARIABLE: set it for the collector
+    channels.d/b.toml:13:11: channel "hook": instead: must be another channel: it tells that this one does not work
+    channels.d/b.toml:18:9: channel "post": relay: the check round-trip-durban watches mail.example.org: news of its outage would wait for its end; name another relay, or write watched_relay = true
+    channels.d/b.toml:19:7: channel "post": tls: a password is never sent without TLS: write tls = "starttls" or "implicit"
+    channels.d/b.toml:22:8: channel "post": from must be an address such as "Ops <ops@example.org>", not "nobody"
+    channels.d/b.toml:23:6: channel "post": to is empty: there must be somebody to write to
+    channels.d/b.toml:29:11: channel "run": timeout must be a time from "1s" to "2m"
+    channels.d/c.toml:1:11: unclosed array table, expected `]`
+    "#);
 }
 
 /// The folder is another each time.
 fn without_folder(line: &str) -> String {
     let words = line.split(' ').map(|word| match word.rsplit_once('/') {
-        Some((folder, file)) if folder.starts_with(&*std::env::temp_dir().to_string_lossy()) => file,
+        Some((folder, file)) if folder.starts_with(&*std::env::temp_dir().to_string_lossy()) => {
+            file
+        }
         _ => word,
     });
     words.collect::<Vec<_>>().join(" ")

@@ -10,7 +10,7 @@ use crate::judge::incident::Severity;
 use crate::judge::message::{Field, Link, Message, Occasion};
 
 /// Bytes of a URL at most: longer ones are left out.
-const MAX_URL_BYTES: usize = 2_000;
+const MAX_URL_BYTES: usize = 600;
 
 /// How a service counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ const fn is_flag_letter(letter: char) -> bool {
 /// Lines without control characters, and without what turns the direction of text around.
 pub(super) fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
-    for letter in text.trim().chars() {
+    for letter in text.chars() {
         match letter {
             '\n' => cleaned.push('\n'),
             '\t' => cleaned.push(' '),
@@ -132,7 +132,7 @@ pub(super) fn clean(text: &str) -> String {
             letter => cleaned.push(letter),
         }
     }
-    cleaned
+    cleaned.trim().to_owned()
 }
 
 /// Bidirectional overrides, embeddings and isolates, by which text reads as another; and the mark of a file's begin.
@@ -171,10 +171,10 @@ pub(super) fn markdown(letter: char, to: &mut String) {
     }
 }
 
-/// An at sign calls nobody; nothing else means anything.
+/// An angle bracket begins nothing, and an at sign calls nobody; nothing else means anything.
 pub(super) fn without_mentions(letter: char, to: &mut String) {
     to.push(letter);
-    if letter == '@' {
+    if matches!(letter, '@' | '<') {
         to.push('\u{200b}');
     }
 }

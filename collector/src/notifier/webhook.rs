@@ -55,7 +55,7 @@ pub(super) fn read(source: &mut Source<'_, '_>) -> Option<Arc<dyn Channel>> {
     };
     let secret = source.secret(SECRET, "by which the receiver knows us: whsec_ and base64");
     let token = source.secret_if_any(TOKEN);
-    let (url, secret) = (url?, secret?);
+    let secret = secret?;
     let key = secret.expose().strip_prefix("whsec_").unwrap_or(secret.expose());
     let key = STANDARD.decode(key).ok().filter(|key| SECRET_BYTES.contains(&key.len()));
     let Some(key) = key else {
@@ -66,6 +66,7 @@ pub(super) fn read(source: &mut Source<'_, '_>) -> Option<Arc<dyn Channel>> {
         source.section.wrong(at, words);
         return None;
     };
+    let url = url?;
     let hidden: Vec<_> = url.parts().into_iter().chain([secret]).chain(token.clone()).collect();
     let mut desk = source.desk(&hidden)?;
     if let Some(token) = &token {

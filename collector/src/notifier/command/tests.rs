@@ -84,5 +84,8 @@ async fn what_it_leaves_behind_is_not_waited_for() {
 async fn a_program_that_is_not_there_is_refused() {
     let run = Run { program: "/nowhere/at/all".into(), arguments: vec![], limit: LONG };
     let outcome = run.attempt(Vec::new()).await;
-    assert!(matches!(&outcome, Outcome::Refused { why } if why.contains("cannot be started")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Refused { why } if why.contains("cannot be started")),
+        "{outcome:?}"
+    );
 }

@@ -19,12 +19,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::super::text::one_line;
-use super::{Outcome, Relay, Tls};
+use super::{Encryption, Outcome, Relay};
 
 /// A connection stands by then.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// All of it is over by then.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// The farewell, for which nobody has to wait.
 const QUIT_LIMIT: Duration = Duration::from_secs(1);
 /// Bytes of one reply at most.
@@ -52,12 +50,12 @@ pub(super) async fn hand_over(
     mail: &[u8],
 ) -> Result<String, Outcome> {
     let has_left = AtomicBool::new(false);
-    let handed = timeout(TIME_LIMIT, conversation(relay, envelope, mail, &has_left)).await;
+    let handed = timeout(relay.limit, conversation(relay, envelope, mail, &has_left)).await;
     let may_have_arrived = has_left.load(Ordering::Relaxed);
     let failed = match handed {
         Ok(Ok(said)) => return Ok(said),
         Ok(Err(failed)) => failed,
-        Err(_elapsed) => Failed::Broken(format!("not over within {} s", TIME_LIMIT.as_secs())),
+        Err(_elapsed) => Failed::Broken(format!("not over within {} s", relay.limit.as_secs())),
     };
     Err(match failed {
         Failed::Broken(why) => Outcome::Later { after: None, why, may_have_arrived },
@@ -141,7 +139,7 @@ impl Session {
         let local = stream.local_addr().ok().map(|address| address.ip());
         let mut session =
             Self { stream: Box::new(stream), incoming: Vec::new(), local, offers: Vec::new() };
-        if relay.tls == Tls::Implicit {
+        if relay.tls == Encryption::Implicit {
             session = session.secured(relay).await?;
         }
         let greeting = session.reply().await?;
@@ -150,7 +148,7 @@ impl Session {
             return Err(Failed::Broken(told("the session", &greeting)));
         }
         session.hello().await?;
-        if relay.tls == Tls::StartTls {
+        if relay.tls == Encryption::StartTls {
             if !session.offers.iter().any(|offer| offer.eq_ignore_ascii_case("STARTTLS")) {
                 let why = "the relay does not offer STARTTLS, and without TLS nothing goes on";
                 return Err(Failed::Broken(why.to_owned()));

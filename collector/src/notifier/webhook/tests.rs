@@ -3,7 +3,41 @@ use super::*;
 
 #[test]
 fn the_body_as_documented() {
-    insta::assert_snapshot!(shown(&body(&opened())), @"");
+    insta::assert_snapshot!(shown(&body(&opened())), @r#"
+    {
+      "data": {
+        "conversation": "incident-17",
+        "fields": [
+          {
+            "name": "From where",
+            "value": "durban-1, durban-2; works from cape-1"
+          },
+          {
+            "name": "What the server said",
+            "value": "535 5.7.8 Error: authentication failed"
+          }
+        ],
+        "id": "incident-17-opened",
+        "links": [
+          {
+            "label": "Acknowledge",
+            "url": "https://collector.example.org:7444/incidents/17/ack"
+          },
+          {
+            "label": "Show",
+            "url": "https://collector.example.org:7444/incidents/17"
+          }
+        ],
+        "occasion": "opened",
+        "severity": "major",
+        "text": "Test mail is refused at sign-in.\nConfirmed from durban-1 and durban-2.",
+        "title": "Mail in Durban is down"
+      },
+      "timestamp": "2026-11-29T10:00:00Z",
+      "type": "mailsonde.opened",
+      "version": 1
+    }
+    "#);
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! Doubles of the services that channels send to: each takes what the real one takes and refuses what that refuses,
+//! by a schema written from what the service publishes (`doubles/schemas`), and can be told to answer badly.
+//!
+//! They listen on loopback, in plain text. Absent on purpose: what a service does with a message afterwards.
+
+mod chat;
+mod server;
+
+pub use chat::{PATH_SECRET, SIGNING_SECRET, Service, TOKEN, all};
+pub use server::{Answering, Double, Received, Reply};
