@@ -1,5 +1,7 @@
 //! Messages for the tests of all channels, and payloads as people read them.
 
+use serde_json::Value;
+
 use crate::judge::incident::Severity;
 use crate::judge::message::{Field, Link, Message, Occasion};
 
@@ -92,9 +94,34 @@ pub(super) fn link(label: &str, url: &str) -> Link {
     Link { label: label.into(), url: url.into() }
 }
 
-/// Indented, with what is not to be seen made visible.
+/// As people read it: what is short on one line, and with what is not to be seen made visible.
 pub(super) fn shown(payload: &[u8]) -> String {
-    let value: serde_json::Value = serde_json::from_slice(payload).unwrap();
-    let text = serde_json::to_string_pretty(&value).unwrap();
+    let value: Value = serde_json::from_slice(payload).unwrap();
+    let mut text = String::new();
+    write(&value, 0, &mut text);
     text.replace('\u{200b}', "{ZWSP}")
+}
+
+const WIDTH: usize = 90;
+
+fn write(value: &Value, indent: usize, to: &mut String) {
+    let flat = value.to_string();
+    let margin = " ".repeat(indent);
+    let parts: Vec<(String, &Value)> = match value {
+        Value::Object(all) if flat.len() + indent > WIDTH => {
+            all.iter().map(|(key, value)| (format!("\"{key}\": "), value)).collect()
+        }
+        Value::Array(all) if flat.len() + indent > WIDTH => {
+            all.iter().map(|value| (String::new(), value)).collect()
+        }
+        _ => return to.push_str(&flat),
+    };
+    let (begin, end) = if value.is_object() { ('{', '}') } else { ('[', ']') };
+    to.push(begin);
+    for (at, (key, value)) in parts.iter().enumerate() {
+        to.push_str(if at == 0 { "\n" } else { ",\n" });
+        to.push_str(&format!("{margin}  {key}"));
+        write(value, indent + 2, to);
+    }
+    to.push_str(&format!("\n{margin}{end}"));
 }

@@ -33,6 +33,24 @@ fn none_where_there_is_no_folder() {
     assert!(Channels::read(&folder, &watched).unwrap().is_empty());
 }
 
+/// What the examples leave to the operator.
+const SECRETS: [(&str, &str); 14] = [
+    ("secrets/slack.url", "https://hooks.slack.com/services/T0/B0/xxxxxxxxxxxx"),
+    ("secrets/slack.token", "xoxb-1234567890"),
+    ("secrets/teams.url", "https://x.logic.azure.com/workflows/1/triggers/manual?sig=abcdefghi"),
+    ("secrets/zoom.url", "https://integrations.zoom.us/chat/webhooks/incomingwebhook/abc"),
+    ("secrets/zoom.token", "zoomtoken"),
+    ("secrets/mattermost.url", "https://chat.example.org/hooks/abcdefghi"),
+    ("secrets/discord.url", "https://discord.com/api/webhooks/1/abcdefghi"),
+    ("secrets/google-chat.url", "https://chat.googleapis.com/v1/spaces/A/messages?key=a&token=b"),
+    ("secrets/telegram.token", "123456:ABC-def_1"),
+    ("secrets/pagerduty.key", "0123456789abcdef0123456789abcdef"),
+    ("secrets/opsgenie.key", "01234567-89ab-cdef-0123-456789abcdef"),
+    ("secrets/ntfy.token", "tk_abcdefgh"),
+    ("secrets/webhook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ("secrets/relay.password", "hunter2hunter2"),
+];
+
 #[test]
 fn the_examples_are_right() {
     let examples =
@@ -43,31 +61,7 @@ fn the_examples_are_right() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         files.push((format!("{FOLDER}/{name}"), fs::read_to_string(path).unwrap()));
     }
-    // what the examples leave to the operator
-    for (name, text) in [
-        ("secrets/slack.url", "https://hooks.slack.com/services/T0/B0/xxxxxxxxxxxx"),
-        ("secrets/slack.token", "xoxb-1234567890"),
-        (
-            "secrets/teams.url",
-            "https://x.logic.azure.com/workflows/1/triggers/manual?sig=abcdefghi",
-        ),
-        ("secrets/zoom.url", "https://integrations.zoom.us/chat/webhooks/incomingwebhook/abc"),
-        ("secrets/zoom.token", "zoomtoken"),
-        ("secrets/mattermost.url", "https://chat.example.org/hooks/abcdefghi"),
-        ("secrets/discord.url", "https://discord.com/api/webhooks/1/abcdefghi"),
-        (
-            "secrets/google-chat.url",
-            "https://chat.googleapis.com/v1/spaces/A/messages?key=a&token=b",
-        ),
-        ("secrets/telegram.token", "123456:ABC-def_1"),
-        ("secrets/pagerduty.key", "0123456789abcdef0123456789abcdef"),
-        ("secrets/opsgenie.key", "01234567-89ab-cdef-0123-456789abcdef"),
-        ("secrets/ntfy.token", "tk_abcdefgh"),
-        ("secrets/webhook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-        ("secrets/relay.password", "hunter2hunter2"),
-    ] {
-        files.push((name.to_owned(), text.to_owned()));
-    }
+    files.extend(SECRETS.map(|(name, text)| (name.to_owned(), text.to_owned())));
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let (_temporary, folder) = folder(&files);
     let channels = match Channels::read(&folder, &watched) {
@@ -116,9 +110,7 @@ fn what_is_said_of_a_channel_is_kept() {
     assert!(channels.get("c").is_none());
 }
 
-#[test]
-fn every_mistake_of_every_file_is_told_with_its_place() {
-    let first = r#"
+const WRONG: &str = r#"
 [[channel]]
 name = "team"
 kind = "slack"
@@ -137,7 +129,8 @@ topic = "a b"
 server = "http://ntfy.example.org"
 instead = "nobody"
 "#;
-    let second = r#"
+
+const WRONG_TOO: &str = r#"
 [[channel]]
 name = "open"
 kind = "teams"
@@ -167,16 +160,18 @@ kind = "command"
 run = ["send-sms"]
 timeout = "3h"
 "#;
+
+#[test]
+fn every_mistake_of_every_file_is_told_with_its_place() {
     insta::assert_snapshot!(told(&[
-        ("channels.d/a.toml", first),
-        ("channels.d/b.toml", second),
+        ("channels.d/a.toml", WRONG),
+        ("channels.d/b.toml", WRONG_TOO),
         ("channels.d/c.toml", "[[channel]"),
         ("open.url", "https://a.example/secret-path"),
         ("secrets/short", "whsec_aHVudGVyMg=="),
     ]).replace(env!("CARGO_MANIFEST_DIR"), "").lines().map(without_folder).collect::<Vec<_>>().join("\n"), @r#"
-    channels.d/a.toml:2:1: channel "team": url_file is missing: write url_file = "…" or url_env = "…": an incoming webhook's URL, or token_file with a bot's token
     channels.d/a.toml:5:7: channel "team": url is a secret: put it into a file of its own with mode 0600 and write url_file = "…", or url_env = "…"
-    channels.d/a.toml:6:1: channel "team": colour is not known here: there is authority, enabled, instead, kind, name, url, url_env, url_file
+    channels.d/a.toml:6:1: channel "team": colour is not known here: there is authority, enabled, instead, kind, name, url_env, url_file
     channels.d/a.toml:9:8: channel "team": there is another channel of this name at channels.d/a.toml:3
     channels.d/a.toml:10:8: channel "team": kind must be one of command, discord, email, google-chat, mattermost, ntfy, opsgenie, pagerduty, slack, teams, telegram, webhook, zoom, not "slak"
     channels.d/a.toml:14:8: channel: name must be 1 to 64 letters, digits, dots, dashes or underscores, not "two words"
@@ -185,12 +180,14 @@ timeout = "3h"
     channels.d/a.toml:18:11: channel: instead: there is no channel called nobody
     channels.d/b.toml:5:12: channel "open": url_file cannot be used: everybody on this machine can use open.url: chmod 600 open.url
     channels.d/b.toml:10:7: channel "hook": url must hold no user and no password
+    channels.d/b.toml:11:15: channel "hook": secret_file: what is there is not whsec_ and base64 of 24 to 64 bytes; make one with: echo whsec_$(openssl rand -base64 32)
     channels.d/b.toml:12:13: channel "hook": token_env cannot be used: the environment has no MAILSONDE_NO_SUCH_VARIABLE: set it for the collector
     channels.d/b.toml:13:11: channel "hook": instead: must be another channel: it tells that this one does not work
     channels.d/b.toml:18:9: channel "post": relay: the check round-trip-durban watches mail.example.org: news of its outage would wait for its end; name another relay, or write watched_relay = true
     channels.d/b.toml:19:7: channel "post": tls: a password is never sent without TLS: write tls = "starttls" or "implicit"
     channels.d/b.toml:22:8: channel "post": from must be an address such as "Ops <ops@example.org>", not "nobody"
     channels.d/b.toml:23:6: channel "post": to is empty: there must be somebody to write to
+    channels.d/b.toml:28:7: channel "run": run must begin with the whole path of a program that is there
     channels.d/b.toml:29:11: channel "run": timeout must be a time from "1s" to "2m"
     channels.d/c.toml:1:11: unclosed array table, expected `]`
     "#);

@@ -149,13 +149,40 @@ impl Service {
                 wrong.push(words.to_owned());
             }
         };
-        let (path, query) = (received.path(), received.query());
         let is_edit = received.method == "PATCH" && self == Self::Discord;
         check(received.method == "POST" || is_edit, "the method");
         let is_json = received.header("content-type").starts_with("application/json");
         check(is_json, "the content type");
         check(received.header("user-agent").starts_with("mailsonde-collector/"), "the user agent");
-        let is_path = match self {
+        let is_path = self.is_path(received, is_edit);
+        check(is_path, &format!("the path {}", received.target));
+        let authorization = match self {
+            Self::SlackBot | Self::Ntfy | Self::Webhook => format!("Bearer {TOKEN}"),
+            Self::Zoom => TOKEN.to_owned(),
+            Self::Opsgenie => format!("GenieKey {TOKEN}"),
+            _ => String::new(),
+        };
+        check(received.header("authorization") == authorization, "the authorization");
+        check(self != Self::Webhook || is_signed(received), "the signature");
+        check(received.body.len() <= self.max_bytes(), "the size");
+        if self == Self::Ntfy {
+            let message = received.json();
+            let bytes = message.get("message").and_then(Value::as_str).map_or(0, str::len);
+            check(bytes <= 4_096, "the bytes of the message");
+        }
+        let Some(schema) = SCHEMAS.get(self.schema(received)) else {
+            return vec!["its schema cannot be read".to_owned()];
+        };
+        wrong.extend(schema.iter_errors(&received.json()).map(|error| {
+            let said: String = error.to_string().chars().take(300).collect();
+            format!("{} at {}", said, error.instance_path())
+        }));
+        wrong
+    }
+
+    fn is_path(self, received: &Received, is_edit: bool) -> bool {
+        let (path, query) = (received.path(), received.query());
+        match self {
             Self::Slack => path == format!("/services/T00/{PATH_SECRET}"),
             Self::SlackBot => ["/api/chat.postMessage", "/api/chat.update"].contains(&path),
             Self::Teams => query == "api-version=1&sig=path-secret-0123456789",
@@ -180,30 +207,7 @@ impl Service {
             Self::Opsgenie => opsgenie_path(path, query),
             Self::Ntfy => path == "/",
             Self::Webhook => path == "/hook",
-        };
-        check(is_path, &format!("the path {}", received.target));
-        let authorization = match self {
-            Self::SlackBot | Self::Ntfy | Self::Webhook => format!("Bearer {TOKEN}"),
-            Self::Zoom => TOKEN.to_owned(),
-            Self::Opsgenie => format!("GenieKey {TOKEN}"),
-            _ => String::new(),
-        };
-        check(received.header("authorization") == authorization, "the authorization");
-        check(self != Self::Webhook || is_signed(received), "the signature");
-        check(received.body.len() <= self.max_bytes(), "the size");
-        if self == Self::Ntfy {
-            let message = received.json();
-            let bytes = message.get("message").and_then(Value::as_str).map_or(0, str::len);
-            check(bytes <= 4_096, "the bytes of the message");
         }
-        let Some(schema) = SCHEMAS.get(self.schema(received)) else {
-            return vec!["its schema cannot be read".to_owned()];
-        };
-        wrong.extend(schema.iter_errors(&received.json()).map(|error| {
-            let said: String = error.to_string().chars().take(300).collect();
-            format!("{} at {}", said, error.instance_path())
-        }));
-        wrong
     }
 
     const fn max_bytes(self) -> usize {

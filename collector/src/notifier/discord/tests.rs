@@ -5,9 +5,7 @@ use super::*;
 fn an_embed() {
     insta::assert_snapshot!(shown(&payload(&opened())), @r#"
     {
-      "allowed_mentions": {
-        "parse": []
-      },
+      "allowed_mentions": {"parse":[]},
       "embeds": [
         {
           "color": 15690752,
@@ -45,9 +43,7 @@ fn an_embed() {
 fn what_follows() {
     insta::assert_snapshot!(shown(&payload(&update())), @r#"
     {
-      "allowed_mentions": {
-        "parse": []
-      },
+      "allowed_mentions": {"parse":[]},
       "embeds": [
         {
           "color": 15690752,
@@ -65,20 +61,12 @@ fn what_follows() {
     "#);
     insta::assert_snapshot!(shown(&payload(&over())), @r#"
     {
-      "allowed_mentions": {
-        "parse": []
-      },
+      "allowed_mentions": {"parse":[]},
       "embeds": [
         {
           "color": 3046706,
           "description": "Down for 42 minutes.",
-          "fields": [
-            {
-              "inline": false,
-              "name": "Impact",
-              "value": "120 users"
-            }
-          ],
+          "fields": [{"inline":false,"name":"Impact","value":"120 users"}],
           "footer": {
             "text": "major · over · incident-17 · 2026-11-29 10:42:00 UTC · incident-17-over"
           },
@@ -95,24 +83,18 @@ fn what_follows() {
 fn nobody_is_called_and_nothing_is_markup() {
     insta::assert_snapshot!(shown(&payload(&hostile())), @r#"
     {
-      "allowed_mentions": {
-        "parse": []
-      },
+      "allowed_mentions": {"parse":[]},
       "embeds": [
         {
           "color": 15690752,
-          "description": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m\n\n\\# head\n\\> quote\n",
+          "description": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m\n\n\\# head\n\\> quote",
           "fields": [
             {
               "inline": false,
               "name": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://ev…",
               "value": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m"
             },
-            {
-              "inline": false,
-              "name": "@{ZWSP}here",
-              "value": "a\nb"
-            },
+            {"inline":false,"name":"@{ZWSP}here","value":"a\nb"},
             {
               "inline": false,
               "name": "{ZWSP}",

@@ -157,7 +157,6 @@ fn hostile_text_is_text() {
     # head
     > quote
 
-
     <!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](http=
     s://evil.example) </b><s=E2=80=A6: <!channel> @channel @everyone <at>all</a=
     t> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</=
@@ -186,8 +185,7 @@ fn hostile_text_is_text() {
     1)&lt;/script&gt; &amp; [31m<br>
     <br>
     # head<br>
-    &gt; quote<br>
-    </p>
+    &gt; quote</p>
     <table cellpadding=3D"4">
     <tr><th align=3D"left" valign=3D"top">&lt;!channel&gt; @channel @everyone &=
     lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](http=E2=80=A6</th=

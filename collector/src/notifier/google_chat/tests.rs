@@ -39,17 +39,13 @@ fn a_card() {
                       "buttons": [
                         {
                           "onClick": {
-                            "openLink": {
-                              "url": "https://collector.example.org:7444/incidents/17/ack"
-                            }
+                            "openLink": {"url":"https://collector.example.org:7444/incidents/17/ack"}
                           },
                           "text": "Acknowledge"
                         },
                         {
                           "onClick": {
-                            "openLink": {
-                              "url": "https://collector.example.org:7444/incidents/17"
-                            }
+                            "openLink": {"url":"https://collector.example.org:7444/incidents/17"}
                           },
                           "text": "Show"
                         }
@@ -64,9 +60,7 @@ fn a_card() {
         }
       ],
       "fallbackText": "Mail in Durban is down",
-      "thread": {
-        "threadKey": "incident-17"
-      }
+      "thread": {"threadKey":"incident-17"}
     }
     "#);
 }
@@ -82,25 +76,13 @@ fn what_follows() {
               "subtitle": "major · update · incident-17 · 2026-11-29 10:20:00 UTC · incident-17-update-2",
               "title": "Mail in Durban is still down"
             },
-            "sections": [
-              {
-                "widgets": [
-                  {
-                    "textParagraph": {
-                      "text": "cape-1 fails too."
-                    }
-                  }
-                ]
-              }
-            ]
+            "sections": [{"widgets":[{"textParagraph":{"text":"cape-1 fails too."}}]}]
           },
           "cardId": "incident-17-update-2"
         }
       ],
       "fallbackText": "Mail in Durban is still down",
-      "thread": {
-        "threadKey": "incident-17"
-      }
+      "thread": {"threadKey":"incident-17"}
     }
     "#);
     insta::assert_snapshot!(shown(&payload(&over())), @r#"
@@ -115,18 +97,8 @@ fn what_follows() {
             "sections": [
               {
                 "widgets": [
-                  {
-                    "textParagraph": {
-                      "text": "Down for 42 minutes."
-                    }
-                  },
-                  {
-                    "decoratedText": {
-                      "text": "120 users",
-                      "topLabel": "Impact",
-                      "wrapText": true
-                    }
-                  }
+                  {"textParagraph":{"text":"Down for 42 minutes."}},
+                  {"decoratedText":{"text":"120 users","topLabel":"Impact","wrapText":true}}
                 ]
               }
             ]
@@ -135,9 +107,7 @@ fn what_follows() {
         }
       ],
       "fallbackText": "Mail in Durban works again",
-      "thread": {
-        "threadKey": "incident-17"
-      }
+      "thread": {"threadKey":"incident-17"}
     }
     "#);
 }
@@ -158,7 +128,7 @@ fn nobody_is_called_and_nothing_is_markup() {
                 "widgets": [
                   {
                     "textParagraph": {
-                      "text": "&lt;!channel&gt; @channel @everyone &lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](https://evil.example) &lt;/b&gt;&lt;script&gt;alert(1)&lt;/script&gt; &amp; [31m<br><br># head<br>&gt; quote<br>"
+                      "text": "&lt;!channel&gt; @channel @everyone &lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](https://evil.example) &lt;/b&gt;&lt;script&gt;alert(1)&lt;/script&gt; &amp; [31m<br><br># head<br>&gt; quote"
                     }
                   },
                   {
@@ -168,21 +138,13 @@ fn nobody_is_called_and_nothing_is_markup() {
                       "wrapText": true
                     }
                   },
-                  {
-                    "decoratedText": {
-                      "text": "a<br>b",
-                      "topLabel": "@here",
-                      "wrapText": true
-                    }
-                  },
+                  {"decoratedText":{"text":"a<br>b","topLabel":"@here","wrapText":true}},
                   {
                     "buttonList": {
                       "buttons": [
                         {
                           "onClick": {
-                            "openLink": {
-                              "url": "https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"
-                            }
+                            "openLink": {"url":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"}
                           },
                           "text": "ok [x](y) <b>"
                         }
@@ -196,10 +158,8 @@ fn nobody_is_called_and_nothing_is_markup() {
           "cardId": "incident-17-opened"
         }
       ],
-      "fallbackText": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m second line",
-      "thread": {
-        "threadKey": "incident-17"
-      }
+      "fallbackText": "<{ZWSP}!channel> @{ZWSP}channel @{ZWSP}everyone <{ZWSP}at>all<{ZWSP}/at> <{ZWSP}users/all> *b* _i_ `c` [x](https://evil.example) <{ZWSP}/b><{ZWSP}script>alert(1)<{ZWSP}/script> & [31m second line",
+      "thread": {"threadKey":"incident-17"}
     }
     "#);
 }

@@ -59,13 +59,7 @@ fn what_follows() {
         {
           "color": "#2e7d32",
           "fallback": "Mail in Durban works again",
-          "fields": [
-            {
-              "short": true,
-              "title": "Impact",
-              "value": "120 users"
-            }
-          ],
+          "fields": [{"short":true,"title":"Impact","value":"120 users"}],
           "footer": "major · over · incident-17 · 2026-11-29 10:42:00 UTC · incident-17-over",
           "text": "Down for 42 minutes.",
           "title": "Mail in Durban works again"
@@ -83,18 +77,14 @@ fn nobody_is_called_and_nothing_is_markup() {
       "attachments": [
         {
           "color": "#ef6c00",
-          "fallback": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m second line",
+          "fallback": "<{ZWSP}!channel> @{ZWSP}channel @{ZWSP}everyone <{ZWSP}at>all<{ZWSP}/at> <{ZWSP}users/all> *b* _i_ `c` [x](https://evil.example) <{ZWSP}/b><{ZWSP}script>alert(1)<{ZWSP}/script> & [31m second line",
           "fields": [
             {
               "short": true,
               "title": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://ev…",
               "value": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m"
             },
-            {
-              "short": true,
-              "title": "@{ZWSP}here",
-              "value": "a\nb"
-            },
+            {"short":true,"title":"@{ZWSP}here","value":"a\nb"},
             {
               "short": false,
               "title": "",
@@ -102,7 +92,7 @@ fn nobody_is_called_and_nothing_is_markup() {
             }
           ],
           "footer": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
-          "text": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m\n\n\\# head\n\\> quote\n",
+          "text": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m\n\n\\# head\n\\> quote",
           "title": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m second line"
         }
       ],

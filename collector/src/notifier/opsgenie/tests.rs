@@ -23,17 +23,13 @@ fn an_alert_is_created_noted_and_closed() {
       "details": {
         "From where": "durban-1, durban-2; works from cape-1",
         "What the server said": "535 5.7.8 Error: authentication failed",
-        "message": "incident-17-opened"
+        "id": "incident-17-opened"
       },
       "entity": "e-mail",
       "message": "Mail in Durban is down",
       "priority": "P2",
       "source": "Mailsonde",
-      "tags": [
-        "mailsonde",
-        "major",
-        "opened"
-      ]
+      "tags": ["mailsonde","major","opened"]
     }
     "#);
     insta::assert_snapshot!(told(&update()), @r#"
@@ -69,17 +65,13 @@ fn hostile_text_is_text() {
       "details": {
         "<!channel> @channel @everyone <at>all</at> <users/all> *b*…": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m",
         "@here": "a\nb",
-        "message": "incident-17-opened"
+        "id": "incident-17-opened"
       },
       "entity": "e-mail",
       "message": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m…",
       "priority": "P2",
       "source": "Mailsonde",
-      "tags": [
-        "mailsonde",
-        "major",
-        "opened"
-      ]
+      "tags": ["mailsonde","major","opened"]
     }
     "#);
 }

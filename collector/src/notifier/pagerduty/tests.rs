@@ -15,14 +15,8 @@ fn an_incident_is_triggered_acknowledged_and_resolved() {
       "dedup_key": "incident-17",
       "event_action": "trigger",
       "links": [
-        {
-          "href": "https://collector.example.org:7444/incidents/17/ack",
-          "text": "Acknowledge"
-        },
-        {
-          "href": "https://collector.example.org:7444/incidents/17",
-          "text": "Show"
-        }
+        {"href":"https://collector.example.org:7444/incidents/17/ack","text":"Acknowledge"},
+        {"href":"https://collector.example.org:7444/incidents/17","text":"Show"}
       ],
       "payload": {
         "class": "opened",
@@ -30,7 +24,7 @@ fn an_incident_is_triggered_acknowledged_and_resolved() {
         "custom_details": {
           "From where": "durban-1, durban-2; works from cape-1",
           "What the server said": "535 5.7.8 Error: authentication failed",
-          "message": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
+          "id": "incident-17-opened",
           "text": "Test mail is refused at sign-in.\nConfirmed from durban-1 and durban-2."
         },
         "severity": "error",
@@ -42,20 +36,8 @@ fn an_incident_is_triggered_acknowledged_and_resolved() {
     }
     "#);
     let acknowledged = Message { occasion: Occasion::Acknowledged, ..update() };
-    insta::assert_snapshot!(told(&acknowledged), @r#"
-    {
-      "dedup_key": "incident-17",
-      "event_action": "acknowledge",
-      "routing_key": "KEY"
-    }
-    "#);
-    insta::assert_snapshot!(told(&over()), @r#"
-    {
-      "dedup_key": "incident-17",
-      "event_action": "resolve",
-      "routing_key": "KEY"
-    }
-    "#);
+    insta::assert_snapshot!(told(&acknowledged), @r#"{"dedup_key":"incident-17","event_action":"acknowledge","routing_key":"KEY"}"#);
+    insta::assert_snapshot!(told(&over()), @r#"{"dedup_key":"incident-17","event_action":"resolve","routing_key":"KEY"}"#);
 }
 
 #[test]
@@ -69,10 +51,7 @@ fn an_update_triggers_the_same_alert() {
       "payload": {
         "class": "update",
         "component": "e-mail",
-        "custom_details": {
-          "message": "major · update · incident-17 · 2026-11-29 10:20:00 UTC · incident-17-update-2",
-          "text": "cape-1 fails too."
-        },
+        "custom_details": {"id":"incident-17-update-2","text":"cape-1 fails too."},
         "severity": "error",
         "source": "mailsonde",
         "summary": "Mail in Durban is still down",
@@ -98,20 +77,15 @@ fn hostile_text_is_text() {
       "client": "Mailsonde",
       "dedup_key": "incident-17",
       "event_action": "trigger",
-      "links": [
-        {
-          "href": "https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27",
-          "text": "ok [x](y) <b>"
-        }
-      ],
+      "links": [{"href":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27","text":"ok [x](y) <b>"}],
       "payload": {
         "class": "opened",
         "component": "e-mail",
         "custom_details": {
           "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><s…": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m",
           "@here": "a\nb",
-          "message": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
-          "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m\n\n# head\n> quote\n"
+          "id": "incident-17-opened",
+          "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m\n\n# head\n> quote"
         },
         "severity": "error",
         "source": "mailsonde",

@@ -9,11 +9,7 @@ fn by_a_webhook() {
     {
       "blocks": [
         {
-          "text": {
-            "emoji": false,
-            "text": "Mail in Durban is down",
-            "type": "plain_text"
-          },
+          "text": {"emoji":false,"text":"Mail in Durban is down","type":"plain_text"},
           "type": "header"
         },
         {
@@ -28,28 +24,10 @@ fn by_a_webhook() {
           "elements": [
             {
               "elements": [
-                {
-                  "style": {
-                    "bold": true
-                  },
-                  "text": "From where: ",
-                  "type": "text"
-                },
-                {
-                  "text": "durban-1, durban-2; works from cape-1",
-                  "type": "text"
-                },
-                {
-                  "style": {
-                    "bold": true
-                  },
-                  "text": "\nWhat the server said: ",
-                  "type": "text"
-                },
-                {
-                  "text": "535 5.7.8 Error: authentication failed",
-                  "type": "text"
-                }
+                {"style":{"bold":true},"text":"From where: ","type":"text"},
+                {"text":"durban-1, durban-2; works from cape-1","type":"text"},
+                {"style":{"bold":true},"text":"\nWhat the server said: ","type":"text"},
+                {"text":"535 5.7.8 Error: authentication failed","type":"text"}
               ],
               "type": "rich_text_section"
             }
@@ -60,21 +38,13 @@ fn by_a_webhook() {
           "elements": [
             {
               "action_id": "link-0",
-              "text": {
-                "emoji": false,
-                "text": "Acknowledge",
-                "type": "plain_text"
-              },
+              "text": {"emoji":false,"text":"Acknowledge","type":"plain_text"},
               "type": "button",
               "url": "https://collector.example.org:7444/incidents/17/ack"
             },
             {
               "action_id": "link-1",
-              "text": {
-                "emoji": false,
-                "text": "Show",
-                "type": "plain_text"
-              },
+              "text": {"emoji":false,"text":"Show","type":"plain_text"},
               "type": "button",
               "url": "https://collector.example.org:7444/incidents/17"
             }
@@ -104,19 +74,11 @@ fn what_follows_goes_into_the_thread() {
     {
       "blocks": [
         {
-          "text": {
-            "emoji": false,
-            "text": "Mail in Durban is still down",
-            "type": "plain_text"
-          },
+          "text": {"emoji":false,"text":"Mail in Durban is still down","type":"plain_text"},
           "type": "header"
         },
         {
-          "text": {
-            "emoji": false,
-            "text": "cape-1 fails too.",
-            "type": "plain_text"
-          },
+          "text": {"emoji":false,"text":"cape-1 fails too.","type":"plain_text"},
           "type": "section"
         },
         {
@@ -140,36 +102,19 @@ fn what_follows_goes_into_the_thread() {
     {
       "blocks": [
         {
-          "text": {
-            "emoji": false,
-            "text": "Mail in Durban works again",
-            "type": "plain_text"
-          },
+          "text": {"emoji":false,"text":"Mail in Durban works again","type":"plain_text"},
           "type": "header"
         },
         {
-          "text": {
-            "emoji": false,
-            "text": "Down for 42 minutes.",
-            "type": "plain_text"
-          },
+          "text": {"emoji":false,"text":"Down for 42 minutes.","type":"plain_text"},
           "type": "section"
         },
         {
           "elements": [
             {
               "elements": [
-                {
-                  "style": {
-                    "bold": true
-                  },
-                  "text": "Impact: ",
-                  "type": "text"
-                },
-                {
-                  "text": "120 users",
-                  "type": "text"
-                }
+                {"style":{"bold":true},"text":"Impact: ","type":"text"},
+                {"text":"120 users","type":"text"}
               ],
               "type": "rich_text_section"
             }
@@ -210,7 +155,7 @@ fn nobody_is_called_and_nothing_is_markup() {
         {
           "text": {
             "emoji": false,
-            "text": "&lt;!channel&gt; @channel @everyone &lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](https://evil.example) &lt;/b&gt;&lt;script&gt;alert(1)&lt;/script&gt; &amp; [31m\n\n# head\n&gt; quote\n",
+            "text": "&lt;!channel&gt; @channel @everyone &lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](https://evil.example) &lt;/b&gt;&lt;script&gt;alert(1)&lt;/script&gt; &amp; [31m\n\n# head\n&gt; quote",
             "type": "plain_text"
           },
           "type": "section"
@@ -220,9 +165,7 @@ fn nobody_is_called_and_nothing_is_markup() {
             {
               "elements": [
                 {
-                  "style": {
-                    "bold": true
-                  },
+                  "style": {"bold":true},
                   "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><s…: ",
                   "type": "text"
                 },
@@ -230,17 +173,8 @@ fn nobody_is_called_and_nothing_is_markup() {
                   "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m",
                   "type": "text"
                 },
-                {
-                  "style": {
-                    "bold": true
-                  },
-                  "text": "\n@here: ",
-                  "type": "text"
-                },
-                {
-                  "text": "a\nb",
-                  "type": "text"
-                }
+                {"style":{"bold":true},"text":"\n@here: ","type":"text"},
+                {"text":"a\nb","type":"text"}
               ],
               "type": "rich_text_section"
             }
@@ -251,11 +185,7 @@ fn nobody_is_called_and_nothing_is_markup() {
           "elements": [
             {
               "action_id": "link-0",
-              "text": {
-                "emoji": false,
-                "text": "ok [x](y) &lt;b&gt;",
-                "type": "plain_text"
-              },
+              "text": {"emoji":false,"text":"ok [x](y) &lt;b&gt;","type":"plain_text"},
               "type": "button",
               "url": "https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"
             }

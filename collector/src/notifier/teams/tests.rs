@@ -35,39 +35,26 @@ fn a_card() {
                 "type": "RichTextBlock"
               },
               {
+                "inlines": [{"text":"Test mail is refused at sign-in.","type":"TextRun"}],
+                "spacing": "Default",
+                "type": "RichTextBlock"
+              },
+              {
+                "inlines": [{"text":"Confirmed from durban-1 and durban-2.","type":"TextRun"}],
+                "spacing": "None",
+                "type": "RichTextBlock"
+              },
+              {
                 "inlines": [
-                  {
-                    "text": "Test mail is refused at sign-in.\nConfirmed from durban-1 and durban-2.",
-                    "type": "TextRun"
-                  }
+                  {"text":"From where: ","type":"TextRun","weight":"Bolder"},
+                  {"text":"durban-1, durban-2; works from cape-1","type":"TextRun"}
                 ],
                 "type": "RichTextBlock"
               },
               {
                 "inlines": [
-                  {
-                    "text": "From where: ",
-                    "type": "TextRun",
-                    "weight": "Bolder"
-                  },
-                  {
-                    "text": "durban-1, durban-2; works from cape-1",
-                    "type": "TextRun"
-                  }
-                ],
-                "type": "RichTextBlock"
-              },
-              {
-                "inlines": [
-                  {
-                    "text": "What the server said: ",
-                    "type": "TextRun",
-                    "weight": "Bolder"
-                  },
-                  {
-                    "text": "535 5.7.8 Error: authentication failed",
-                    "type": "TextRun"
-                  }
+                  {"text":"What the server said: ","type":"TextRun","weight":"Bolder"},
+                  {"text":"535 5.7.8 Error: authentication failed","type":"TextRun"}
                 ],
                 "type": "RichTextBlock"
               },
@@ -84,9 +71,7 @@ fn a_card() {
               }
             ],
             "fallbackText": "Mail in Durban is down",
-            "msteams": {
-              "width": "Full"
-            },
+            "msteams": {"width":"Full"},
             "type": "AdaptiveCard",
             "version": "1.4"
           },
@@ -122,12 +107,8 @@ fn what_follows() {
                 "type": "RichTextBlock"
               },
               {
-                "inlines": [
-                  {
-                    "text": "cape-1 fails too.",
-                    "type": "TextRun"
-                  }
-                ],
+                "inlines": [{"text":"cape-1 fails too.","type":"TextRun"}],
+                "spacing": "Default",
                 "type": "RichTextBlock"
               },
               {
@@ -143,9 +124,7 @@ fn what_follows() {
               }
             ],
             "fallbackText": "Mail in Durban is still down",
-            "msteams": {
-              "width": "Full"
-            },
+            "msteams": {"width":"Full"},
             "type": "AdaptiveCard",
             "version": "1.4"
           },
@@ -177,25 +156,14 @@ fn what_follows() {
                 "type": "RichTextBlock"
               },
               {
-                "inlines": [
-                  {
-                    "text": "Down for 42 minutes.",
-                    "type": "TextRun"
-                  }
-                ],
+                "inlines": [{"text":"Down for 42 minutes.","type":"TextRun"}],
+                "spacing": "Default",
                 "type": "RichTextBlock"
               },
               {
                 "inlines": [
-                  {
-                    "text": "Impact: ",
-                    "type": "TextRun",
-                    "weight": "Bolder"
-                  },
-                  {
-                    "text": "120 users",
-                    "type": "TextRun"
-                  }
+                  {"text":"Impact: ","type":"TextRun","weight":"Bolder"},
+                  {"text":"120 users","type":"TextRun"}
                 ],
                 "type": "RichTextBlock"
               },
@@ -212,9 +180,7 @@ fn what_follows() {
               }
             ],
             "fallbackText": "Mail in Durban works again",
-            "msteams": {
-              "width": "Full"
-            },
+            "msteams": {"width":"Full"},
             "type": "AdaptiveCard",
             "version": "1.4"
           },
@@ -229,7 +195,7 @@ fn what_follows() {
 
 #[test]
 fn nobody_is_called_and_nothing_is_markup() {
-    insta::assert_snapshot!(shown(&payload(&hostile())), @r#"
+    insta::assert_snapshot!(shown(&payload(&hostile())), @r##"
     {
       "attachments": [
         {
@@ -258,10 +224,21 @@ fn nobody_is_called_and_nothing_is_markup() {
               {
                 "inlines": [
                   {
-                    "text": "<{ZWSP}!channel> @channel @everyone <{ZWSP}at>all<{ZWSP}/at> <{ZWSP}users/all> *b* _i_ `c` [x](https://evil.example) <{ZWSP}/b><{ZWSP}script>alert(1)<{ZWSP}/script> & [31m\n\n# head\n> quote\n",
+                    "text": "<{ZWSP}!channel> @channel @everyone <{ZWSP}at>all<{ZWSP}/at> <{ZWSP}users/all> *b* _i_ `c` [x](https://evil.example) <{ZWSP}/b><{ZWSP}script>alert(1)<{ZWSP}/script> & [31m",
                     "type": "TextRun"
                   }
                 ],
+                "spacing": "Default",
+                "type": "RichTextBlock"
+              },
+              {
+                "inlines": [{"text":"# head","type":"TextRun"}],
+                "spacing": "Default",
+                "type": "RichTextBlock"
+              },
+              {
+                "inlines": [{"text":"> quote","type":"TextRun"}],
+                "spacing": "None",
                 "type": "RichTextBlock"
               },
               {
@@ -280,15 +257,8 @@ fn nobody_is_called_and_nothing_is_markup() {
               },
               {
                 "inlines": [
-                  {
-                    "text": "@here: ",
-                    "type": "TextRun",
-                    "weight": "Bolder"
-                  },
-                  {
-                    "text": "a\nb",
-                    "type": "TextRun"
-                  }
+                  {"text":"@here: ","type":"TextRun","weight":"Bolder"},
+                  {"text":"a b","type":"TextRun"}
                 ],
                 "type": "RichTextBlock"
               },
@@ -305,9 +275,7 @@ fn nobody_is_called_and_nothing_is_markup() {
               }
             ],
             "fallbackText": "<{ZWSP}!channel> @channel @everyone <{ZWSP}at>all<{ZWSP}/at> <{ZWSP}users/all> *b* _i_ `c` [x](https://evil.example) <{ZWSP}/b><{ZWSP}script>alert(1)<{ZWSP}/script> & [31m second line",
-            "msteams": {
-              "width": "Full"
-            },
+            "msteams": {"width":"Full"},
             "type": "AdaptiveCard",
             "version": "1.4"
           },
@@ -317,7 +285,7 @@ fn nobody_is_called_and_nothing_is_markup() {
       ],
       "type": "message"
     }
-    "#);
+    "##);
 }
 
 #[test]

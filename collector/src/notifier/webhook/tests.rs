@@ -8,25 +8,13 @@ fn the_body_as_documented() {
       "data": {
         "conversation": "incident-17",
         "fields": [
-          {
-            "name": "From where",
-            "value": "durban-1, durban-2; works from cape-1"
-          },
-          {
-            "name": "What the server said",
-            "value": "535 5.7.8 Error: authentication failed"
-          }
+          {"name":"From where","value":"durban-1, durban-2; works from cape-1"},
+          {"name":"What the server said","value":"535 5.7.8 Error: authentication failed"}
         ],
         "id": "incident-17-opened",
         "links": [
-          {
-            "label": "Acknowledge",
-            "url": "https://collector.example.org:7444/incidents/17/ack"
-          },
-          {
-            "label": "Show",
-            "url": "https://collector.example.org:7444/incidents/17"
-          }
+          {"label":"Acknowledge","url":"https://collector.example.org:7444/incidents/17/ack"},
+          {"label":"Show","url":"https://collector.example.org:7444/incidents/17"}
         ],
         "occasion": "opened",
         "severity": "major",

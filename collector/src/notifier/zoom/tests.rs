@@ -43,9 +43,7 @@ fn a_message() {
           },
           "text": "Mail in Durban is down"
         },
-        "settings": {
-          "sidebar_color": "#ef6c00"
-        }
+        "settings": {"sidebar_color":"#ef6c00"}
       },
       "is_markdown_support": false
     }
@@ -57,21 +55,14 @@ fn what_follows() {
     insta::assert_snapshot!(shown(&payload(&update())), @r##"
     {
       "content": {
-        "body": [
-          {
-            "text": "cape-1 fails too.",
-            "type": "message"
-          }
-        ],
+        "body": [{"text":"cape-1 fails too.","type":"message"}],
         "head": {
           "sub_head": {
             "text": "major · update · incident-17 · 2026-11-29 10:20:00 UTC · incident-17-update-2"
           },
           "text": "Mail in Durban is still down"
         },
-        "settings": {
-          "sidebar_color": "#ef6c00"
-        }
+        "settings": {"sidebar_color":"#ef6c00"}
       },
       "is_markdown_support": false
     }
@@ -80,20 +71,8 @@ fn what_follows() {
     {
       "content": {
         "body": [
-          {
-            "text": "Down for 42 minutes.",
-            "type": "message"
-          },
-          {
-            "items": [
-              {
-                "key": "Impact",
-                "short": false,
-                "value": "120 users"
-              }
-            ],
-            "type": "fields"
-          }
+          {"text":"Down for 42 minutes.","type":"message"},
+          {"items":[{"key":"Impact","short":false,"value":"120 users"}],"type":"fields"}
         ],
         "head": {
           "sub_head": {
@@ -101,9 +80,7 @@ fn what_follows() {
           },
           "text": "Mail in Durban works again"
         },
-        "settings": {
-          "sidebar_color": "#2e7d32"
-        }
+        "settings": {"sidebar_color":"#2e7d32"}
       },
       "is_markdown_support": false
     }
@@ -117,7 +94,7 @@ fn nobody_is_called_and_nothing_is_markup() {
       "content": {
         "body": [
           {
-            "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m\n\n# head\n> quote\n",
+            "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m\n\n# head\n> quote",
             "type": "message"
           },
           {
@@ -127,11 +104,7 @@ fn nobody_is_called_and_nothing_is_markup() {
                 "short": false,
                 "value": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m"
               },
-              {
-                "key": "@here",
-                "short": false,
-                "value": "a\nb"
-              }
+              {"key":"@here","short":false,"value":"a\nb"}
             ],
             "type": "fields"
           },
@@ -147,9 +120,7 @@ fn nobody_is_called_and_nothing_is_markup() {
           },
           "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m second line"
         },
-        "settings": {
-          "sidebar_color": "#ef6c00"
-        }
+        "settings": {"sidebar_color":"#ef6c00"}
       },
       "is_markdown_support": false
     }
