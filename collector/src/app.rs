@@ -3,20 +3,19 @@
 //! Start: the folder's lock, the journals (mended), then agents are accepted; views catch up behind that.
 //! End: no new streams, streams ended, what was received written, views committed.
 
+mod telling;
+mod upkeep;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Damage;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -26,30 +25,20 @@ use crate::agents;
 use crate::api::{self, Network, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
+use crate::delivery::Delivery;
 use crate::enrolment::Enrolment;
-use crate::fleet::{Fleet, FleetError, confirm};
+use crate::fleet::{Fleet, FleetError};
 use crate::folder::Folder;
 use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
-use crate::judge::engine::Wish;
+use crate::links::Links;
 use crate::oidc::Oidc;
-use crate::pipeline::{Confirm, Pipeline, Progress, extent};
+use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
-
-/// The control journal gets the time so often: what `judge` knows of 'now' where nothing else happens.
-const TICK: Duration = Duration::from_secs(60);
-/// Old observations are looked for this often.
-const RETAIN: Duration = Duration::from_secs(600);
-/// The server's certificate is looked at this often.
-const RENEW: Duration = Duration::from_secs(12 * 3_600);
-/// What questions about now read is read so often, whether anybody asks or not.
-const WARM: Duration = Duration::from_secs(5);
-/// Between two segments that are rewritten as columns.
-const COMPACT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves agents and operators until SIGTERM or SIGINT.
 ///
@@ -92,45 +81,39 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let collector = config.name.with_port(listener.local_addr()?.port());
     let validity = config.agent_certificate;
     let enrolment = Enrolment { authorities, control: control.clone(), collector, validity };
-    let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock);
+    let (delivery, links) = telling::open(&folder, &config, &control, clock)?;
+    let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock).with_delivery(&delivery);
     let work = fleet.work.clone();
-    let query = Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock);
-    let query = Arc::new(query);
-    let operators = Operators {
-        fleet: fleet.clone(),
-        query: query.clone(),
-        enrolment: enrolment.clone(),
-        registry: registry.clone(),
-        tls: tls.clone(),
-        access: Access::new(control.clone(), clock)?,
-        oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
-        clock,
-    };
+    let reader = rollups.reader();
+    let query = Arc::new(Query::new(registry.clone(), ledger.clone(), reader, clock));
+    let known = (&enrolment, &tls);
+    let told = (delivery.clone(), links);
+    let operators = operators((&folder, &config), &fleet, query.clone(), known, told)?;
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     let progress = Arc::new(Progress::default());
     control.append(clock.wall(), Control::Started)?;
-    let (confirm, wishes) = confirm();
+    let (outlets, wishes) = telling::outlets(delivery.clone());
     let journals = (ledger.clone(), control.clone());
-    let pipeline = Pipeline::new(rollups, journals, clock, progress.clone(), confirm)?;
+    let pipeline = Pipeline::new(rollups, journals, clock, progress.clone(), outlets)?;
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
     let mut tasks = JoinSet::new();
-    tasks.spawn(tick(control, clock, shutdown.clone()));
-    tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
+    tasks.spawn(upkeep::tick(control, clock, shutdown.clone()));
+    let kept = config.raw_retention;
+    tasks.spawn(upkeep::retain(ledger.clone(), kept, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
     tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
-    tasks.spawn(keep_warm(query, shutdown.clone()));
+    tasks.spawn(delivery.run(shutdown.clone()));
+    tasks.spawn(upkeep::keep_warm(query, shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
-    tasks.spawn(renew(tls, shutdown.clone()));
+    tasks.spawn(upkeep::renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
     let serving = agents::serve(listener, acceptor, ingest, enrolment, shutdown.clone());
     let served = tokio::select! {
         served = serving => served.context("agents cannot be served any more"),
-        () = ended_early(&mut threads, &shutdown) => {
-            Err(anyhow!("a part of the collector ended by itself, which is a defect: see the log"))
-        }
+        early = ended_early(&mut threads, &shutdown) => Err(early),
     };
     shutdown.cancel();
     work.end().await;
@@ -138,11 +121,27 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     served
 }
 
-/// How the pipeline has runs confirmed, and where its wishes come out.
-fn confirm() -> (Confirm, mpsc::Receiver<Wish>) {
-    let (wish, wishes) = mpsc::channel(confirm::WAITING);
-    // more than fit are a flood, in which there is evidence enough
-    (Box::new(move |it| drop(wish.try_send(it))), wishes)
+/// Everything that operators can ask for.
+fn operators(
+    (folder, config): (&Folder, &Config),
+    fleet: &Fleet,
+    query: Arc<Query>,
+    (enrolment, tls): (&Enrolment, &Arc<ServerTls>),
+    (delivery, links): (Delivery, Arc<Links>),
+) -> anyhow::Result<Operators> {
+    let clock = fleet.clock;
+    Ok(Operators {
+        fleet: fleet.clone(),
+        query,
+        enrolment: enrolment.clone(),
+        registry: fleet.registry.clone(),
+        delivery,
+        links,
+        tls: tls.clone(),
+        access: Access::new(enrolment.control.clone(), clock)?,
+        oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, folder, clock)).transpose()?,
+        clock,
+    })
 }
 
 async fn all_ended(sets: [JoinSet<()>; 2]) {
@@ -169,13 +168,13 @@ fn threads(
     threads.spawn_blocking(move || pipeline.run(&stop));
     threads.spawn_blocking(move || drop(writer.join().inspect_err(|_| panicked("ledger"))));
     let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
-    threads.spawn_blocking(move || compact(&compacted, &read, &stop));
+    threads.spawn_blocking(move || upkeep::compact(&compacted, &read, &stop));
     threads
 }
 
 /// Returns when a thread ends although nobody stops the collector: without it nothing would be stored, or
 /// nothing folded, and nobody would know.
-async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) {
+async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) -> anyhow::Error {
     let ended = threads.join_next().await;
     if shutdown.is_cancelled() {
         return std::future::pending().await;
@@ -183,6 +182,7 @@ async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) {
     if let Some(Err(error)) = ended {
         tracing::error!(%error, "a thread of the collector ended by itself");
     }
+    anyhow!("a part of the collector ended by itself, which is a defect: see the log")
 }
 
 fn panicked(thread: &'static str) {
@@ -292,85 +292,5 @@ async fn answer(
 ) {
     if let Err(error) = operators.serve(listener, network, shutdown).await {
         tracing::error!(%error, "operators cannot be answered any more: restart the collector");
-    }
-}
-
-/// Keeps the server's certificate valid however long the collector runs.
-async fn renew(tls: Arc<ServerTls>, shutdown: CancellationToken) {
-    let mut due = tokio::time::interval(RENEW);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        if let Err(error) = tls.renew_if_due() {
-            tracing::error!(%error, "the server's certificate cannot be renewed");
-        }
-    }
-}
-
-async fn tick(control: Arc<ControlJournal>, clock: Clock, shutdown: CancellationToken) {
-    let mut due = tokio::time::interval(TICK);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        let (control, now) = (control.clone(), clock.wall());
-        let written = tokio::task::spawn_blocking(move || control.append(now, Control::Tick)).await;
-        if let Ok(Err(error)) = written {
-            tracing::error!(%error, "the control journal cannot be written");
-        }
-    }
-}
-
-/// Keeps what questions about now read in memory, so that whoever asks waits for what came last only.
-async fn keep_warm(query: Arc<Query>, shutdown: CancellationToken) {
-    let mut due = tokio::time::interval(WARM);
-    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        let query = query.clone();
-        let read = tokio::task::spawn_blocking(move || query.keep_warm()).await;
-        if let Ok(Err(error)) = read {
-            tracing::debug!(%error, "the views are not read ahead");
-        }
-    }
-}
-
-/// Rewrites closed segments as columns, as long as nobody is kept waiting by it.
-fn compact(ledger: &Ledger, progress: &Progress, shutdown: &CancellationToken) {
-    while !shutdown.is_cancelled() {
-        std::thread::sleep(COMPACT_PAUSE);
-        if !progress.caught_up.load(Ordering::Relaxed) {
-            continue;
-        }
-        if let Err(error) = ledger.compact(progress.next.load(Ordering::Relaxed)) {
-            tracing::warn!(%error, "a segment stays as it is");
-        }
-    }
-}
-
-/// Removes observations that are past their time, once the pipeline has read them.
-async fn retain(
-    ledger: Ledger,
-    kept: Duration,
-    progress: Arc<Progress>,
-    clock: Clock,
-    shutdown: CancellationToken,
-) {
-    let mut due = tokio::time::interval(RETAIN);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        let read = progress.next.load(Ordering::Relaxed);
-        if let Err(error) = ledger.retain(clock.wall().minus(kept), read).await {
-            tracing::warn!(%error, "old observations stay");
-        }
     }
 }

@@ -46,6 +46,8 @@ pub struct Config {
     pub agent_certificate: Duration,
     /// Where operators connect to over the network; `None`: nowhere.
     pub operators: Option<OperatorsConfig>,
+    /// Under which URL operators reach it, for links in messages; `None`: there are no links.
+    pub operators_url: Option<url::Url>,
     /// Where operators may sign in; `None`: by passwords only.
     pub oidc: Option<OidcConfig>,
 }
@@ -131,6 +133,7 @@ impl Config {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             agent_certificate: AGENT_VALIDITY,
             operators: None,
+            operators_url: None,
             oidc: None,
         }
     }

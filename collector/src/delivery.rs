@@ -37,8 +37,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A channel whose oldest message waits for longer is not well.
 const UNWELL: Duration = Duration::from_secs(600);
 
-/// Adds to a message where to go from it.
-pub type Links = Arc<dyn Fn(&Message) -> Vec<Link> + Send + Sync>;
+/// Where to go from a message in a channel.
+pub type LinksOf = Arc<dyn Fn(&Message, &str) -> Vec<Link> + Send + Sync>;
 
 /// Sends messages; clones are the same.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub struct Delivery {
 struct Shared {
     queue: Mutex<Queue>,
     channels: Mutex<Arc<Channels>>,
-    links: Links,
+    links: LinksOf,
     wake: Notify,
     control: Arc<ControlJournal>,
     clock: Clock,
@@ -66,7 +66,7 @@ impl Delivery {
     pub fn new(
         control: Arc<ControlJournal>,
         channels: Channels,
-        links: Links,
+        links: LinksOf,
         clock: Clock,
     ) -> Self {
         Self {
@@ -176,7 +176,7 @@ impl Delivery {
             },
             Some(named) => {
                 let mut message = ready.waiting.notice.message.clone();
-                message.links.extend((self.shared.links)(&message));
+                message.links.extend((self.shared.links)(&message, channel));
                 let earlier = ready.waiting.handle.clone().map(Handle);
                 let post = Post { message: &message, earlier: earlier.as_ref() };
                 let sent = tokio::time::timeout(ATTEMPT, named.channel.send(post)).await;
@@ -277,5 +277,7 @@ fn overdue() -> Outcome {
 
 fn backoff(attempts: u32) -> Duration {
     let (first, most) = BACKOFF;
-    first.saturating_mul(1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX)).min(most)
+    first
+        .saturating_mul(1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX))
+        .min(most)
 }

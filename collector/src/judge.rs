@@ -9,9 +9,9 @@ pub mod diagnosis;
 pub mod engine;
 pub mod incident;
 pub mod message;
+pub mod planned;
 pub mod routing;
 pub mod telling;
-pub mod planned;
 
 pub mod agreement;
 pub mod burn;

@@ -11,8 +11,10 @@ pub mod config;
 
 pub mod access;
 pub mod api;
+pub mod delivery;
 pub mod enrolment;
 pub mod fleet;
+pub mod links;
 pub mod oidc;
 pub mod planning;
 pub mod query;

@@ -153,6 +153,11 @@ impl Channels {
         read::channels(folder, relays_watched, limit).map(Self)
     }
 
+    /// These.
+    pub fn of(channels: impl IntoIterator<Item = Named>) -> Self {
+        Self(channels.into_iter().collect())
+    }
+
     /// The channel of this name.
     pub fn get(&self, name: &str) -> Option<&Named> {
         self.0.iter().find(|named| named.name == name)

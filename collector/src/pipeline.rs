@@ -5,6 +5,7 @@
 //! Agents are accepted and acknowledged whether the pipeline keeps up or not.
 
 mod order;
+mod outlets;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,14 +19,14 @@ use mailsonde_proto::{AgentId, Clock, WallTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, ControlJournal, ControlRecord, chronicle_before, tell};
-use crate::judge::engine::Wish;
 use crate::judge::fold::Folded;
 use crate::judge::registry::{AgentSeen, Event, Gap};
-use crate::judge::telling::Waiting;
 use crate::rollups::{Cursors, Happened, Rollups};
 use crate::store::ledger::{Entry, GapReason, Ledger};
 use crate::store::{self, Extent};
 use order::{Order, Step};
+
+pub use outlets::Outlets;
 
 /// Views are committed this often while observations come.
 const COMMIT: Duration = Duration::from_secs(1);
@@ -80,15 +81,6 @@ pub struct Pipeline {
     outlets: Outlets,
     /// Whether there may be messages that nobody was asked to send.
     is_to_notify: bool,
-}
-
-/// What the pipeline wants done by others, who must not keep it waiting.
-pub struct Outlets {
-    /// Has runs done that are to confirm what was seen.
-    pub confirm: Box<dyn Fn(Wish) + Send>,
-    /// Has messages sent: all that are to be, in order, once they are on disk and as long as nothing is unread that
-    /// could say that they were.
-    pub notify: Box<dyn Fn(Vec<Waiting>) + Send>,
 }
 
 impl Pipeline {

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use super::folder::{self, File, Place};
 use crate::config::Mistake;
-use crate::config::section::{self, Section};
+use crate::config::section::Section;
 use crate::judge::definition::{Definitions, Objective};
 use crate::judge::routing::{Rotation, Route};
 use target::{MAX_TARGETS, Whose};

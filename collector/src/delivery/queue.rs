@@ -106,7 +106,8 @@ impl Queue {
 
     /// How long until something is to be sent, as far as time alone tells.
     pub(super) fn next(&self, now: WallTime) -> Option<Duration> {
-        let free = self.waiting.values().filter(|it| !self.busy.contains(&it.waiting.notice.channel));
+        let free =
+            self.waiting.values().filter(|it| !self.busy.contains(&it.waiting.notice.channel));
         let next = free.map(|entry| entry.not_before).filter(|at| *at > now).min()?;
         Some(next.since(now).max(Duration::from_millis(1)))
     }

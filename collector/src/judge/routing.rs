@@ -187,7 +187,8 @@ impl Rotation {
         let turn = at.duration_since(self.from).as_secs().div_euclid(shift_s).max(0);
         let members = i64::try_from(self.members.len()).ok().filter(|count| *count > 0)?;
         let member = self.members.get(usize::try_from(turn % members).ok()?)?;
-        let length = jiff::SignedDuration::from_secs(shift_s.saturating_mul(turn.saturating_add(1)));
+        let length =
+            jiff::SignedDuration::from_secs(shift_s.saturating_mul(turn.saturating_add(1)));
         let mut until = self.from.checked_add(length).unwrap_or(DateTime::MAX);
         // somebody may stand in before that
         for stand_in in self.overrides.iter().filter(|it| it.from > at) {

@@ -233,9 +233,7 @@ impl Teller {
     fn summarise(&mut self, scene: &Scene<'_>) {
         let mut messages = Vec::new();
         for (channel, pace) in &mut self.book.paces {
-            for message in pace.summaries(scene.now, channel) {
-                messages.push((channel.clone(), message));
-            }
+            messages.extend(pace.summary(scene.now, channel).map(|it| (channel.clone(), it)));
         }
         for (channel, message) in messages {
             self.add(&channel, scene.now, message);
@@ -262,9 +260,8 @@ impl Teller {
 
     fn forget(&mut self, now: WallTime) {
         let before_us = now.minus(FORGOTTEN).as_us();
-        let is_over = |told: &Told| {
-            told.last_us < before_us && told.courses.values().all(Course::is_over)
-        };
+        let is_over =
+            |told: &Told| told.last_us < before_us && told.courses.values().all(Course::is_over);
         let over: Vec<u64> =
             self.told.iter().filter(|(_, told)| is_over(told)).map(|(number, _)| *number).collect();
         for number in over {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 
 use super::super::folder::Place;
-use crate::config::section::Section;
 use super::{hours, target};
+use crate::config::section::Section;
 use crate::judge::incident::Severity;
 use crate::judge::routing::{Audience, Member, Recipients, Rotation, Route, StandIn, Step};
 use crate::selector::{NotASelector, Selector};
@@ -162,7 +162,9 @@ pub(super) fn mistakes(
     let is_rotation = |name: &String| rotations.iter().any(|rotation| rotation.name == *name);
     let unknown = mentions.rotations.iter().filter(|(.., name)| !is_rotation(name));
     let mut mistakes: Vec<_> = unknown
-        .map(|(place, label, name)| place.mistake(format!("{label}there is no rotation \"{name}\"")))
+        .map(|(place, label, name)| {
+            place.mistake(format!("{label}there is no rotation \"{name}\""))
+        })
         .collect();
     if let Some(channels) = channels {
         let unknown = mentions.channels.iter().filter(|(.., name)| !channels.contains(name));

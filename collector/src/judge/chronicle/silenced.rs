@@ -62,14 +62,16 @@ mod tests {
             incident.places = from.iter().map(|name| place(name)).collect();
             incident
         };
-        for (from, resolved, now, expected) in [
-            (&["a", "b"] as &[&str], None, 11, Some(1)),
+        type Case = (&'static [&'static str], Option<i64>, i64, Option<u64>);
+        let cases: [Case; 6] = [
+            (&["a", "b"], None, 11, Some(1)),
             (&["a", "b", "c"], None, 11, None),
             (&["c"], None, 11, None),
             (&["a"], None, 21, None),
             (&["a"], Some(11), 12, None),
             (&[], None, 11, None),
-        ] {
+        ];
+        for (from, resolved, now, expected) in cases {
             let told = chronicle.silenced(&of(from, resolved), hour(now));
             assert_eq!(told, expected, "{from:?} at {now}");
         }

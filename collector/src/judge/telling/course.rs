@@ -181,7 +181,11 @@ impl LastTold {
         }
         let mut to: Vec<String> = Vec::new();
         let add = |to: &mut Vec<String>, more: Vec<String>| {
-            more.into_iter().for_each(|it| if !to.contains(&it) { to.push(it) });
+            more.into_iter().for_each(|it| {
+                if !to.contains(&it) {
+                    to.push(it)
+                }
+            });
         };
         if let Some((at, times)) = self.again.filter(|(at, _)| *at <= seen.now) {
             let step = self.step.checked_sub(1).and_then(|step| route.steps.get(step));
@@ -195,9 +199,10 @@ impl LastTold {
         {
             add(&mut to, channels(&step.to));
             self.step += 1;
-            self.again = step.repeat_s.filter(|_| step.times > 0).map(|repeat_s| {
-                (after(seen.now, Duration::from_secs(repeat_s)), step.times)
-            });
+            self.again = step
+                .repeat_s
+                .filter(|_| step.times > 0)
+                .map(|repeat_s| (after(seen.now, Duration::from_secs(repeat_s)), step.times));
         }
         if to.is_empty() {
             return None;
@@ -208,7 +213,8 @@ impl LastTold {
 
     fn worse(&mut self, seen: &Seen<'_>) -> (Option<Say>, Option<Timestamp>) {
         let is_worse = seen.incident.severity > self.severity
-            || breadth(&seen.incident.scope) > self.breadth && seen.incident.state <= State::Acknowledged;
+            || breadth(&seen.incident.scope) > self.breadth
+                && seen.incident.state <= State::Acknowledged;
         let calm = after(self.last, CALM);
         if !is_worse {
             return (None, None);

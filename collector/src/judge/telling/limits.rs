@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
@@ -88,9 +87,10 @@ impl Pace {
             return;
         }
         let fault = format!("{}: {}", incident.fault.phase, incident.fault.class);
-        let whose = incident.root.clone().unwrap_or_else(|| {
-            incident.checks.iter().cloned().collect::<Vec<_>>().join("+")
-        });
+        let whose = incident
+            .root
+            .clone()
+            .unwrap_or_else(|| incident.checks.iter().cloned().collect::<Vec<_>>().join("+"));
         self.held.push(Held {
             incident: incident.number,
             occasion,
@@ -105,8 +105,8 @@ impl Pace {
         (!self.held.is_empty()).then(|| WallTime::from(of_us(self.since_us)).plus(HELD))
     }
 
-    /// The summary of what is held back, if it is due: as many messages as it takes, one a minute.
-    pub(super) fn summaries(&mut self, now: WallTime, channel: &str) -> Option<Message> {
+    /// The summary of what is held back, if it is due: what does not fit follows a minute later.
+    pub(super) fn summary(&mut self, now: WallTime, channel: &str) -> Option<Message> {
         self.due().filter(|due| *due <= now)?;
         let count = self.held.len();
         let mut text = String::new();
@@ -124,7 +124,8 @@ impl Pace {
             for (place, at) in members.iter().enumerate() {
                 let Some(held) = self.held.get(*at) else { continue };
                 let whose: String = held.whose.chars().take(64).collect();
-                let one = format!("{}#{} {whose}", if place > 0 { ", " } else { "" }, held.incident);
+                let one =
+                    format!("{}#{} {whose}", if place > 0 { ", " } else { "" }, held.incident);
                 if text.len() + one.len() > SUMMARY_BYTES {
                     text.push_str(" …\n");
                     break 'groups;
@@ -157,16 +158,13 @@ impl Pace {
             occasion: Occasion::Digest,
             severity: worst,
             at: now.timestamp(),
-            title: format!("{count} more messages were held back"),
+            title: match count {
+                1 => "1 more message was held back".to_owned(),
+                _ => format!("{count} more messages were held back"),
+            },
             text,
             fields: Vec::new(),
             links: Vec::new(),
         })
     }
-}
-
-/// When it was, for tests.
-#[cfg(test)]
-pub(super) fn at(us: i64) -> Timestamp {
-    of_us(us)
 }

@@ -106,7 +106,10 @@ pub(super) fn in_words(duration: SignedDuration) -> String {
 fn text(incident: &Incident, say: &Say) -> String {
     let diagnosis = diagnose(incident);
     let mut lines: Vec<String> = Vec::new();
-    let sentences = diagnosis.sentences.iter().take(MOST_SENTENCES);
+    // that stands among the fields
+    let wherefrom = incident.wherefrom();
+    let sentences = diagnosis.sentences.iter().filter(|it| it.words != wherefrom);
+    let sentences = sentences.take(MOST_SENTENCES);
     let entries = || {
         let news = incident.timeline.iter().skip(say.known_entries);
         let told: Vec<String> = news
@@ -160,7 +163,9 @@ fn fields(incident: &Incident, zone: &TimeZone) -> Vec<Field> {
         title => title,
     });
     add("Services", named(titles));
-    add("Works from", named(incident.works_from.iter().map(String::as_str)));
+    if incident.is_live() {
+        add("Works from", named(incident.works_from.iter().map(String::as_str)));
+    }
     let users = incident.users();
     if users > 0 {
         add("People", format!("{users} behind these services"));
@@ -240,7 +245,9 @@ pub fn test_message(TestMessage { channel, by, at }: TestMessage<'_>) -> Message
         severity: Severity::Notice,
         at,
         title: "A test of this channel".to_owned(),
-        text: format!("{by} tries whether messages of Mailsonde come through here. Nothing is wrong."),
+        text: format!(
+            "{by} tries whether messages of Mailsonde come through here. Nothing is wrong."
+        ),
         fields: Vec::new(),
         links: Vec::new(),
     }
