@@ -237,7 +237,7 @@ impl State {
         }
         match answering {
             Answering::Well => self.service.well(received),
-            Answering::No => self.service.no(),
+            Answering::No => self.service.no(received),
             Answering::Accepted => Reply::new(202, ""),
             Answering::BadRequest => Reply::new(400, "invalid_payload"),
             Answering::NotFound => Reply::new(404, "no_service"),
