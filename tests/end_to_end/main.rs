@@ -40,6 +40,7 @@ mod pairs;
 
 mod channels;
 mod services;
+mod telling;
 
 mod outages;
 

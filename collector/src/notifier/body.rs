@@ -18,53 +18,58 @@
 //! ```
 //!
 //! `type` ends with the occasion: opened, worse, escalated, acknowledged, update, over, digest, trouble, test, canary.
-//! `id` is the same at every attempt: who has seen it has seen the message. A field may be added within a version.
+//! `id` is the same at every attempt: who has seen it has seen the message. A field may be added within a
+//! version. What is longer than is sensible is cut, so that all of it is 64 KiB at most.
 
-use jiff::Timestamp;
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::judge::message::{Field, Link, Message};
+use super::desk::fitting;
+use super::text::{self, PLAIN};
+use crate::judge::message::Message;
 
 /// Changes where a field goes or means something else.
 const VERSION: u32 = 1;
-
-#[derive(Serialize)]
-struct Body<'m> {
-    r#type: String,
-    version: u32,
-    timestamp: Timestamp,
-    data: Told<'m>,
-}
-
-#[derive(Serialize)]
-struct Told<'m> {
-    id: &'m str,
-    conversation: &'m str,
-    occasion: &'static str,
-    severity: &'static str,
-    title: &'m str,
-    text: &'m str,
-    fields: &'m [Field],
-    links: &'m [Link],
-}
+const MAX_BYTES: usize = 64 << 10;
+const MAX_TITLE: usize = 500;
+const MAX_TEXT: usize = 10_000;
+const MAX_NAME: usize = 100;
+const MAX_VALUE: usize = 2_000;
+const MAX_FIELDS: usize = 40;
+const MAX_LINKS: usize = 10;
 
 /// The whole of it.
 pub(super) fn body(message: &Message) -> Vec<u8> {
     let occasion = message.occasion.as_str();
-    let body = Body {
-        r#type: format!("mailsonde.{occasion}"),
-        version: VERSION,
-        timestamp: message.at,
-        data: Told {
-            id: &message.id,
-            conversation: &message.conversation,
-            occasion,
-            severity: message.severity.as_str(),
-            title: &message.title,
-            text: &message.text,
-            fields: &message.fields,
-            links: &message.links,
-        },
-    };
-    serde_json::to_vec(&body).unwrap_or_default()
+    fitting(MAX_BYTES, MAX_TEXT, |most| {
+        json!({
+            "type": format!("mailsonde.{occasion}"),
+            "version": VERSION,
+            "timestamp": message.at,
+            "data": {
+                "id": message.id,
+                "conversation": message.conversation,
+                "occasion": occasion,
+                "severity": message.severity.as_str(),
+                "title": PLAIN.line(&message.title, MAX_TITLE),
+                "text": PLAIN.text(&message.text, most),
+                "fields": fields(message, most.min(MAX_VALUE)),
+                "links": links(message),
+            },
+        })
+    })
+}
+
+fn fields(message: &Message, most: usize) -> Vec<Value> {
+    let fields = text::fields(message, MAX_FIELDS).into_iter();
+    fields
+        .map(|field| {
+            let name = PLAIN.line(&field.name, MAX_NAME);
+            json!({"name": name, "value": PLAIN.text(&field.value, most)})
+        })
+        .collect()
+}
+
+fn links(message: &Message) -> Vec<Value> {
+    let links = text::links(message, MAX_LINKS).into_iter();
+    links.map(|link| json!({"label": PLAIN.line(&link.label, MAX_NAME), "url": link.url})).collect()
 }

@@ -102,7 +102,7 @@ pub(super) fn shown(payload: &[u8]) -> String {
     text.replace('\u{200b}', "{ZWSP}")
 }
 
-const WIDTH: usize = 90;
+const WIDTH: usize = 130;
 
 fn write(value: &Value, indent: usize, to: &mut String) {
     let flat = value.to_string();

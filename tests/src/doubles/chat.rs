@@ -272,7 +272,7 @@ impl Service {
     }
 
     /// How it says no.
-    pub(super) fn no(self) -> Reply {
+    pub(super) fn no(self, received: &Received) -> Reply {
         match self {
             Self::SlackBot => {
                 Reply::new(200, json!({"ok": false, "error": "channel_not_found"}).to_string())
@@ -289,7 +289,11 @@ impl Service {
                 400,
                 json!({"status": "invalid event", "errors": ["'routing_key' is invalid"]}).to_string(),
             ),
-            _ => Reply::new(403, format!("{TOKEN} is not allowed here, nor is {PATH_SECRET}")),
+            // servers like to say what they were told
+            _ => {
+                let (target, token) = (&received.target, received.header("authorization"));
+                Reply::new(403, format!("{token} is not allowed at {target}"))
+            }
         }
     }
 }

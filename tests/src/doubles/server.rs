@@ -5,6 +5,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -128,6 +129,7 @@ pub struct Double {
 struct State {
     service: Service,
     answering: Mutex<Answering>,
+    takes: Mutex<Duration>,
     received: Mutex<Vec<Received>>,
     complaints: Mutex<Vec<String>>,
 }
@@ -137,12 +139,22 @@ impl Double {
     ///
     /// # Errors
     /// When no port can be bound.
-    pub async fn start(service: Service) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub fn start(service: Service) -> io::Result<Self> {
+        Self::at(service, std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)
+    }
+
+    /// Serves a listener that is bound already, such as one in a lab's network. Call it within a runtime.
+    ///
+    /// # Errors
+    /// When the socket cannot be used.
+    pub fn at(service: Service, listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             service,
             answering: Mutex::new(Answering::Well),
+            takes: Mutex::default(),
             received: Mutex::default(),
             complaints: Mutex::default(),
         });
@@ -159,6 +171,11 @@ impl Double {
     /// Answers so from now on.
     pub fn answer(&self, answering: Answering) {
         *locked(&self.state.answering) = answering;
+    }
+
+    /// Each answer takes so long from now on; what was asked is kept before.
+    pub fn take(&self, time: Duration) {
+        *locked(&self.state.takes) = time;
     }
 
     /// What came since the last call, and was right.
@@ -205,7 +222,12 @@ async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
                 stream.get_mut().write_all(begin.as_bytes()).await?;
                 return stream.get_mut().shutdown().await;
             }
-            answering => write(&mut stream, &state.reply(&received, answering)).await?,
+            answering => {
+                let reply = state.reply(&received, answering);
+                let takes = *locked(&state.takes);
+                tokio::time::sleep(takes).await;
+                write(&mut stream, &reply).await?;
+            }
         }
     }
     Ok(())
@@ -237,7 +259,7 @@ impl State {
         }
         match answering {
             Answering::Well => self.service.well(received),
-            Answering::No => self.service.no(),
+            Answering::No => self.service.no(received),
             Answering::Accepted => Reply::new(202, ""),
             Answering::BadRequest => Reply::new(400, "invalid_payload"),
             Answering::NotFound => Reply::new(404, "no_service"),

@@ -152,6 +152,8 @@ impl Desk {
             }
         }
         self.teller = Teller::restore(rows.clone());
+        // all of it is due at once, and so the time is told
+        self.look([].into());
     }
 }
 

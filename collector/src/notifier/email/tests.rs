@@ -131,47 +131,12 @@ fn what_follows_answers_the_first() {
 
 #[test]
 fn hostile_text_is_text() {
-    insta::assert_snapshot!(composed(&hostile(), Some("<a>\r\nBcc: x@evil.example")), @r#"
-    From: Mailsonde <mailsonde@example.net>
-    Subject: <!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c`
-     [x](https://evil.example) </b><script>alert(1)</script> & [31m second line
-    Message-ID: <incident-17-opened@example.net>
-    Date: Sun, 29 Nov 2026 10:00:00 +0000
-    Auto-Submitted: auto-generated
-    X-Auto-Response-Suppress: All
-    X-Mailsonde-Id: incident-17-opened
-    X-Mailsonde-Conversation: incident-17
-    To: ops@example.net, Desk <desk@example.net>
-    Importance: high
-    MIME-Version: 1.0
-    Content-Type: multipart/alternative;
-     boundary="BOUNDARY"
-
-    --BOUNDARY
-    Content-Type: text/plain; charset=utf-8
-    Content-Transfer-Encoding: quoted-printable
-
-    <!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](http=
-    s://evil.example) </b><script>alert(1)</script> & [31m
-
-    # head
-    > quote
-
-    <!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](http=
-    s://evil.example) </b><s=E2=80=A6: <!channel> @channel @everyone <at>all</a=
-    t> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</=
-    script> & [31m
-    @here: a
-    b
-
-    ok [x](y) <b>: https://a.example/?q=3D%3Cb%3E&x=3D%281%29%7C%22%27
-
-    --=20
-    major =C2=B7 opened =C2=B7 incident-17 =C2=B7 2026-11-29 10:00:00 UTC =C2=
-    =B7 incident-17-opened
-
-    --BOUNDARY
-    Content-Type: text/html; charset=utf-8
+    let mail = composed(&hostile(), Some("<a>\r\nBcc: x@evil.example"));
+    let (header, _) = mail.split_once("\n\n").unwrap();
+    assert!(!header.contains("Bcc") && !header.contains("In-Reply-To"), "{header}");
+    let (_, html) = mail.split_once("Content-Type: text/html").unwrap();
+    insta::assert_snapshot!(html, @r##"
+    ; charset=utf-8
     Content-Transfer-Encoding: quoted-printable
 
     <!DOCTYPE html>
@@ -201,7 +166,7 @@ fn hostile_text_is_text() {
     </body></html>
 
     --BOUNDARY--
-    "#);
+    "##);
 }
 
 #[test]

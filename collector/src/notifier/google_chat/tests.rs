@@ -15,40 +15,16 @@ fn a_card() {
             "sections": [
               {
                 "widgets": [
+                  {"textParagraph":{"text":"Test mail is refused at sign-in.<br>Confirmed from durban-1 and durban-2."}},
+                  {"decoratedText":{"text":"durban-1, durban-2; works from cape-1","topLabel":"From where","wrapText":true}},
                   {
-                    "textParagraph": {
-                      "text": "Test mail is refused at sign-in.<br>Confirmed from durban-1 and durban-2."
-                    }
-                  },
-                  {
-                    "decoratedText": {
-                      "text": "durban-1, durban-2; works from cape-1",
-                      "topLabel": "From where",
-                      "wrapText": true
-                    }
-                  },
-                  {
-                    "decoratedText": {
-                      "text": "535 5.7.8 Error: authentication failed",
-                      "topLabel": "What the server said",
-                      "wrapText": true
-                    }
+                    "decoratedText": {"text":"535 5.7.8 Error: authentication failed","topLabel":"What the server said","wrapText":true}
                   },
                   {
                     "buttonList": {
                       "buttons": [
-                        {
-                          "onClick": {
-                            "openLink": {"url":"https://collector.example.org:7444/incidents/17/ack"}
-                          },
-                          "text": "Acknowledge"
-                        },
-                        {
-                          "onClick": {
-                            "openLink": {"url":"https://collector.example.org:7444/incidents/17"}
-                          },
-                          "text": "Show"
-                        }
+                        {"onClick":{"openLink":{"url":"https://collector.example.org:7444/incidents/17/ack"}},"text":"Acknowledge"},
+                        {"onClick":{"openLink":{"url":"https://collector.example.org:7444/incidents/17"}},"text":"Show"}
                       ]
                     }
                   }
@@ -66,7 +42,7 @@ fn a_card() {
 }
 
 #[test]
-fn what_follows() {
+fn an_update() {
     insta::assert_snapshot!(shown(&payload(&update())), @r#"
     {
       "cardsV2": [
@@ -85,6 +61,10 @@ fn what_follows() {
       "thread": {"threadKey":"incident-17"}
     }
     "#);
+}
+
+#[test]
+fn its_end() {
     insta::assert_snapshot!(shown(&payload(&over())), @r#"
     {
       "cardsV2": [
@@ -141,14 +121,7 @@ fn nobody_is_called_and_nothing_is_markup() {
                   {"decoratedText":{"text":"a<br>b","topLabel":"@here","wrapText":true}},
                   {
                     "buttonList": {
-                      "buttons": [
-                        {
-                          "onClick": {
-                            "openLink": {"url":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"}
-                          },
-                          "text": "ok [x](y) <b>"
-                        }
-                      ]
+                      "buttons": [{"onClick":{"openLink":{"url":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"}},"text":"ok [x](y) <b>"}]
                     }
                   }
                 ]

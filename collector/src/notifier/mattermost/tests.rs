@@ -10,16 +10,8 @@ fn a_post() {
           "color": "#ef6c00",
           "fallback": "Mail in Durban is down",
           "fields": [
-            {
-              "short": true,
-              "title": "From where",
-              "value": "durban-1, durban-2; works from cape-1"
-            },
-            {
-              "short": true,
-              "title": "What the server said",
-              "value": "535 5.7.8 Error: authentication failed"
-            },
+            {"short":true,"title":"From where","value":"durban-1, durban-2; works from cape-1"},
+            {"short":true,"title":"What the server said","value":"535 5.7.8 Error: authentication failed"},
             {
               "short": false,
               "title": "",
@@ -85,11 +77,7 @@ fn nobody_is_called_and_nothing_is_markup() {
               "value": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m"
             },
             {"short":true,"title":"@{ZWSP}here","value":"a\nb"},
-            {
-              "short": false,
-              "title": "",
-              "value": "[ok \\[x\\](y) \\<b\\>](https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27)"
-            }
+            {"short":false,"title":"","value":"[ok \\[x\\](y) \\<b\\>](https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27)"}
           ],
           "footer": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
           "text": "\\<!channel\\> @{ZWSP}channel @{ZWSP}everyone \\<at\\>all\\</at\\> \\<users/all\\> \\*b\\* \\_i\\_ \\`c\\` \\[x\\](https://evil.example) \\</b\\>\\<script\\>alert(1)\\</script\\> & \\[31m\n\n\\# head\n\\> quote",

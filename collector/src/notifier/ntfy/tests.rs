@@ -6,16 +6,8 @@ fn a_notification() {
     insta::assert_snapshot!(shown(payload(&opened(), "mail").to_string().as_bytes()), @r#"
     {
       "actions": [
-        {
-          "action": "view",
-          "label": "Acknowledge",
-          "url": "https://collector.example.org:7444/incidents/17/ack"
-        },
-        {
-          "action": "view",
-          "label": "Show",
-          "url": "https://collector.example.org:7444/incidents/17"
-        }
+        {"action":"view","label":"Acknowledge","url":"https://collector.example.org:7444/incidents/17/ack"},
+        {"action":"view","label":"Show","url":"https://collector.example.org:7444/incidents/17"}
       ],
       "message": "Test mail is refused at sign-in.\nConfirmed from durban-1 and durban-2.\nFrom where: durban-1, durban-2; works from cape-1\nWhat the server said: 535 5.7.8 Error: authentication failed\nmajor · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
       "priority": 4,
@@ -57,13 +49,7 @@ fn what_follows() {
 fn nobody_is_called_and_nothing_is_markup() {
     insta::assert_snapshot!(shown(payload(&hostile(), "mail").to_string().as_bytes()), @r#"
     {
-      "actions": [
-        {
-          "action": "view",
-          "label": "ok [x](y) <b>",
-          "url": "https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"
-        }
-      ],
+      "actions": [{"action":"view","label":"ok [x](y) <b>","url":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"}],
       "message": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m\n\n# head\n> quote\n<!channel> @channel @everyone <at>all</at> <users/all> *b…: <!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m\n@here: a\nb\nmajor · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
       "priority": 4,
       "sequence_id": "incident-17",

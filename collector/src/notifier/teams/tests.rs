@@ -10,40 +10,16 @@ fn a_card() {
           "content": {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "actions": [
-              {
-                "title": "Acknowledge",
-                "type": "Action.OpenUrl",
-                "url": "https://collector.example.org:7444/incidents/17/ack"
-              },
-              {
-                "title": "Show",
-                "type": "Action.OpenUrl",
-                "url": "https://collector.example.org:7444/incidents/17"
-              }
+              {"title":"Acknowledge","type":"Action.OpenUrl","url":"https://collector.example.org:7444/incidents/17/ack"},
+              {"title":"Show","type":"Action.OpenUrl","url":"https://collector.example.org:7444/incidents/17"}
             ],
             "body": [
               {
-                "inlines": [
-                  {
-                    "color": "Attention",
-                    "size": "Medium",
-                    "text": "Mail in Durban is down",
-                    "type": "TextRun",
-                    "weight": "Bolder"
-                  }
-                ],
+                "inlines": [{"color":"Attention","size":"Medium","text":"Mail in Durban is down","type":"TextRun","weight":"Bolder"}],
                 "type": "RichTextBlock"
               },
-              {
-                "inlines": [{"text":"Test mail is refused at sign-in.","type":"TextRun"}],
-                "spacing": "Default",
-                "type": "RichTextBlock"
-              },
-              {
-                "inlines": [{"text":"Confirmed from durban-1 and durban-2.","type":"TextRun"}],
-                "spacing": "None",
-                "type": "RichTextBlock"
-              },
+              {"inlines":[{"text":"Test mail is refused at sign-in.","type":"TextRun"}],"spacing":"Default","type":"RichTextBlock"},
+              {"inlines":[{"text":"Confirmed from durban-1 and durban-2.","type":"TextRun"}],"spacing":"None","type":"RichTextBlock"},
               {
                 "inlines": [
                   {"text":"From where: ","type":"TextRun","weight":"Bolder"},
@@ -85,7 +61,7 @@ fn a_card() {
 }
 
 #[test]
-fn what_follows() {
+fn an_update() {
     insta::assert_snapshot!(shown(&payload(&update())), @r#"
     {
       "attachments": [
@@ -95,22 +71,10 @@ fn what_follows() {
             "actions": [],
             "body": [
               {
-                "inlines": [
-                  {
-                    "color": "Attention",
-                    "size": "Medium",
-                    "text": "Mail in Durban is still down",
-                    "type": "TextRun",
-                    "weight": "Bolder"
-                  }
-                ],
+                "inlines": [{"color":"Attention","size":"Medium","text":"Mail in Durban is still down","type":"TextRun","weight":"Bolder"}],
                 "type": "RichTextBlock"
               },
-              {
-                "inlines": [{"text":"cape-1 fails too.","type":"TextRun"}],
-                "spacing": "Default",
-                "type": "RichTextBlock"
-              },
+              {"inlines":[{"text":"cape-1 fails too.","type":"TextRun"}],"spacing":"Default","type":"RichTextBlock"},
               {
                 "inlines": [
                   {
@@ -135,6 +99,10 @@ fn what_follows() {
       "type": "message"
     }
     "#);
+}
+
+#[test]
+fn its_end() {
     insta::assert_snapshot!(shown(&payload(&over())), @r#"
     {
       "attachments": [
@@ -144,27 +112,12 @@ fn what_follows() {
             "actions": [],
             "body": [
               {
-                "inlines": [
-                  {
-                    "color": "Good",
-                    "size": "Medium",
-                    "text": "Mail in Durban works again",
-                    "type": "TextRun",
-                    "weight": "Bolder"
-                  }
-                ],
+                "inlines": [{"color":"Good","size":"Medium","text":"Mail in Durban works again","type":"TextRun","weight":"Bolder"}],
                 "type": "RichTextBlock"
               },
+              {"inlines":[{"text":"Down for 42 minutes.","type":"TextRun"}],"spacing":"Default","type":"RichTextBlock"},
               {
-                "inlines": [{"text":"Down for 42 minutes.","type":"TextRun"}],
-                "spacing": "Default",
-                "type": "RichTextBlock"
-              },
-              {
-                "inlines": [
-                  {"text":"Impact: ","type":"TextRun","weight":"Bolder"},
-                  {"text":"120 users","type":"TextRun"}
-                ],
+                "inlines": [{"text":"Impact: ","type":"TextRun","weight":"Bolder"},{"text":"120 users","type":"TextRun"}],
                 "type": "RichTextBlock"
               },
               {
@@ -201,13 +154,7 @@ fn nobody_is_called_and_nothing_is_markup() {
         {
           "content": {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-            "actions": [
-              {
-                "title": "ok [x](y) <{ZWSP}b>",
-                "type": "Action.OpenUrl",
-                "url": "https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"
-              }
-            ],
+            "actions": [{"title":"ok [x](y) <{ZWSP}b>","type":"Action.OpenUrl","url":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"}],
             "body": [
               {
                 "inlines": [
@@ -231,16 +178,8 @@ fn nobody_is_called_and_nothing_is_markup() {
                 "spacing": "Default",
                 "type": "RichTextBlock"
               },
-              {
-                "inlines": [{"text":"# head","type":"TextRun"}],
-                "spacing": "Default",
-                "type": "RichTextBlock"
-              },
-              {
-                "inlines": [{"text":"> quote","type":"TextRun"}],
-                "spacing": "None",
-                "type": "RichTextBlock"
-              },
+              {"inlines":[{"text":"# head","type":"TextRun"}],"spacing":"Default","type":"RichTextBlock"},
+              {"inlines":[{"text":"> quote","type":"TextRun"}],"spacing":"None","type":"RichTextBlock"},
               {
                 "inlines": [
                   {
@@ -256,10 +195,7 @@ fn nobody_is_called_and_nothing_is_markup() {
                 "type": "RichTextBlock"
               },
               {
-                "inlines": [
-                  {"text":"@here: ","type":"TextRun","weight":"Bolder"},
-                  {"text":"a b","type":"TextRun"}
-                ],
+                "inlines": [{"text":"@here: ","type":"TextRun","weight":"Bolder"},{"text":"a b","type":"TextRun"}],
                 "type": "RichTextBlock"
               },
               {

@@ -59,7 +59,6 @@ fn nobody_is_called_and_nothing_is_markup() {
     # head
     &gt; quote
 
-
     <b>&lt;!channel&gt; @{ZWSP}channel @{ZWSP}everyone &lt;at&gt;all&lt;/at…:</b> &lt;!channel&gt; @{ZWSP}channel @{ZWSP}everyone &lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](https://evil.example) &lt;/b&gt;…
     <b>@{ZWSP}here:</b> a
     b

@@ -1,4 +1,5 @@
-use super::super::samples::{hostile, opened, shown};
+use super::super::samples::{hostile, long, opened, shown};
+use super::super::text::one_line;
 use super::*;
 
 #[test]
@@ -31,7 +32,8 @@ fn the_body_as_documented() {
 #[test]
 fn hostile_text_is_json() {
     let told: serde_json::Value = serde_json::from_slice(&body(&hostile())).unwrap();
-    assert_eq!(told["data"]["title"], hostile().title);
+    assert_eq!(told["data"]["title"], one_line(&hostile().title));
+    assert!(body(&long()).len() <= 64 << 10);
 }
 
 /// The example of the specification: msg_p5jXN8AQM9LWM0D4loKWxJek.

@@ -7,40 +7,19 @@ fn a_message() {
     {
       "content": {
         "body": [
-          {
-            "text": "Test mail is refused at sign-in.\nConfirmed from durban-1 and durban-2.",
-            "type": "message"
-          },
+          {"text":"Test mail is refused at sign-in.\nConfirmed from durban-1 and durban-2.","type":"message"},
           {
             "items": [
-              {
-                "key": "From where",
-                "short": false,
-                "value": "durban-1, durban-2; works from cape-1"
-              },
-              {
-                "key": "What the server said",
-                "short": false,
-                "value": "535 5.7.8 Error: authentication failed"
-              }
+              {"key":"From where","short":false,"value":"durban-1, durban-2; works from cape-1"},
+              {"key":"What the server said","short":false,"value":"535 5.7.8 Error: authentication failed"}
             ],
             "type": "fields"
           },
-          {
-            "link": "https://collector.example.org:7444/incidents/17/ack",
-            "text": "Acknowledge",
-            "type": "message"
-          },
-          {
-            "link": "https://collector.example.org:7444/incidents/17",
-            "text": "Show",
-            "type": "message"
-          }
+          {"link":"https://collector.example.org:7444/incidents/17/ack","text":"Acknowledge","type":"message"},
+          {"link":"https://collector.example.org:7444/incidents/17","text":"Show","type":"message"}
         ],
         "head": {
-          "sub_head": {
-            "text": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened"
-          },
+          "sub_head": {"text":"major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened"},
           "text": "Mail in Durban is down"
         },
         "settings": {"sidebar_color":"#ef6c00"}
@@ -57,9 +36,7 @@ fn what_follows() {
       "content": {
         "body": [{"text":"cape-1 fails too.","type":"message"}],
         "head": {
-          "sub_head": {
-            "text": "major · update · incident-17 · 2026-11-29 10:20:00 UTC · incident-17-update-2"
-          },
+          "sub_head": {"text":"major · update · incident-17 · 2026-11-29 10:20:00 UTC · incident-17-update-2"},
           "text": "Mail in Durban is still down"
         },
         "settings": {"sidebar_color":"#ef6c00"}
@@ -75,9 +52,7 @@ fn what_follows() {
           {"items":[{"key":"Impact","short":false,"value":"120 users"}],"type":"fields"}
         ],
         "head": {
-          "sub_head": {
-            "text": "major · over · incident-17 · 2026-11-29 10:42:00 UTC · incident-17-over"
-          },
+          "sub_head": {"text":"major · over · incident-17 · 2026-11-29 10:42:00 UTC · incident-17-over"},
           "text": "Mail in Durban works again"
         },
         "settings": {"sidebar_color":"#2e7d32"}
@@ -108,16 +83,10 @@ fn nobody_is_called_and_nothing_is_markup() {
             ],
             "type": "fields"
           },
-          {
-            "link": "https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27",
-            "text": "ok [x](y) <b>",
-            "type": "message"
-          }
+          {"link":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27","text":"ok [x](y) <b>","type":"message"}
         ],
         "head": {
-          "sub_head": {
-            "text": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened"
-          },
+          "sub_head": {"text":"major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened"},
           "text": "<!channel> @channel @everyone <at>all</at> <users/all> *b* _i_ `c` [x](https://evil.example) </b><script>alert(1)</script> & [31m second line"
         },
         "settings": {"sidebar_color":"#ef6c00"}
