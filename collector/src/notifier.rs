@@ -76,7 +76,7 @@ impl Handle {
 pub enum Outcome {
     /// The service took it.
     Sent {
-        /// By what to go on in its conversation, where the service gave any.
+        /// By what to go on in its conversation, where the service gave any: that of the first message is to be kept.
         handle: Option<Handle>,
         /// The service showed that it is there; otherwise it only said that it accepted it.
         confirmed: bool,
@@ -97,6 +97,16 @@ pub enum Outcome {
         /// What went wrong and what to do; no secrets.
         why: String,
     },
+}
+
+impl Outcome {
+    /// The same where an earlier step of the same message was taken already.
+    fn halfway(self) -> Self {
+        match self {
+            Self::Later { after, why, .. } => Self::Later { after, why, may_have_arrived: true },
+            other => other,
+        }
+    }
 }
 
 /// Where messages can go.

@@ -110,6 +110,13 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_of_the_environment() {
+        assert!(Secret::in_environment("PATH").unwrap().expose().contains("bin"));
+        let wrong = Secret::in_environment("MAILSONDE_NO_SUCH_VARIABLE").unwrap_err();
+        assert!(wrong.contains("set it for the collector"), "{wrong}");
+    }
+
+    #[test]
     fn a_file_is_for_its_owner_and_one_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");

@@ -14,6 +14,7 @@ use mailsonde_collector::folder::Folder;
 use mailsonde_collector::judge::incident::Severity;
 use mailsonde_collector::judge::message::{Field, Link, Message, Occasion};
 use mailsonde_collector::notifier::{Channels, Handle, Named, Outcome, Post};
+use mailsonde_tests::certificates::{Authority, Validity};
 use mailsonde_tests::doubles::{
     Answering, Double, PATH_SECRET, SIGNING_SECRET, Service, TOKEN, all,
 };
@@ -192,6 +193,25 @@ async fn nothing_has_arrived_where_nobody_listens() {
         let outcome = channels.get("it").unwrap().channel.send(post).await;
         assert_eq!(told(&outcome), "later", "{}: {outcome:?}", service.name());
     }
+}
+
+#[tokio::test]
+async fn a_service_is_believed_by_the_authority_that_the_channel_names() {
+    let authority = Authority::new().unwrap();
+    let config = authority.issue(&["127.0.0.1"], Validity::Current).unwrap().server_config();
+    let double = Double::start_tls(Service::Ntfy, config.unwrap()).unwrap();
+    let (settings, _) = Service::Ntfy.settings();
+    let settings = settings.replace("BASE", &double.url(""));
+    let other = Authority::new().unwrap();
+    for (pem, expected) in [(authority.pem(), "there"), (other.pem(), "later")] {
+        let settings = format!("{settings}\nauthority = \"ca.pem\"");
+        let channels = read(&folder(&settings, &[("token", TOKEN), ("ca.pem", &pem)]));
+        let message = message(Occasion::Test);
+        let post = Post { message: &message, earlier: None };
+        let outcome = channels.get("it").unwrap().channel.send(post).await;
+        assert_eq!(told(&outcome), expected, "{outcome:?}");
+    }
+    assert_eq!(double.complaints(), Vec::<String>::new());
 }
 
 #[tokio::test]

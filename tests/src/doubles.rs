@@ -1,7 +1,7 @@
 //! Doubles of the services that channels send to: each takes what the real one takes and refuses what that refuses,
 //! by a schema written from what the service publishes (`doubles/schemas`), and can be told to answer badly.
 //!
-//! They listen on loopback, in plain text. Absent on purpose: what a service does with a message afterwards.
+//! They listen on loopback. Absent on purpose: what a service does with a message afterwards.
 
 mod chat;
 mod server;

@@ -74,7 +74,10 @@ impl Discord {
         let body = payload(post.message);
         let url = self.asked(self.url.expose().clone(), true);
         let answer = self.ask(Method::POST, url, body.clone()).await?;
-        let id = json(&answer).get("id").and_then(Value::as_str).and_then(Handle::of);
+        let said = json(&answer);
+        let id = said.get("id").and_then(Value::as_str);
+        // it becomes part of a path
+        let id = id.filter(|id| id.bytes().all(|b| b.is_ascii_digit())).and_then(Handle::of);
         let Some(handle) = id else { return Err(self.desk.strange(&answer)) };
         let mut said = format!("message {}", handle.0);
         if let Some(first) = post.earlier.filter(|_| post.message.occasion == Occasion::Over) {

@@ -77,9 +77,11 @@ enum Step {
 impl Opsgenie {
     async fn attempt(&self, message: &Message) -> Result<Outcome, Outcome> {
         let mut said = String::new();
-        for step in steps(message.occasion) {
+        for (at, step) in steps(message.occasion).iter().enumerate() {
             let body = body(message, *step).to_string().into_bytes();
-            let answer = self.desk.post(self.url(message, *step), body).await?;
+            let answer = self.desk.post(self.url(message, *step), body).await;
+            let answer =
+                answer.map_err(|failed| if at == 0 { failed } else { failed.halfway() })?;
             if json(&answer).get("requestId").is_none() {
                 return Err(self.desk.strange(&answer));
             }

@@ -67,8 +67,9 @@ impl Channel for PagerDuty {
 
 impl PagerDuty {
     async fn attempt(&self, message: &Message) -> Result<Outcome, Outcome> {
-        for action in actions(message.occasion) {
-            self.enqueue(event(message, action, &self.key)).await?;
+        for (at, action) in actions(message.occasion).iter().enumerate() {
+            let enqueued = self.enqueue(event(message, action, &self.key)).await;
+            enqueued.map_err(|failed| if at == 0 { failed } else { failed.halfway() })?;
         }
         let handle = Handle::of(dedup_key(message));
         let said = "Event processed".to_owned();

@@ -1,6 +1,5 @@
 //! E-mail by a relay: the sandbox's, which delivers, and one that misbehaves at each step.
 
-use mailsonde_tests::certificates::{Authority, Validity};
 use mailsonde_tests::hostile::{Script, Step, Trouble};
 use mailsonde_tests::network::Network;
 use mailsonde_tests::sandbox::{Sandbox, SandboxOptions, User};

@@ -7,10 +7,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::Service;
 
@@ -121,6 +123,7 @@ impl Reply {
 #[derive(Debug)]
 pub struct Double {
     address: SocketAddr,
+    scheme: &'static str,
     state: Arc<State>,
     _tasks: JoinSet<()>,
 }
@@ -148,6 +151,24 @@ impl Double {
     /// # Errors
     /// When the socket cannot be used.
     pub fn at(service: Service, listener: std::net::TcpListener) -> io::Result<Self> {
+        Self::open(service, listener, None)
+    }
+
+    /// The same over TLS, on a free port of loopback.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub fn start_tls(service: Service, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::open(service, listener, Some(TlsAcceptor::from(config)))
+    }
+
+    fn open(
+        service: Service,
+        listener: std::net::TcpListener,
+        tls: Option<TlsAcceptor>,
+    ) -> io::Result<Self> {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
@@ -159,13 +180,13 @@ impl Double {
             complaints: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&state)));
-        Ok(Self { address, state, _tasks: tasks })
+        tasks.spawn(accept(listener, tls, Arc::clone(&state)));
+        Ok(Self { address, scheme, state, _tasks: tasks })
     }
 
-    /// `http://127.0.0.1:PORT` and this path.
+    /// `http://127.0.0.1:PORT`, or https, and this path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// Answers so from now on.
@@ -193,21 +214,31 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
         while connections.try_join_next().is_some() {}
-        let state = Arc::clone(&state);
+        let (tls, state) = (tls.clone(), Arc::clone(&state));
         connections.spawn(async move {
-            if let Err(error) = serve(stream, &state).await {
+            let served = match tls {
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => serve(stream, &state).await,
+                    Err(error) => Err(error),
+                },
+                None => serve(stream, &state).await,
+            };
+            if let Err(error) = served {
                 tracing::debug!(%error, "a client of a double has gone");
             }
         });
     }
 }
 
-async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+
+async fn serve(stream: impl Duplex, state: &State) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(received) = read(&mut stream).await? {
         let answering = *locked(&state.answering);
@@ -281,7 +312,7 @@ impl State {
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
+async fn read(stream: &mut BufReader<impl Duplex>) -> io::Result<Option<Received>> {
     let mut head = String::new();
     loop {
         let mut line = String::new();
@@ -308,11 +339,12 @@ async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Received>>
     Ok(Some(received))
 }
 
-async fn write(stream: &mut BufReader<TcpStream>, reply: &Reply) -> io::Result<()> {
+async fn write(stream: &mut BufReader<impl Duplex>, reply: &Reply) -> io::Result<()> {
     let Reply { status, headers, body } = reply;
     let headers: String =
         headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
     let answer = format!("HTTP/1.1 {status} \r\n{headers}Content-Length: {length}\r\n\r\n{body}");
-    stream.get_mut().write_all(answer.as_bytes()).await
+    stream.get_mut().write_all(answer.as_bytes()).await?;
+    stream.get_mut().flush().await
 }

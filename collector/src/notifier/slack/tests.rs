@@ -117,7 +117,8 @@ fn its_end_changes_the_first() {
 
 #[test]
 fn nobody_is_called_and_nothing_is_markup() {
-    insta::assert_snapshot!(shown(&payload(&hostile(), &json!({}))), @r#"
+    let text_only = Message { fields: vec![], links: vec![], ..hostile() };
+    insta::assert_snapshot!(shown(&payload(&text_only, &json!({}))), @r#"
     {
       "blocks": [
         {
@@ -136,6 +137,29 @@ fn nobody_is_called_and_nothing_is_markup() {
           },
           "type": "section"
         },
+        {
+          "elements": [
+            {
+              "emoji": false,
+              "text": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
+              "type": "plain_text"
+            }
+          ],
+          "type": "context"
+        }
+      ],
+      "text": "&lt;!channel&gt; @channel @everyone &lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](https://evil.example) &lt;/b&gt;&lt;script&gt;alert(1)…"
+    }
+    "#);
+}
+
+#[test]
+fn fields_and_links_are_text_too() {
+    let no_text = Message { title: "t".into(), text: String::new(), ..hostile() };
+    insta::assert_snapshot!(shown(&payload(&no_text, &json!({}))), @r#"
+    {
+      "blocks": [
+        {"text":{"emoji":false,"text":"t","type":"plain_text"},"type":"header"},
         {
           "elements": [
             {
@@ -179,7 +203,7 @@ fn nobody_is_called_and_nothing_is_markup() {
           "type": "context"
         }
       ],
-      "text": "&lt;!channel&gt; @channel @everyone &lt;at&gt;all&lt;/at&gt; &lt;users/all&gt; *b* _i_ `c` [x](https://evil.example) &lt;/b&gt;&lt;script&gt;alert(1)…"
+      "text": "t"
     }
     "#);
 }

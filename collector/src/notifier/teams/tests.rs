@@ -148,13 +148,14 @@ fn its_end() {
 
 #[test]
 fn nobody_is_called_and_nothing_is_markup() {
-    insta::assert_snapshot!(shown(&payload(&hostile())), @r##"
+    let text_only = Message { fields: vec![], links: vec![], ..hostile() };
+    insta::assert_snapshot!(shown(&payload(&text_only)), @r##"
     {
       "attachments": [
         {
           "content": {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-            "actions": [{"title":"ok [x](y) <{ZWSP}b>","type":"Action.OpenUrl","url":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"}],
+            "actions": [],
             "body": [
               {
                 "inlines": [
@@ -180,6 +181,44 @@ fn nobody_is_called_and_nothing_is_markup() {
               },
               {"inlines":[{"text":"# head","type":"TextRun"}],"spacing":"Default","type":"RichTextBlock"},
               {"inlines":[{"text":"> quote","type":"TextRun"}],"spacing":"None","type":"RichTextBlock"},
+              {
+                "inlines": [
+                  {
+                    "isSubtle": true,
+                    "size": "Small",
+                    "text": "major · opened · incident-17 · 2026-11-29 10:00:00 UTC · incident-17-opened",
+                    "type": "TextRun"
+                  }
+                ],
+                "type": "RichTextBlock"
+              }
+            ],
+            "fallbackText": "<{ZWSP}!channel> @channel @everyone <{ZWSP}at>all<{ZWSP}/at> <{ZWSP}users/all> *b* _i_ `c` [x](https://evil.example) <{ZWSP}/b><{ZWSP}script>alert(1)<{ZWSP}/script> & [31m second line",
+            "msteams": {"width":"Full"},
+            "type": "AdaptiveCard",
+            "version": "1.4"
+          },
+          "contentType": "application/vnd.microsoft.card.adaptive",
+          "contentUrl": null
+        }
+      ],
+      "type": "message"
+    }
+    "##);
+}
+
+#[test]
+fn fields_and_links_are_text_too() {
+    let no_text = Message { title: "t".into(), text: String::new(), ..hostile() };
+    insta::assert_snapshot!(shown(&payload(&no_text)), @r#"
+    {
+      "attachments": [
+        {
+          "content": {
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "actions": [{"title":"ok [x](y) <{ZWSP}b>","type":"Action.OpenUrl","url":"https://a.example/?q=%3Cb%3E&x=%281%29%7C%22%27"}],
+            "body": [
+              {"inlines":[{"color":"Attention","size":"Medium","text":"t","type":"TextRun","weight":"Bolder"}],"type":"RichTextBlock"},
               {
                 "inlines": [
                   {
@@ -210,7 +249,7 @@ fn nobody_is_called_and_nothing_is_markup() {
                 "type": "RichTextBlock"
               }
             ],
-            "fallbackText": "<{ZWSP}!channel> @channel @everyone <{ZWSP}at>all<{ZWSP}/at> <{ZWSP}users/all> *b* _i_ `c` [x](https://evil.example) <{ZWSP}/b><{ZWSP}script>alert(1)<{ZWSP}/script> & [31m second line",
+            "fallbackText": "t",
             "msteams": {"width":"Full"},
             "type": "AdaptiveCard",
             "version": "1.4"
@@ -221,7 +260,7 @@ fn nobody_is_called_and_nothing_is_markup() {
       ],
       "type": "message"
     }
-    "##);
+    "#);
 }
 
 #[test]
