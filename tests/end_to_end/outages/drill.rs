@@ -102,18 +102,13 @@ fn browse(company: &Company, method: &str, url: &str) -> String {
 #[test]
 fn an_outage_is_told_passed_on_taken_on_and_over() {
     let mut company = Company::running();
-    let config = company.collector_folder().join("collector.toml");
-    let text = fs::read_to_string(&config).unwrap()
-        + "\noperators_listen = \"198.18.0.1:7444\"\noperators_url = \"https://198.18.0.1:7444\"\n";
-    fs::write(config, text).unwrap();
     // the chats' own: what asks the collector has a runtime each time
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let chats = {
         let _entered = runtime.enter();
         Chats::of(&company)
     };
-    company.collector.take().unwrap().kill();
-    company.start_collector();
+    answer_operators(&mut company);
     let scenario = company.scenario("drill", &["mail"]);
     company.collector(&["channel", "list"]).expect(0, "no trouble");
     company.collector(&["channel", "test", "head"]).expect(0, "head: ");
@@ -134,15 +129,7 @@ fn an_outage_is_told_passed_on_taken_on_and_over() {
     let passed_on = one(&chats.head, "nobody takes it on");
     assert!(texts(&passed_on.json()).contains("Nobody has taken this on"), "{passed_on:?}");
     assert!(now() - begun >= PASSED_ON);
-    let url = words.lines().find(|line| line.contains("/acknowledge?")).unwrap().to_owned();
-    let page = browse(&company, "GET", &url);
-    assert!(page.contains("<button>"), "{page}");
-    assert_eq!(company.incident(opened.number).state, State::Open, "a look changes nothing");
-    assert!(browse(&company, "POST", &url).contains("Somebody takes care of it"));
-    let known = company.incident(opened.number);
-    assert_eq!(known.state, State::Acknowledged);
-    let by = known.timeline.iter().find(|entry| entry.what == "acknowledged").unwrap();
-    assert_eq!(by.by.as_deref(), Some("a link in ops"));
+    take_on(&company, opened.number, &words);
     for double in [&chats.ops, &chats.head] {
         let told = one(double, "it is taken on");
         assert!(texts(&told.json()).contains("takes care of this"), "{told:?}");
@@ -158,6 +145,33 @@ fn an_outage_is_told_passed_on_taken_on_and_over() {
         all.len() == 2
     });
     assert_eq!(chats.complaints(), [""; 0]);
+    is_written_down(&company);
+}
+
+/// Operators are answered over the network from now on, so that there are links.
+fn answer_operators(company: &mut Company) {
+    let config = company.collector_folder().join("collector.toml");
+    let text = fs::read_to_string(&config).unwrap()
+        + "\noperators_listen = \"198.18.0.1:7444\"\noperators_url = \"https://198.18.0.1:7444\"\n";
+    fs::write(config, text).unwrap();
+    company.collector.take().unwrap().kill();
+    company.start_collector();
+}
+
+/// Somebody follows the link of a message.
+fn take_on(company: &Company, number: u64, message: &str) {
+    let url = message.lines().find(|line| line.contains("/acknowledge?")).unwrap();
+    let page = browse(company, "GET", url);
+    assert!(page.contains("<button>"), "{page}");
+    assert_eq!(company.incident(number).state, State::Open, "a look changes nothing");
+    assert!(browse(company, "POST", url).contains("Somebody takes care of it"));
+    let known = company.incident(number);
+    assert_eq!(known.state, State::Acknowledged);
+    let by = known.timeline.iter().find(|entry| entry.what == "acknowledged").unwrap();
+    assert_eq!(by.by.as_deref(), Some("a link in ops"));
+}
+
+fn is_written_down(company: &Company) {
     let notices = || company.ask::<NoticesAnswer>(path::NOTICES).notices;
     wait_until("all of it is written down", PATIENCE, || {
         notices().iter().all(|notice| notice.state == "sent")

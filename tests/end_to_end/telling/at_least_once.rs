@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use mailsonde_collector::folder::Folder;
 use mailsonde_collector::judge::definition::Definitions;
 use mailsonde_collector::judge::incident::Severity;
 use mailsonde_collector::judge::routing::{Audience, Recipients, Route};
-use mailsonde_collector::query::notices::NoticesAnswer;
+use mailsonde_collector::query::notices::{NoticeAnswer, NoticesAnswer};
 use mailsonde_proto::Clock;
 use mailsonde_tests::doubles::{Double, SIGNING_SECRET, Service, TOKEN};
 
@@ -81,16 +81,34 @@ async fn ask(folder: &Path) -> Option<NoticesAnswer> {
     client::ask::<NoticesAnswer>(&Folder::at(folder), &asked).await.ok().map(|it| it.value)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_kills_it_every_message_arrives_and_what_comes_twice_is_the_same() {
-    let temporary = tempfile::tempdir().unwrap();
-    let folder = temporary.path().join("collector");
+/// What was told, once all of it was sent.
+async fn all_sent(folder: &Path) -> Vec<NoticeAnswer> {
+    for _ in 0..1_000 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let told = ask(folder).await.map(|it| it.notices).unwrap_or_default();
+        if !told.is_empty() && told.iter().all(|notice| notice.state == "sent") {
+            return told;
+        }
+    }
+    panic!("not all was sent: {:#?}", ask(folder).await)
+}
+
+/// A collector's folder with a day of outages.
+async fn folder_of_a_day(within: &Path) -> PathBuf {
+    let folder = within.join("collector");
     let mut init = Command::new(PROGRAM);
     init.args(["collector", "--data"]).arg(&folder);
     init.args(["init", "--listen", "127.0.0.1:0", "--name", "localhost"]);
     assert!(init.output().unwrap().status.success());
     let end = Clock::system().wall().minus(Duration::from_secs(120));
     history::write(&folder, definitions(), end, MINUTES).await;
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_kills_it_every_message_arrives_and_what_comes_twice_is_the_same() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = folder_of_a_day(temporary.path()).await;
     let doubles = CHANNELS.map(|_| Double::start(Service::Webhook).unwrap());
     // so that a life sees few of them
     doubles.iter().for_each(|double| double.take(Duration::from_millis(60)));
@@ -122,18 +140,7 @@ async fn whatever_kills_it_every_message_arrives_and_what_comes_twice_is_the_sam
     let early: usize = came.iter().map(BTreeMap::len).sum();
     doubles.iter().for_each(|double| double.take(Duration::ZERO));
     let collector = serve();
-    let mut told = None;
-    for _ in 0..1_000 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        told = ask(&folder).await;
-        let is_done = |told: &NoticesAnswer| {
-            !told.notices.is_empty() && told.notices.iter().all(|notice| notice.state == "sent")
-        };
-        if told.as_ref().is_some_and(is_done) {
-            break;
-        }
-    }
-    let told = told.unwrap().notices;
+    let told = all_sent(&folder).await;
     collector.kill();
     let outages = history::outages(MINUTES);
     let mut repeated = 0;
@@ -142,7 +149,6 @@ async fn whatever_kills_it_every_message_arrives_and_what_comes_twice_is_the_sam
         assert_eq!(double.complaints(), [""; 0]);
         let expected: BTreeSet<&str> =
             told.iter().filter(|it| it.channel == *name).map(|it| it.id.as_str()).collect();
-        assert!(told.iter().all(|notice| notice.state == "sent"), "{told:#?}");
         assert!(expected.len() >= outages * 2, "{} of {outages} outages", expected.len());
         let found: BTreeSet<&str> = came.keys().map(String::as_str).collect();
         assert_eq!(found, expected, "{name}");

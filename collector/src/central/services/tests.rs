@@ -306,5 +306,25 @@ override = [{ name = "Ben", from = "2026-12-09 09:00", until = "2026-12-08 09:00
     fs::write(folder.path().join("a.toml"), text).unwrap();
     let channels = ["ops".to_owned()].into();
     let mistakes = read_services(folder.path(), Some(&channels)).unwrap_err();
-    insta::assert_snapshot!(ConfigError::Mistakes(mistakes), @"");
+    insta::assert_snapshot!(ConfigError::Mistakes(mistakes), @r#"
+    services.d/a.toml:2:10: canary must be true or false
+    services.d/a.toml:3:1: route: name is missing: it is what its notices are told by
+    services.d/a.toml:5:12: route: severity must be "notice", "minor", "major" or "critical", not "bad"
+    services.d/a.toml:8:20: route "a": there is no channel "nowhere" in channels.d: ops
+    services.d/a.toml:9:12: route "a": there is no rotation "nobody"
+    services.d/a.toml:10:12: route "a": audience must be "technical", "management" or "users", not "all"
+    services.d/a.toml:11:11: route "a": updates must be a number and a unit from "1m" to "7d"
+    services.d/a.toml:12:9: route "a": step: after is missing: how long nobody has taken it on, such as after = "10m"
+    services.d/a.toml:12:39: route "a": step: times says how often it is told again: say repeat as well
+    services.d/a.toml:12:69: route "a": step: say how often at most by times, such as times = 3
+    services.d/a.toml:12:86: route "a": step: there is no rotation "week"
+    services.d/a.toml:13:1: route "a": channels is missing: say who is told, by channels = ["…"] or on_call = ["…"]
+    services.d/a.toml:14:8: route "a": there is another one of this name at services.d/a.toml:7
+    services.d/a.toml:15:1: rotation "week": member is missing: say who is on call, as [[rotation.member]]
+    services.d/a.toml:17:8: rotation "week": from must be a time in the organisation's zone, such as "2026-12-07 09:00", not "monday"
+    services.d/a.toml:21:9: rotation "day": shift must be a number and a unit from "1h" to "366d"
+    services.d/a.toml:22:37: rotation "day": member: there is no channel "ann" in channels.d: ops
+    services.d/a.toml:23:22: rotation "day": override: name "Ben" is no member: there is Ann
+    services.d/a.toml:23:64: rotation "day": override: until must lie behind from
+    "#);
 }
