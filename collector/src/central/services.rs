@@ -48,7 +48,7 @@ pub fn read_services(
         Err(message) => reading.mistakes.push(folder::whole(folder, message)),
     }
     let Reading { services, mut mistakes, time_zone, objectives, routes, rotations, .. } = reading;
-    mistakes.extend(route::mistakes(&reading.mentions, &rotations, channels));
+    mistakes.extend(route::mistakes(&reading.mentions, channels));
     mistakes.extend(whole::mistakes(&services));
     if services.len() > MAX_SERVICES {
         let words = format!("holds more than {MAX_SERVICES} services");

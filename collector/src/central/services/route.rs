@@ -26,6 +26,8 @@ const MAX_TIMES: u64 = 100;
 pub(super) struct Mentions {
     channels: Vec<(Place, String, String)>,
     rotations: Vec<(Place, String, String)>,
+    /// Rotations that are written, right or not.
+    written: BTreeSet<String>,
 }
 
 /// Reads a route; `None` where it has mistakes that leave nothing of it.
@@ -100,6 +102,7 @@ pub(super) fn rotation(section: &mut Section<'_>, mentions: &mut Mentions) -> Op
     section.require("name", "it is what routes name by on_call");
     let name = section.read("name", target::name);
     if let Some(name) = &name {
+        mentions.written.insert(name.clone());
         section.set_label(format!("rotation \"{name}\": "));
     }
     let label = section.label().to_owned();
@@ -156,11 +159,9 @@ fn stand_in(section: &mut Section<'_>, members: &BTreeSet<String>) -> Option<Sta
 /// What is mentioned and is not there. Where it is not known which channels there are, none is missed.
 pub(super) fn mistakes(
     mentions: &Mentions,
-    rotations: &[Rotation],
     channels: Option<&BTreeSet<String>>,
 ) -> Vec<crate::config::Mistake> {
-    let is_rotation = |name: &String| rotations.iter().any(|rotation| rotation.name == *name);
-    let unknown = mentions.rotations.iter().filter(|(.., name)| !is_rotation(name));
+    let unknown = mentions.rotations.iter().filter(|(.., name)| !mentions.written.contains(name));
     let mut mistakes: Vec<_> = unknown
         .map(|(place, label, name)| {
             place.mistake(format!("{label}there is no rotation \"{name}\""))

@@ -317,7 +317,6 @@ override = [{ name = "Ben", from = "2026-12-09 09:00", until = "2026-12-08 09:00
     services.d/a.toml:12:9: route "a": step: after is missing: how long nobody has taken it on, such as after = "10m"
     services.d/a.toml:12:39: route "a": step: times says how often it is told again: say repeat as well
     services.d/a.toml:12:69: route "a": step: say how often at most by times, such as times = 3
-    services.d/a.toml:12:86: route "a": step: there is no rotation "week"
     services.d/a.toml:13:1: route "a": channels is missing: say who is told, by channels = ["…"] or on_call = ["…"]
     services.d/a.toml:14:8: route "a": there is another one of this name at services.d/a.toml:7
     services.d/a.toml:15:1: rotation "week": member is missing: say who is on call, as [[rotation.member]]
