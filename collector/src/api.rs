@@ -21,6 +21,7 @@ mod planned;
 mod questions;
 mod runs;
 mod table;
+mod watched;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -47,6 +48,7 @@ use crate::identity::ServerTls;
 use crate::oidc::Oidc;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
+use crate::watched::Watched;
 
 pub use network::Network;
 pub use table::{Endpoint, endpoints};
@@ -101,6 +103,10 @@ pub mod path {
     pub const APPLY: &str = "/api/v1/config/apply";
     /// Runs that are asked for.
     pub const RUNS: &str = "/api/v1/runs";
+    /// Whether the collector is healthy, and everything beside.
+    pub const HEALTH: &str = "/api/v1/health";
+    /// What vendors say of their own services.
+    pub const VENDORS: &str = "/api/v1/vendors";
     /// Services.
     pub const SERVICES: &str = "/api/v1/services";
     /// Incidents.
@@ -208,6 +214,8 @@ pub struct Operators {
     pub access: Access,
     /// Vouches for them, if there is a provider.
     pub oidc: Option<Oidc>,
+    /// Knows whether the collector is healthy, and what vendors say.
+    pub watched: Watched,
     /// What time it is.
     pub clock: Clock,
 }

@@ -38,6 +38,7 @@ use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
+use crate::watched::{Subject, Watched};
 
 /// The control journal gets the time so often: what `judge` knows of 'now' where nothing else happens.
 const TICK: Duration = Duration::from_secs(60);
@@ -91,6 +92,8 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let enrolment = Enrolment { authorities, control: control.clone(), collector, validity };
     let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock);
     let work = fleet.work.clone();
+    let progress = Arc::new(Progress::default());
+    let watched = watched(&folder, &config, (&control, &ledger, &progress), clock)?;
     let operators = Operators {
         fleet: fleet.clone(),
         query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
@@ -99,10 +102,10 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         tls: tls.clone(),
         access: Access::new(control.clone(), clock)?,
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
+        watched: watched.clone(),
         clock,
     };
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
-    let progress = Arc::new(Progress::default());
     control.append(clock.wall(), Control::Started)?;
     let (confirm, wishes) = confirm();
     let journals = (ledger.clone(), control.clone());
@@ -114,6 +117,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
     tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
+    tasks.spawn(watched.run(shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(renew(tls, shutdown.clone()));
@@ -245,6 +249,25 @@ async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
             Err(error) => tracing::error!(%error, "checks.d and services.d are not put in force"),
         }
     }
+}
+
+/// Who watches this collector, and whom it watches.
+fn watched(
+    folder: &Folder,
+    config: &Config,
+    (control, ledger, progress): (&Arc<ControlJournal>, &Ledger, &Arc<Progress>),
+    clock: Clock,
+) -> anyhow::Result<Watched> {
+    let subject = Subject {
+        control: control.clone(),
+        stored: ledger.index().clone(),
+        refused: ledger.refused(),
+        progress: progress.clone(),
+        notices: Box::new(|| Ok(())),
+        clock,
+    };
+    let opened = Watched::open(&config.outside, folder.path(), subject);
+    opened.context("what collector.toml says of the world outside cannot be done")
 }
 
 /// Listens for operators over the network, if they are to be answered there.

@@ -5,10 +5,10 @@
 //! which the registry has.
 
 mod files;
-mod folder;
+pub(crate) mod folder;
 mod pairs;
 mod plan;
-mod services;
+pub(crate) mod services;
 
 use std::collections::BTreeMap;
 

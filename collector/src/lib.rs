@@ -16,6 +16,8 @@ pub mod fleet;
 pub mod oidc;
 pub mod planning;
 pub mod query;
+pub mod vendors;
+pub mod watched;
 
 mod accept;
 pub mod agents;

@@ -51,6 +51,10 @@ pub struct Progress {
     pub folded: AtomicU64,
     /// Whether nothing waited when it looked last.
     pub caught_up: AtomicBool,
+    /// How often it looked; one that does not rise stands still.
+    pub steps: AtomicU64,
+    /// Whether it stumbled and has not written the views since.
+    pub stumbled: AtomicBool,
 }
 
 /// Why the pipeline cannot go on from where it is.
@@ -120,6 +124,7 @@ impl Pipeline {
     pub fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             if let Err(stumble) = self.step() {
+                self.progress.stumbled.store(true, Ordering::Relaxed);
                 tracing::error!(%stumble, "the views are behind; the pipeline tries again");
                 self.start_over(shutdown);
             }
@@ -145,6 +150,7 @@ impl Pipeline {
         let Cursors { next, .. } = self.order.cursors();
         self.progress.next.store(next, Ordering::Relaxed);
         self.progress.caught_up.store(caught_up, Ordering::Relaxed);
+        self.progress.steps.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.monotonic();
         if self.is_dirty && now >= self.committed_at + COMMIT {
             self.commit()?;
@@ -267,6 +273,7 @@ impl Pipeline {
         self.committed_at = self.clock.monotonic();
         self.rollups.commit()?;
         self.is_dirty = false;
+        self.progress.stumbled.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -366,6 +373,7 @@ fn happened(record: &ControlRecord) -> Option<Happened> {
             Happened::Acted(Box::new(action.clone()), by.unwrap_or_default())
         }
         Control::Archived { bytes, .. } => Happened::Archived(bytes.clone()),
+        Control::Heard(_) => Happened::Heard,
         Control::Tick => Happened::Tick,
         Control::Started => Happened::Started,
         Control::NotRun { agent, check } => Happened::NotRun(*agent, check.clone()),

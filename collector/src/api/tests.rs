@@ -26,8 +26,10 @@ use crate::query::{
     AgentChanged, AgentsAnswer, AuditAnswer, ChecksAnswer, ObservationsAnswer, Query, State,
     StatusAnswer, TokensAnswer,
 };
+use crate::config::OutsideConfig;
 use crate::registry::Registry;
 use crate::rollups::Rollups;
+use crate::watched::{Subject, Watched};
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
 
 struct Running {
@@ -75,7 +77,17 @@ impl Running {
         let network = Network::listen(anywhere, tls.for_operators().unwrap()).await.unwrap();
         let address = network.address().unwrap();
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
+        let subject = Subject {
+            control: enrolment.control.clone(),
+            stored: opened.ledger.index().clone(),
+            refused: opened.ledger.refused(),
+            progress: Arc::default(),
+            notices: Box::new(|| Ok(())),
+            clock,
+        };
+        let watched = Watched::open(&OutsideConfig::default(), folder.path(), subject).unwrap();
         let operators = Operators {
+            watched,
             query,
             fleet,
             enrolment: enrolment.clone(),

@@ -61,16 +61,16 @@ pub(super) fn text(path: &Path) -> Result<String, String> {
 }
 
 /// One file as it is read.
-pub(super) struct File<'f> {
+pub(crate) struct File<'f> {
     /// What it is called in mistakes.
-    pub(super) name: &'f str,
+    pub(crate) name: &'f str,
     /// All of it.
-    pub(super) text: &'f str,
+    pub(crate) text: &'f str,
 }
 
 /// Where something stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     file: PathBuf,
     line: usize,
     column: usize,
@@ -78,7 +78,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Something is wrong here.
-    pub(super) fn mistake(&self, message: String) -> Mistake {
+    pub(crate) fn mistake(&self, message: String) -> Mistake {
         let Self { file, line, column } = self.clone();
         Mistake { file, line, column, message }
     }
@@ -96,7 +96,7 @@ impl<'f> File<'f> {
     ///
     /// # Errors
     /// Where it is no TOML.
-    pub(super) fn table(&self) -> Result<Spanned<DeTable<'f>>, Vec<Mistake>> {
+    pub(crate) fn table(&self) -> Result<Spanned<DeTable<'f>>, Vec<Mistake>> {
         let (root, errors) = DeTable::parse_recoverable(self.text);
         if errors.is_empty() {
             return Ok(root);
@@ -109,17 +109,17 @@ impl<'f> File<'f> {
     }
 
     /// Something is wrong at a byte.
-    pub(super) fn mistake(&self, at: usize, message: String) -> Mistake {
+    pub(crate) fn mistake(&self, at: usize, message: String) -> Mistake {
         self.place(at).mistake(message)
     }
 
     /// The line of a byte, from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
+    pub(crate) fn line(&self, at: usize) -> usize {
         self.place(at).line
     }
 
     /// Where a byte stands.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(crate) fn place(&self, at: usize) -> Place {
         let before = self.text.get(..at).unwrap_or(self.text);
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let line = before.matches('\n').count() + 1;

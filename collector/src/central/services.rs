@@ -7,7 +7,7 @@
 mod difference;
 mod hours;
 mod reach;
-mod section;
+pub(crate) mod section;
 mod service;
 mod target;
 mod whole;

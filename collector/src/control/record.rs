@@ -9,6 +9,7 @@ use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 use super::access::AccessRecord;
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::outside::Heard;
 
 /// One record of the control journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +95,8 @@ pub enum Control {
         /// Of which check.
         check: String,
     },
+    /// Something was heard from outside: a vendor's word, or another collector's silence.
+    Heard(Heard),
     /// Who may ask, and who signed in.
     Access(AccessRecord),
     /// Something that a newer collector wrote.

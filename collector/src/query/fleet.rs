@@ -235,6 +235,7 @@ fn words(
         | Control::Archived { .. }
         | Control::Started
         | Control::NotRun { .. }
+        | Control::Heard(_)
         | Control::Access(_)
         | Control::Unknown => "something".to_owned(),
     }

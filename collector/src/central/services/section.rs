@@ -12,7 +12,7 @@ use super::super::folder::{File, Place};
 use crate::config::Mistake;
 
 /// One table of a file.
-pub(super) struct Section<'f> {
+pub(crate) struct Section<'f> {
     file: &'f File<'f>,
     /// Where what is wrong with the table as a whole is told.
     head: usize,
@@ -25,7 +25,7 @@ pub(super) struct Section<'f> {
 
 impl<'f> Section<'f> {
     /// A table that begins at this byte.
-    pub(super) fn new(
+    pub(crate) fn new(
         file: &'f File<'f>,
         (head, table): (usize, &'f DeTable<'f>),
         label: &str,
@@ -35,33 +35,33 @@ impl<'f> Section<'f> {
     }
 
     /// What mistakes begin with.
-    pub(super) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
     /// What mistakes begin with from here on.
-    pub(super) fn set_label(&mut self, label: String) {
+    pub(crate) fn set_label(&mut self, label: String) {
         self.label = label;
     }
 
     /// Where a key's value stands, or the table.
-    pub(super) fn place(&self, key: &str) -> Place {
+    pub(crate) fn place(&self, key: &str) -> Place {
         self.file.place(self.table.get(key).map_or(self.head, |entry| entry.span().start))
     }
 
     /// Whether the key is there.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
     /// Whether the key has an empty list.
-    pub(super) fn is_empty(&self, key: &str) -> bool {
+    pub(crate) fn is_empty(&self, key: &str) -> bool {
         let entry = self.table.get(key).map(Spanned::get_ref);
         matches!(entry, Some(DeValue::Array(all)) if all.is_empty())
     }
 
     /// Something is wrong with a key's value.
-    pub(super) fn wrong(&mut self, key: &str, message: impl Display) {
+    pub(crate) fn wrong(&mut self, key: &str, message: impl Display) {
         let at = self.table.get(key).map_or(self.head, |entry| entry.span().start);
         self.wrong_at(at, message);
     }
@@ -77,7 +77,7 @@ impl<'f> Section<'f> {
     }
 
     /// The key must be there; says what to write.
-    pub(super) fn require(&mut self, key: &str, say: &str) {
+    pub(crate) fn require(&mut self, key: &str, say: &str) {
         if !self.has(key) {
             let say = if say.is_empty() { String::new() } else { format!(": {say}") };
             self.wrong_at(self.head, format!("{key} is missing{say}"));
@@ -85,7 +85,7 @@ impl<'f> Section<'f> {
     }
 
     /// What a text comes to; `None` where there is none, or a wrong one.
-    pub(super) fn read<T, E: Display>(
+    pub(crate) fn read<T, E: Display>(
         &mut self,
         key: &'static str,
         read: impl Fn(&str) -> Result<T, E>,
@@ -109,7 +109,7 @@ impl<'f> Section<'f> {
     }
 
     /// A text for people, of so many characters at most; empty where there is none.
-    pub(super) fn words(&mut self, key: &'static str, most: usize) -> String {
+    pub(crate) fn words(&mut self, key: &'static str, most: usize) -> String {
         let read = |text: &str| {
             let text = text.trim();
             if text.chars().count() > most {
@@ -124,7 +124,7 @@ impl<'f> Section<'f> {
     }
 
     /// Texts in a list, each with its place; empty where there are none.
-    pub(super) fn list<T, E: Display>(
+    pub(crate) fn list<T, E: Display>(
         &mut self,
         key: &'static str,
         most: usize,
@@ -151,7 +151,7 @@ impl<'f> Section<'f> {
     }
 
     /// A whole number.
-    pub(super) fn whole(&mut self, key: &'static str, allowed: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn whole(&mut self, key: &'static str, allowed: RangeInclusive<u64>) -> Option<u64> {
         let entry = self.entry(key)?;
         let number = match entry.get_ref() {
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
@@ -166,7 +166,7 @@ impl<'f> Section<'f> {
     }
 
     /// Whether something is so; not, where it is not said.
-    pub(super) fn flag(&mut self, key: &'static str) -> bool {
+    pub(crate) fn flag(&mut self, key: &'static str) -> bool {
         let Some(entry) = self.entry(key) else { return false };
         if let DeValue::Boolean(flag) = entry.get_ref() {
             return *flag;
@@ -176,7 +176,7 @@ impl<'f> Section<'f> {
     }
 
     /// The tables of a list, each as a section; its mistakes begin with `label`.
-    pub(super) fn tables(
+    pub(crate) fn tables(
         &mut self,
         key: &'static str,
         most: usize,
@@ -202,13 +202,28 @@ impl<'f> Section<'f> {
         found
     }
 
+    /// A table of its own, as a section; its mistakes begin with `label`.
+    pub(crate) fn table(&mut self, key: &'static str, label: &str) -> Option<Section<'f>> {
+        let entry = self.entry(key)?;
+        let DeValue::Table(table) = entry.get_ref() else {
+            self.wrong(key, format!("{key} must be a table: [{key}]"));
+            return None;
+        };
+        Some(Section::new(self.file, (entry.span().start, table), label))
+    }
+
     /// Takes over what is wrong in a table of this one.
-    pub(super) fn take_over(&mut self, inner: Section<'_>) {
+    pub(crate) fn take_over(&mut self, inner: Section<'_>) {
         self.mistakes.extend(inner.end());
     }
 
+    /// Everything that was wrong with what was asked for: somebody else asks for the rest.
+    pub(crate) fn so_far(self) -> Vec<Mistake> {
+        self.mistakes
+    }
+
     /// Everything that was wrong; keys that nobody asked for are.
-    pub(super) fn end(mut self) -> Vec<Mistake> {
+    pub(crate) fn end(mut self) -> Vec<Mistake> {
         let unknown: Vec<_> = self
             .table
             .keys()

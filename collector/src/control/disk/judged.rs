@@ -6,6 +6,7 @@ use super::{NotAControlRecord, wrong};
 use crate::control::Control;
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::outside::Heard;
 
 /// As JSON: it is written rarely, and read by whoever looks at the journal.
 #[derive(Clone, PartialEq, Message)]
@@ -36,6 +37,12 @@ pub(super) struct NotRunOnDisk {
     pub(super) check: String,
 }
 
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct HeardOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    json: Vec<u8>,
+}
+
 pub(super) fn services_of(definitions: &Definitions) -> ServicesOnDisk {
     ServicesOnDisk { json: serde_json::to_vec(definitions).unwrap_or_default() }
 }
@@ -52,4 +59,13 @@ pub(super) fn acted_of(action: &Action) -> ActedOnDisk {
 /// An action that a newer collector wrote is passed over, like any record that we do not know.
 pub(super) fn acted(read: &ActedOnDisk) -> Control {
     Action::decode(&read.json).map_or(Control::Unknown, Control::Acted)
+}
+
+pub(super) fn heard_of(heard: &Heard) -> HeardOnDisk {
+    HeardOnDisk { json: serde_json::to_vec(heard).unwrap_or_default() }
+}
+
+/// What a newer collector heard is passed over, like any record that we do not know.
+pub(super) fn heard(read: &HeardOnDisk) -> Control {
+    serde_json::from_slice(&read.json).map_or(Control::Unknown, Control::Heard)
 }
