@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::outside::VendorConfig;
 use crate::control::ControlJournal;
 use crate::judge::outside::{Announcement, Heard, VendorSays};
-use crate::watched::{OutsideError, Outfit, write_heard};
+use crate::watched::{Outfit, OutsideError, write_heard};
 
 use listen::Listener;
 

@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{Network, Operators, listen};
 use crate::access::Access;
 use crate::cli::client::{NotRunning, ask, send};
+use crate::config::OutsideConfig;
 use crate::control::ControlJournal;
 use crate::enrolment::{AgentChange, Enrolment, NewToken, TokenWish};
 use crate::fleet::Fleet;
@@ -26,11 +27,10 @@ use crate::query::{
     AgentChanged, AgentsAnswer, AuditAnswer, ChecksAnswer, ObservationsAnswer, Query, State,
     StatusAnswer, TokensAnswer,
 };
-use crate::config::OutsideConfig;
 use crate::registry::Registry;
 use crate::rollups::Rollups;
-use crate::watched::{Subject, Watched};
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
+use crate::watched::{Subject, Watched};
 
 struct Running {
     folder: Folder,

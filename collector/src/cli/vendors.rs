@@ -56,11 +56,8 @@ fn shown(answer: &VendorsAnswer, terminal: &Terminal) -> String {
 
 fn told(announcement: &Announcement, now: jiff::Timestamp, terminal: &Terminal) -> String {
     let began = announcement.since.map(|at| format!(", since {}", since(at, now, &terminal.zone)));
-    let mut text = format!(
-        "  {}{}\n",
-        printable(&announcement.in_words()),
-        began.unwrap_or_default()
-    );
+    let mut text =
+        format!("  {}{}\n", printable(&announcement.in_words()), began.unwrap_or_default());
     let more = [Some(&announcement.text).filter(|it| !it.is_empty()), announcement.link.as_ref()];
     for line in more.into_iter().flatten() {
         text.push_str(&format!("    {}\n", printable(line)));

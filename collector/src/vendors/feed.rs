@@ -65,7 +65,8 @@ fn published(entry: Entry) -> Option<Published> {
 fn state_of(title: &str, text: &str) -> (&'static str, bool) {
     let first = |text: &str| {
         let text = words(text, LOOKED_AT).to_lowercase();
-        let found = STATES.iter().filter_map(|(word, is_live)| Some((text.find(word)?, word, is_live)));
+        let found =
+            STATES.iter().filter_map(|(word, is_live)| Some((text.find(word)?, word, is_live)));
         found.min().map(|(_, word, is_live)| (*word, *is_live))
     };
     // a title says what it is about, rarely how far it is: that it is over counts

@@ -55,14 +55,14 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Published>, NotItsForm> {
 }
 
 fn published(incident: Incident) -> Published {
-    let mut about: Vec<String> = incident.affected_products.into_iter().map(|it| it.title).collect();
+    let mut about: Vec<String> =
+        incident.affected_products.into_iter().map(|it| it.title).collect();
     if about.is_empty() && !incident.service_name.is_empty() {
         about = vec![incident.service_name];
     }
-    let (text, status, modified) =
-        incident.most_recent_update.map_or_else(Default::default, |update| {
-            (update.text, update.status, update.modified)
-        });
+    let (text, status, modified) = incident
+        .most_recent_update
+        .map_or_else(Default::default, |update| (update.text, update.status, update.modified));
     Published {
         link: format!("{DASHBOARD}{}", incident.uri),
         id: incident.id,

@@ -19,7 +19,7 @@ use crate::config::outside::{VendorConfig, VendorKind};
 use crate::control::ControlJournal;
 use crate::judge::outside::{Announcement, Heard, VendorSays};
 use crate::outward::{Answer, Outward};
-use crate::watched::{OutsideError, Outfit, write_heard};
+use crate::watched::{Outfit, OutsideError, write_heard};
 
 /// Bytes of an answer at most: Google's of a year are about two millions.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
@@ -173,7 +173,8 @@ impl Listener {
             .finish();
         let url = sign_in.join(&format!("{tenant}/oauth2/v2.0/token")).map_err(NotHeard::new)?;
         let request = self.outward.client().post(url);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        let request =
+            request.header("content-type", "application/x-www-form-urlencoded").body(form);
         let (answer, _) = self.exchange(request, MAX_TOKEN_BYTES).await?;
         if answer.status != StatusCode::OK {
             let NotHeard { words, after } = refused(&answer);

@@ -59,7 +59,8 @@ fn without_tags(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {
         plain.push_str(before);
-        let begins = after.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || "/!?".contains(c));
+        let begins =
+            after.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || "/!?".contains(c));
         match after.split_once('>') {
             Some((_, behind)) if begins => {
                 plain.push(' ');

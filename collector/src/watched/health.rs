@@ -135,7 +135,10 @@ impl Health {
         match (before.unwrap_or(true), examined.is_healthy()) {
             (true, false) => {
                 let reasons = examined.reasons().trim_end().replace('\n', "; ");
-                tracing::error!(reasons, "the collector is not healthy: no sign of life says so now");
+                tracing::error!(
+                    reasons,
+                    "the collector is not healthy: no sign of life says so now"
+                );
             }
             (false, true) => tracing::info!("the collector is healthy again"),
             _ => {}

@@ -67,12 +67,7 @@ struct Sign {
 }
 
 impl Heartbeat {
-    pub(super) fn new(
-        config: HeartbeatConfig,
-        url: Url,
-        outward: Outward,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(config: HeartbeatConfig, url: Url, outward: Outward, clock: Clock) -> Self {
         Self { config, url, outward, clock, told: Mutex::default() }
     }
 
@@ -220,10 +215,16 @@ fn taken(kind: HeartbeatKind, answer: &Answer) -> Result<String, String> {
     let words = if said.is_empty() { format!("{status}") } else { format!("{status} {said}") };
     let is_known = match kind {
         // a check that is unknown, or was asked for too often, is told beside a 200
-        HeartbeatKind::Healthchecks => !said.contains("not found") && !said.contains("rate limited"),
+        HeartbeatKind::Healthchecks => {
+            !said.contains("not found") && !said.contains("rate limited")
+        }
         HeartbeatKind::UptimeRobot | HeartbeatKind::Generic => true,
     };
-    if answer.status.is_success() && is_known { Ok(words) } else { Err(format!("answered {words}")) }
+    if answer.status.is_success() && is_known {
+        Ok(words)
+    } else {
+        Err(format!("answered {words}"))
+    }
 }
 
 #[cfg(test)]

@@ -185,7 +185,11 @@ pub(super) fn forget_others(peers: &[Arc<Peer>], control: &ControlJournal, clock
         missed.map(|peer| peer.peer.clone()).collect()
     });
     for peer in missed.into_iter().filter(|name| !peers.iter().any(|it| it.config.name == *name)) {
-        write_heard(control, clock, Heard::Peer(PeerHeard { peer, silent_since: None, why: String::new() }));
+        write_heard(
+            control,
+            clock,
+            Heard::Peer(PeerHeard { peer, silent_since: None, why: String::new() }),
+        );
     }
 }
 

@@ -17,8 +17,6 @@ use crate::config::outside::{
 };
 use crate::config::{Mistake, Secret};
 
-/// The keys of the outermost table that stand here.
-pub(super) const KEYS: [&str; 4] = ["heartbeat", "peer", "vendor", "watched"];
 /// Of each sort at most.
 const MOST: usize = 32;
 /// Patterns and names in a list at most.
@@ -138,7 +136,9 @@ fn vendor(section: &mut Section<'_>, taken: &mut BTreeSet<String>) -> Option<Ven
 fn wanted_by_any(section: &mut Section<'_>) -> Option<VendorKind> {
     let keys = ["url", "tenant", "client_id", "graph_url", "sign_in_url"];
     let keys = keys.into_iter().chain(CLIENT_SECRET);
-    keys.for_each(|key| drop(section.read(key, |_| Ok::<_, String>(()))));
+    for key in keys {
+        section.read(key, |_| Ok::<_, String>(()));
+    }
     None
 }
 
@@ -228,7 +228,11 @@ fn pattern(text: &str) -> Result<String, &'static str> {
 fn directory_word(text: &str) -> Result<String, &'static str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let is_one = (1..=128).contains(&text.len()) && text.chars().all(is_plain);
-    if is_one { Ok(text.to_owned()) } else { Err("must be an id, such as Microsoft Entra shows it") }
+    if is_one {
+        Ok(text.to_owned())
+    } else {
+        Err("must be an id, such as Microsoft Entra shows it")
+    }
 }
 
 fn url_or(section: &mut Section<'_>, key: &'static str, usual: &str) -> Option<Url> {

@@ -155,14 +155,9 @@ impl Incident {
 }
 
 /// Takes in that a vendor tells of trouble; a line where that is news.
-fn heard(
-    told: &mut Vec<VendorSaid>,
-    vendor: &str,
-    announcement: &Announcement,
-) -> Option<String> {
-    let is_it = |said: &&mut VendorSaid| {
-        said.vendor == vendor && said.announcement.id == announcement.id
-    };
+fn heard(told: &mut Vec<VendorSaid>, vendor: &str, announcement: &Announcement) -> Option<String> {
+    let is_it =
+        |said: &&mut VendorSaid| said.vendor == vendor && said.announcement.id == announcement.id;
     if let Some(known) = told.iter_mut().find(is_it) {
         let is_news = known.announcement.state != announcement.state || known.over_at.is_some();
         known.announcement = announcement.clone();

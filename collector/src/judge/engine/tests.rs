@@ -2,5 +2,6 @@
 
 mod comebacks;
 mod outages;
+mod outside;
 mod scene;
 mod scopes;

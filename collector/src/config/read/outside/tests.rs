@@ -3,8 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::config::Config;
 
-const BASE: &str =
-    "listen = '[::]:1'\nname = 'a'\noperators_listen = '[::]:2'\n";
+const BASE: &str = "listen = '[::]:1'\nname = 'a'\noperators_listen = '[::]:2'\n";
 
 fn read(more: &str) -> OutsideConfig {
     Config::parse(Path::new("collector.toml"), &format!("{BASE}{more}")).unwrap().outside
@@ -33,7 +32,10 @@ fn what_is_not_said_is_as_usual() {
     let peer = &outside.peers[0];
     assert_eq!((peer.every, peer.silent_after), (DEFAULT_PEER, DEFAULT_SILENT_AFTER));
     let [google, isp] = &outside.vendors[..] else { panic!("two") };
-    assert_eq!((google.name.as_str(), &google.only[..]), ("google-workspace", &["Gmail".into()][..]));
+    assert_eq!(
+        (google.name.as_str(), &google.only[..]),
+        ("google-workspace", &["Gmail".into()][..])
+    );
     assert_eq!(google.kind, VendorKind::GoogleWorkspace(Url::parse(GOOGLE_WORKSPACE).unwrap()));
     assert_eq!((&isp.services[..], &isp.only[..]), (&["mail-*".into()][..], &["*".into()][..]));
     let shown = format!("{outside:?}", outside = outside.heartbeats);
@@ -72,7 +74,8 @@ fn every_mistake_is_told_and_no_secret_is() {
 
 #[test]
 fn a_page_needs_somebody_to_show_it() {
-    let text = "listen = '[::]:1'\nname = 'a'\n[watched]\npath = '0123456789abcdef0123456789abcdef'";
+    let text =
+        "listen = '[::]:1'\nname = 'a'\n[watched]\npath = '0123456789abcdef0123456789abcdef'";
     let told = Config::parse(Path::new("x"), text).unwrap_err().to_string();
     assert_eq!(told, "x: operators_listen is missing");
 }
