@@ -42,6 +42,8 @@ mod services;
 
 mod outages;
 
+mod watched;
+
 mod dns_posture;
 
 mod dead_resolver;

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod lab;
 
 pub mod captured;
+pub mod doubles;
 pub mod hostile;
 pub mod proxy;
 pub mod sandbox;

@@ -23,7 +23,7 @@ fn shown(answer: &HealthAnswer, terminal: &Terminal) -> String {
     let HealthAnswer { now, healthy, parts, heartbeats, peers, vendors } = answer;
     let head = match healthy {
         true => terminal.paint(Tone::Good, "healthy"),
-        false => terminal.paint(Tone::Bad, "not healthy: no sign of life says so"),
+        false => terminal.paint(Tone::Bad, "not healthy"),
     };
     let mut table = terminal.table(["part", "", "how it is"]);
     for part in parts {
@@ -177,7 +177,24 @@ mod tests {
             peers: vec![peer],
             vendors: VendorsAnswer { now, vendors: vec![google, microsoft] },
         };
-        insta::assert_snapshot!(shown(&answer, &plain(120)), @"");
+        insta::assert_snapshot!(shown(&answer, &plain(120)), @r"
+        not healthy
+
+        part               how it is
+        journal   trouble  cannot be written: no space left on device
+        pipeline  ok       has read everything
+
+        heartbeat                                     last taken  said       answer
+        healthchecks  ok                              14:13:31    unhealthy  200 OK
+        robot         not taken since 14:00 (13 min)  13:59:31    healthy    cannot connect: connection refused
+
+        collector          last healthy  instead
+        cape       silent  –             no answer within 15 s
+
+        vendor                                       last read  why not
+        google        tells of trouble               14:12:00
+        microsoft365  not read since 13:00 (74 min)  14:12:00   signing in: it answers 401
+        ");
         assert!(!answer.is_all_well());
         let json = serde_json::to_string(&answer).unwrap();
         assert_eq!(serde_json::from_str::<HealthAnswer>(&json).unwrap(), answer);

@@ -110,7 +110,17 @@ mod tests {
         };
         let now = at("2026-11-29T14:14:00Z");
         let mut answer = VendorsAnswer { now, vendors: vec![microsoft, isp, google] };
-        insta::assert_snapshot!(shown(&answer, &plain(120)), @"");
+        insta::assert_snapshot!(shown(&answer, &plain(120)), @r"
+        vendor            says             speaks for     read
+        microsoft365      trouble          mail-*         14:12 (2 min)
+        isp               unknown          every service  –; cannot connect: connection refused
+        google-workspace  no trouble told  every service  14:12 (2 min)
+
+        microsoft365
+          Exchange Online: Some users can't send email messages (serviceDegradation), since 13:10 (64 min)
+            Affected users see an error when they send.
+            https://admin.microsoft.com/x
+        ");
         answer.vendors.clear();
         assert!(shown(&answer, &plain(120)).starts_with("no vendor is heard"));
     }

@@ -66,12 +66,21 @@ fn published(incident: Incident) -> Published {
     Published {
         link: format!("{DASHBOARD}{}", incident.uri),
         id: incident.id,
-        // the description is Markdown and begins with a heading; the words are kept
-        title: incident.external_desc.replace(['*', '#'], " "),
+        title: first_line(&incident.external_desc),
         about,
         state: if status.is_empty() { incident.status_impact } else { status },
         text: text.replace(['*', '#'], " "),
         since: incident.begin,
         updated: modified.or(incident.modified).or(incident.begin),
     }
+}
+
+/// The first line that says something: descriptions are Markdown, some with `**Title:**` before it.
+fn first_line(text: &str) -> String {
+    let plain = text.replace(['*', '#'], " ");
+    let said = plain.lines().map(str::trim).map(|line| {
+        let bare = line.strip_prefix("Title").or(line.strip_prefix("Summary")).unwrap_or(line);
+        bare.trim_start_matches([':', ' '])
+    });
+    said.into_iter().find(|line| !line.is_empty()).unwrap_or_default().to_owned()
 }

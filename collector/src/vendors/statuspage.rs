@@ -12,7 +12,6 @@ const SUMMARY: &str = "/api/v2/summary.json";
 
 #[derive(Deserialize)]
 struct Summary {
-    #[serde(default)]
     incidents: Vec<Incident>,
     #[serde(default)]
     scheduled_maintenances: Vec<Incident>,

@@ -173,11 +173,33 @@ fn shown(published: Result<Vec<Published>, NotItsForm>, only: &[&str]) -> String
 
 #[test]
 fn each_vendors_form_is_read_and_only_what_is_not_over() {
-    insta::assert_snapshot!(shown(microsoft::read(MICROSOFT.as_bytes()), &["Exchange Online"]), @"");
-    insta::assert_snapshot!(shown(google::read(GOOGLE.as_bytes()), &["Gmail"]), @"");
-    insta::assert_snapshot!(shown(statuspage::read(STATUSPAGE.as_bytes()), &[]), @"");
-    insta::assert_snapshot!(shown(feed::read(RSS.as_bytes(), NOW), &[]), @"");
-    insta::assert_snapshot!(shown(feed::read(ATOM.as_bytes(), NOW), &[]), @"");
+    insta::assert_snapshot!(shown(microsoft::read(MICROSOFT.as_bytes()), &["Exchange Online"]), @r"
+    EX1064599: Exchange Online: Some users can't send email messages (serviceDegradation)
+      2026-11-29T13:10:00Z https://admin.microsoft.com/Adminportal/Home#/servicehealth/:/alerts/EX1064599
+      Users may see an error when they send messages.
+    ");
+    insta::assert_snapshot!(shown(google::read(GOOGLE.as_bytes()), &["Gmail"]), @r"
+    9mCv5ZrRmcTsLg5LfTdW: Gmail delivery is delayed (SERVICE_DISRUPTION)
+      2026-11-29T12:20:00Z https://www.google.com/appsstatus/dashboard/incidents/9mCv5ZrRmcTsLg5LfTdW
+      Summary Delivery is delayed.
+    ");
+    insta::assert_snapshot!(shown(statuspage::read(STATUSPAGE.as_bytes()), &[]), @r"
+    cp306tmzcl0y: SMTP: Delayed delivery (identified)
+      2026-11-29T12:45:00Z https://stspg.io/cp306tmzcl0y
+      A full queue was found.
+    w1: New disks (maintenance in progress)
+      2026-11-29T11:00:00Z https://stspg.io/w1
+    ");
+    insta::assert_snapshot!(shown(feed::read(RSS.as_bytes(), NOW), &[]), @r"
+    https://status.example.org/incidents/a1: Submission is refused (monitoring)
+      2026-11-29T13:30:00Z https://status.example.org/incidents/a1
+      Nov 29 , 13:30 UTC Monitoring - A fix is in place. Investigating - We look into it.
+    ");
+    insta::assert_snapshot!(shown(feed::read(ATOM.as_bytes(), NOW), &[]), @r"
+    tag:status.example.org,2005:Incident/7: Fibre cut in Durban
+      2026-11-29T13:40:00Z https://status.example.org/incidents/7
+      A digger. alert(1)
+    ");
 }
 
 #[test]

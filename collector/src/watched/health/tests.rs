@@ -57,7 +57,11 @@ async fn what_is_wrong_is_told_and_looked_at_again_soon() {
     it.refused.store(true, Ordering::Relaxed);
     it.progress.stumbled.store(true, Ordering::Relaxed);
     *it.notices.lock().unwrap() = Err("12 notices wait since 14:02".to_owned());
-    insta::assert_snapshot!(it.health.examine().reasons(), @"");
+    insta::assert_snapshot!(it.health.examine().reasons(), @r"
+    observations: the disk refused the last ones: agents keep them meanwhile
+    views: cannot be written: see the collector's log
+    notices: 12 notices wait since 14:02
+    ");
     it.refused.store(false, Ordering::Relaxed);
     it.progress.stumbled.store(false, Ordering::Relaxed);
     *it.notices.lock().unwrap() = Ok(());

@@ -68,7 +68,25 @@ fn every_mistake_is_told_and_no_secret_is() {
          [[vendor]]\nkind = 'statuspage'\nservices = 'mail'\n\
          [[vendor]]\nkind = 'rss'\nurl = 'https://d'\n",
     );
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    collector.toml:5:8: watched: path must be 24 to 128 of a-z A-Z 0-9 - _ that nobody guesses, such as `openssl rand -hex 16` makes
+    collector.toml:6:1: watched: pages is not known here: there is path, path_env, path_file, services
+    collector.toml:8:8: heartbeat: kind must be "healthchecks", "uptimerobot" or "generic"
+    collector.toml:9:7: heartbeat: url must be an https URL; http is for 127.0.0.1, [::1] and localhost only
+    collector.toml:12:7: heartbeat generic: there must be one of url, url_file and url_env
+    collector.toml:14:9: heartbeat generic: every must be whole seconds, from "5s" to "1day"
+    collector.toml:15:1: heartbeat generic: another has this name: give each a name of its own
+    collector.toml:15:1: heartbeat generic: url is missing: or url_file, or url_env
+    collector.toml:17:1: peer: name is missing
+    collector.toml:19:16: peer: silent_after must be twice every at least
+    collector.toml:20:1: vendor microsoft365: client_id is missing: of an application with ServiceHealth.Read.All
+    collector.toml:20:1: vendor microsoft365: client_secret is missing: or client_secret_file, or client_secret_env
+    collector.toml:22:10: vendor microsoft365: tenant must be an id, such as Microsoft Entra shows it
+    collector.toml:23:1: vendor microsoft365: url is not known here: there is authority, client_id, client_secret, client_secret_env, client_secret_file, every, graph_url, kind, name, only, services, sign_in_url, tenant
+    collector.toml:24:1: vendor statuspage: url is missing: of the page, such as "https://status.example.org"
+    collector.toml:26:12: vendor statuspage: services must be a list of texts, such as services = ["…", "…"]
+    collector.toml:28:8: vendor: kind must be "microsoft365", "google-workspace", "statuspage" or "feed"
+    "#);
     assert!(!told.contains("secret\""), "{told}");
 }
 

@@ -71,7 +71,7 @@ fn a_vendors_word_stands_beside_an_incident_and_changes_nothing_else() {
         told.words,
         "the vendor says: Exchange Online: Some users cannot send (investigating)"
     );
-    insta::assert_snapshot!(told.evidence.join("\n"), @"");
+    insta::assert_snapshot!(told.evidence.join("\n"), @"microsoft365: Exchange Online: Some users cannot send (investigating), since 1970-01-12 13:40 UTC, https://admin.microsoft.com/x");
     assert!(diagnose(&without).sentences.iter().all(|it| !it.words.contains("vendor")));
 
     // the same again is no news, another state is, and so is the end
@@ -131,7 +131,14 @@ fn another_collector_that_is_silent_is_an_incident_of_silence_until_it_is_back()
     scene.hear(&peer(true));
     let incident = scene.only();
     assert_eq!((incident.kind, incident.state), (Kind::Silence, State::Open));
-    insta::assert_snapshot!(told(&incident), @"");
+    insta::assert_snapshot!(told(&incident), @r#"
+    the collector cape is not heard to be healthy: no answer within 15 s
+    nobody knows how the other collector is, and what it watches nobody may be watching ["the collector cape is not heard to be healthy: no answer within 15 s"]
+    it is about the collector cape ["fails from: cape"]
+    nothing that targets tell of themselves changed in the day before []
+    ask it on its own host: `mailsonde-collector health`
+    see whether its host is up and reachable from here, and whether its certificate is valid
+    "#);
     // it is no part of what fails meanwhile, and outlives a restart
     scene.restart();
     fails(&mut scene);
@@ -143,7 +150,10 @@ fn another_collector_that_is_silent_is_an_incident_of_silence_until_it_is_back()
     assert_eq!(incident.state, State::Verified);
     insta::assert_snapshot!(
         lines(&incident, "heard").into_iter().chain(lines(&incident, "verified")).collect::<Vec<_>>().join("\n"),
-        @""
+        @r"
+        the collector cape is there again, and healthy
+        it is heard to be healthy again
+        "
     );
     scene.hear(&peer(false));
     assert_eq!(scene.incidents().len(), 2);
