@@ -87,9 +87,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let registry = Arc::new(Registry::new(control.clone())?);
     let listener = listen(config.listen).await?;
     let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
-    let collector = config.name.with_port(listener.local_addr()?.port());
-    let validity = config.agent_certificate;
-    let enrolment = Enrolment { authorities, control: control.clone(), collector, validity };
+    let enrolment = enrolment(&config, &listener, authorities, control.clone())?;
     let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock);
     let work = fleet.work.clone();
     let progress = Arc::new(Progress::default());
@@ -147,6 +145,16 @@ async fn all_ended(sets: [JoinSet<()>; 2]) {
     for mut set in sets {
         while set.join_next().await.is_some() {}
     }
+}
+
+fn enrolment(
+    config: &Config,
+    listener: &TcpListener,
+    authorities: Arc<Authorities>,
+    control: Arc<ControlJournal>,
+) -> anyhow::Result<Enrolment> {
+    let collector = config.name.with_port(listener.local_addr()?.port());
+    Ok(Enrolment { authorities, control, collector, validity: config.agent_certificate })
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -11,6 +11,8 @@ mod microsoft;
 mod statuspage;
 mod text;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -128,22 +130,33 @@ impl Vendors {
 }
 
 /// What is wrong, of what was published: the latest first, [`MOST`] at most, of the vendor's services that matter.
-fn kept(mut trouble: Vec<Published>, only: &[String]) -> Vec<Announcement> {
-    let is_wanted = |about: &String| only.iter().any(|it| crate::selector::is_match(it, about));
-    trouble.retain(|it| only.is_empty() || it.about.is_empty() || it.about.iter().any(is_wanted));
-    trouble.sort_by_key(|it| std::cmp::Reverse(it.updated));
-    let announcement = |it: Published| {
-        let wanted = it.about.iter().filter(|about| only.is_empty() || is_wanted(about));
-        let about: Vec<&str> = wanted.map(String::as_str).collect();
-        Announcement {
-            id: text::words(&it.id, 100),
-            title: text::words(&it.title, 160),
-            about: text::words(&about.join(", "), 100),
-            state: text::words(&it.state, 40),
-            text: text::words(&it.text, 300),
-            since: it.since,
-            link: text::link(&it.link),
+fn kept(published: Vec<Published>, only: &[String]) -> Vec<Announcement> {
+    let is_wanted = |about: &String| {
+        only.is_empty() || only.iter().any(|pattern| crate::selector::is_match(pattern, about))
+    };
+    let mut trouble: BTreeMap<String, Published> = BTreeMap::new();
+    for mut one in published {
+        let said = !one.about.is_empty();
+        one.about.retain(is_wanted);
+        if said && one.about.is_empty() {
+            continue;
         }
+        // one may be told of several services
+        match trouble.entry(one.id.clone()) {
+            Entry::Occupied(mut known) => known.get_mut().about.append(&mut one.about),
+            Entry::Vacant(new) => drop(new.insert(one)),
+        }
+    }
+    let mut trouble: Vec<Published> = trouble.into_values().collect();
+    trouble.sort_by_key(|one| std::cmp::Reverse(one.updated));
+    let announcement = |one: Published| Announcement {
+        id: text::words(&one.id, 100),
+        title: text::words(&one.title, 160),
+        about: text::words(&one.about.join(", "), 100),
+        state: text::words(&one.state, 40),
+        text: text::words(&one.text, 300),
+        since: one.since,
+        link: text::link(&one.link),
     };
     trouble.into_iter().take(MOST).map(announcement).collect()
 }

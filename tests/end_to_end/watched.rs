@@ -199,8 +199,10 @@ fn vendors_are_heard_in_every_form_and_stand_beside_an_incident() {
     let feeds = Feeds::start().unwrap();
     let url = feeds.url();
     fs::write(site.collector_folder().join("graph.secret"), SECRET).unwrap();
+    let operators = free_address();
     site.configure(&format!(
-        "[[vendor]]\nkind = \"microsoft365\"\ntenant = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n\
+        "operators_listen = \"{operators}\"\n[watched]\npath = \"{PATH}\"\nservices = [\"mail\", \"none\"]\n\
+         [[vendor]]\nkind = \"microsoft365\"\ntenant = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n\
          client_secret_file = \"graph.secret\"\ngraph_url = \"{url}\"\nsign_in_url = \"{url}\"\nevery = \"5s\"\n\
          [[vendor]]\nkind = \"google-workspace\"\nurl = \"{url}/appsstatus/dashboard/incidents.json\"\nevery = \"5s\"\n\
          [[vendor]]\nkind = \"statuspage\"\nname = \"relay\"\nurl = \"{url}\"\nevery = \"5s\"\n\
@@ -241,6 +243,11 @@ fn vendors_are_heard_in_every_form_and_stand_beside_an_incident() {
         shown.expect(0, &format!("{vendor} says: {said}"));
     }
     shown.expect(0, "https://admin.microsoft.com/");
+    // what strangers see of it is one word; of what has no page, nothing
+    let page = |service: &str| site.fetched(operators, &format!("/watched/{PATH}{service}"));
+    assert_eq!(read_by_pingdom(&page("").1).unwrap().0, "OK");
+    assert_eq!(read_by_pingdom(&page("/mail").1).unwrap().0, "DOWN");
+    assert_eq!((page("/none").0, page("/web").0), (404, 404));
     let fault = site.incidents()[0].fault.clone();
     assert_eq!((fault.phase.as_str(), fault.class.as_str()), ("connect", "refused"));
 

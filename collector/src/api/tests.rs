@@ -32,6 +32,23 @@ use crate::rollups::Rollups;
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
 use crate::watched::{Subject, Watched};
 
+fn watched(
+    folder: &Folder,
+    control: Arc<ControlJournal>,
+    ledger: &Ledger,
+    clock: Clock,
+) -> Watched {
+    let subject = Subject {
+        control,
+        stored: ledger.index().clone(),
+        refused: ledger.refused(),
+        progress: Arc::default(),
+        notices: Box::new(|| Ok(())),
+        clock,
+    };
+    Watched::open(&OutsideConfig::default(), folder.path(), subject).unwrap()
+}
+
 struct Running {
     folder: Folder,
     registry: Arc<Registry>,
@@ -77,15 +94,7 @@ impl Running {
         let network = Network::listen(anywhere, tls.for_operators().unwrap()).await.unwrap();
         let address = network.address().unwrap();
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
-        let subject = Subject {
-            control: enrolment.control.clone(),
-            stored: opened.ledger.index().clone(),
-            refused: opened.ledger.refused(),
-            progress: Arc::default(),
-            notices: Box::new(|| Ok(())),
-            clock,
-        };
-        let watched = Watched::open(&OutsideConfig::default(), folder.path(), subject).unwrap();
+        let watched = watched(&folder, enrolment.control.clone(), &opened.ledger, clock);
         let operators = Operators {
             watched,
             query,

@@ -120,8 +120,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn everything_is_told_and_what_is_wrong_first_of_all() {
+    fn answer() -> HealthAnswer {
         let part = |part: &str, healthy, words: &str| PartAnswer {
             part: part.into(),
             healthy,
@@ -166,7 +165,7 @@ mod tests {
             ..google.clone()
         };
         let now = at("2026-11-29T14:14:00Z");
-        let mut answer = HealthAnswer {
+        HealthAnswer {
             now,
             healthy: false,
             parts: vec![
@@ -176,7 +175,12 @@ mod tests {
             heartbeats: vec![heartbeat, robot],
             peers: vec![peer],
             vendors: VendorsAnswer { now, vendors: vec![google, microsoft] },
-        };
+        }
+    }
+
+    #[test]
+    fn everything_is_told_and_what_is_wrong_first_of_all() {
+        let mut answer = answer();
         insta::assert_snapshot!(shown(&answer, &plain(120)), @r"
         not healthy
 

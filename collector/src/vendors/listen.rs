@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
-use super::{VendorAnswer, VendorState, feed, google, kept, microsoft, statuspage};
+use super::{NotItsForm, VendorAnswer, VendorState, feed, google, kept, microsoft, statuspage};
 use crate::config::outside::{VendorConfig, VendorKind};
 use crate::control::ControlJournal;
 use crate::judge::outside::{Announcement, Heard, VendorSays};
@@ -138,18 +138,17 @@ impl Listener {
                 return Err(refused(&answer));
             }
         }
-        let published = match &self.config.kind {
-            VendorKind::Microsoft365 { .. } => microsoft::read(&answer.body),
-            VendorKind::GoogleWorkspace(_) => google::read(&answer.body),
-            VendorKind::Statuspage(_) => statuspage::read(&answer.body),
-            VendorKind::Feed(_) => feed::read(&answer.body, self.clock.wall()),
-        };
-        let published = published.map_err(NotHeard::new)?;
+        let (config, now) = (self.config.clone(), self.clock.wall());
+        // some MiB of a stranger's text: it keeps nobody waiting, and whatever breaks over it is this question alone
+        let reading = tokio::task::spawn_blocking(move || read(&config, &answer.body, now)).await;
+        let trouble =
+            reading.map_err(|_panicked| NotHeard::new("what it answers cannot be read"))?;
+        let trouble = trouble.map_err(NotHeard::new)?;
         // what a feed says depends on the time too: it is read anew, changed or not
         if !matches!(self.config.kind, VendorKind::Feed(_)) {
             memory.validators = validators(&headers);
         }
-        Ok(Some(kept(published, &self.config.only)))
+        Ok(Some(trouble))
     }
 
     /// Microsoft's token for the application (OAuth 2.0 client credentials).
@@ -181,7 +180,7 @@ impl Listener {
             return Err(NotHeard { words: format!("signing in: {words}"), after });
         }
         let microsoft::Token { access_token, expires_in } = serde_json::from_slice(&answer.body)
-            .map_err(|_| NotHeard::new("signing in: what it answers is no token"))?;
+            .map_err(|_secret| NotHeard::new("signing in: what it answers is no token"))?;
         let lasts = Duration::from_secs(expires_in.min(86_400)).saturating_sub(TOKEN_MARGIN);
         memory.token = Some((access_token.clone(), now + lasts));
         Ok(access_token)
@@ -279,6 +278,21 @@ impl Listener {
             trouble,
         }
     }
+}
+
+/// What is wrong, in an answer of this kind.
+fn read(
+    config: &VendorConfig,
+    body: &[u8],
+    now: WallTime,
+) -> Result<Vec<Announcement>, NotItsForm> {
+    let published = match &config.kind {
+        VendorKind::Microsoft365 { .. } => microsoft::read(body),
+        VendorKind::GoogleWorkspace(_) => google::read(body),
+        VendorKind::Statuspage(_) => statuspage::read(body),
+        VendorKind::Feed(_) => feed::read(body, now),
+    };
+    Ok(kept(published?, &config.only))
 }
 
 /// Doubled with each failure, [`LONGEST`] at most, or as often as usual where that is rarer.

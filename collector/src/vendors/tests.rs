@@ -212,8 +212,15 @@ fn only_what_matters_is_kept_the_latest_first_and_not_too_much() {
     assert_eq!(ids(&[]), ["TM2", "EX1064599"]);
     assert_eq!(ids(&["Exchange*"]), ["EX1064599"]);
     assert_eq!(ids(&["Planner"]), Vec::<String>::new());
-    let one = Published { title: "x".repeat(100_000), ..Published::default() };
-    let kept = kept(vec![one; 1_000], &[]);
+    let one = |number: usize| Published {
+        id: (number % 500).to_string(),
+        title: "x".repeat(100_000),
+        about: vec![number.to_string()],
+        ..Published::default()
+    };
+    let many = kept((0..1_000).map(one).collect(), &[]);
+    assert_eq!((many.len(), many[0].about.as_str()), (MOST, "0, 500"), "one of two services");
+    let kept = many;
     assert_eq!(kept.len(), MOST);
     assert_eq!(kept[0].title.chars().count(), 160);
 }
