@@ -15,7 +15,7 @@ use mailsonde_tests::doubles::feeds::{CLIENT, Feeds, SECRET, TENANT};
 use mailsonde_tests::doubles::heartbeat::{Switches, read_by_pingdom};
 
 use crate::nothing_lost::full_disk::SmallDisk;
-use crate::site::{Site, files_with, wait_until};
+use crate::site::{AGENT, Site, files_with, now, wait_until};
 
 /// Nothing takes so long, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -33,6 +33,35 @@ impl Site {
         let config = self.collector_folder().join("collector.toml");
         let text = fs::read_to_string(&config).unwrap();
         fs::write(&config, format!("{text}{more}\n")).unwrap();
+    }
+
+    /// Has it send signs of life everywhere, and show its page.
+    fn tell(&self, switches: &Switches, operators: SocketAddr) {
+        fs::write(self.collector_folder().join("robot.url"), switches.uptimerobot()).unwrap();
+        self.configure(&format!(
+            "operators_listen = \"{operators}\"\n[watched]\npath = \"{PATH}\"\n\
+             [[heartbeat]]\nkind = \"healthchecks\"\nurl = \"{}\"\nevery = \"5s\"\n\
+             [[heartbeat]]\nkind = \"uptimerobot\"\nurl_file = \"robot.url\"\nevery = \"5s\"\n\
+             [[heartbeat]]\nkind = \"generic\"\nurl = \"{}\"\nevery = \"5s\"",
+            switches.healthchecks(),
+            switches.plain()
+        ));
+    }
+
+    /// Has it hear every vendor.
+    fn hear(&self, feeds: &Feeds, operators: SocketAddr) {
+        let url = feeds.url();
+        fs::write(self.collector_folder().join("graph.secret"), SECRET).unwrap();
+        self.configure(&format!(
+            "operators_listen = \"{operators}\"\n[watched]\npath = \"{PATH}\"\nservices = [\"mail\", \"none\"]\n\
+             [[vendor]]\nkind = \"microsoft365\"\ntenant = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n\
+             client_secret_file = \"graph.secret\"\ngraph_url = \"{url}\"\nsign_in_url = \"{url}\"\nevery = \"5s\"\n\
+             [[vendor]]\nkind = \"google-workspace\"\nurl = \"{url}/appsstatus/dashboard/incidents.json\"\nevery = \"5s\"\n\
+             [[vendor]]\nkind = \"statuspage\"\nname = \"relay\"\nurl = \"{url}\"\nevery = \"5s\"\n\
+             [[vendor]]\nkind = \"feed\"\nname = \"line\"\nurl = \"{url}/history.rss\"\nevery = \"5s\"\n\
+             [[vendor]]\nkind = \"feed\"\nname = \"power\"\nurl = \"{url}/history.atom\"\nevery = \"5s\"\n\
+             [[vendor]]\nkind = \"feed\"\nname = \"other\"\nurl = \"{url}/history.atom\"\nservices = [\"web\"]\nevery = \"5s\""
+        ));
     }
 
     fn health(&self) -> HealthAnswer {
@@ -75,15 +104,7 @@ fn signs_of_life_say_healthy_while_the_disk_has_room_and_not_otherwise() {
         Site::prepare(|folder| disk = Some(SmallDisk::mount(&folder.join("collector"), 64)));
     let disk = disk.unwrap();
     let (switches, operators) = (Switches::start().unwrap(), free_address());
-    fs::write(site.collector_folder().join("robot.url"), switches.uptimerobot()).unwrap();
-    site.configure(&format!(
-        "operators_listen = \"{operators}\"\n[watched]\npath = \"{PATH}\"\n\
-         [[heartbeat]]\nkind = \"healthchecks\"\nurl = \"{}\"\nevery = \"5s\"\n\
-         [[heartbeat]]\nkind = \"uptimerobot\"\nurl_file = \"robot.url\"\nevery = \"5s\"\n\
-         [[heartbeat]]\nkind = \"generic\"\nurl = \"{}\"\nevery = \"5s\"",
-        switches.healthchecks(),
-        switches.plain()
-    ));
+    site.tell(&switches, operators);
     site.start_collector();
     site.wait_for_operators();
     wait_until("all are told", PATIENCE, || {
@@ -101,8 +122,8 @@ fn signs_of_life_say_healthy_while_the_disk_has_room_and_not_otherwise() {
     let filler = disk.fill();
     let is_refused = || {
         let label = format!("floor={}", "x".repeat(48));
-        site.collector(&["agents", "label", crate::site::AGENT, &label]).has_failed()
-            || site.collector(&["agents", "label", crate::site::AGENT, "floor=1"]).has_failed()
+        site.collector(&["agents", "label", AGENT, &label]).has_failed()
+            || site.collector(&["agents", "label", AGENT, "floor=1"]).has_failed()
     };
     wait_until("the journal takes nothing any more", PATIENCE, is_refused);
     wait_until("it is told why", PATIENCE, || {
@@ -126,17 +147,32 @@ fn signs_of_life_say_healthy_while_the_disk_has_room_and_not_otherwise() {
     };
     wait_until("it is healthy again", PATIENCE, again);
     assert_eq!(site.by_pingdom(operators).0, "OK");
+}
 
-    // who takes nothing is told of once
+#[test]
+fn who_takes_no_sign_of_life_is_logged_once_and_shown_until_it_does() {
+    let mut site = Site::new();
+    let switches = Switches::start().unwrap();
+    site.tell(&switches, free_address());
+    site.start_collector();
+    site.wait_for_operators();
+    let get_through = || {
+        let health = site.health();
+        health.is_all_well() && health.heartbeats.iter().all(|it| it.last_sent_at.is_some())
+    };
+    wait_until("they get through", PATIENCE, get_through);
     switches.answer_instead(Some(500));
     let failing = || site.health().heartbeats.iter().all(|it| it.failing_since.is_some());
     wait_until("nothing gets through", PATIENCE, failing);
+    // and for two more periods
+    let until = now() + Duration::from_secs(11);
+    wait_until("it is tried again", PATIENCE, || now() > until);
     let told = site.log("collector").matches("signs of life do not get through").count();
-    assert_eq!(told, 3);
+    assert_eq!(told, 3, "once of each");
     site.collector(&["health"]).expect(1, "answered 500");
     switches.answer_instead(None);
-    wait_until("they get through again", PATIENCE, || site.health().is_all_well());
-    for secret in [&switches.healthchecks(), &switches.plain(), PATH] {
+    wait_until("they get through again", PATIENCE, get_through);
+    for secret in [&switches.healthchecks(), &switches.uptimerobot(), &switches.plain(), PATH] {
         assert!(!site.log("collector").contains(secret), "the log has {secret}");
     }
 }
@@ -197,19 +233,8 @@ const SAID: [(&str, &str); 5] = [
 fn vendors_are_heard_in_every_form_and_stand_beside_an_incident() {
     let mut site = Site::new();
     let feeds = Feeds::start().unwrap();
-    let url = feeds.url();
-    fs::write(site.collector_folder().join("graph.secret"), SECRET).unwrap();
     let operators = free_address();
-    site.configure(&format!(
-        "operators_listen = \"{operators}\"\n[watched]\npath = \"{PATH}\"\nservices = [\"mail\", \"none\"]\n\
-         [[vendor]]\nkind = \"microsoft365\"\ntenant = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n\
-         client_secret_file = \"graph.secret\"\ngraph_url = \"{url}\"\nsign_in_url = \"{url}\"\nevery = \"5s\"\n\
-         [[vendor]]\nkind = \"google-workspace\"\nurl = \"{url}/appsstatus/dashboard/incidents.json\"\nevery = \"5s\"\n\
-         [[vendor]]\nkind = \"statuspage\"\nname = \"relay\"\nurl = \"{url}\"\nevery = \"5s\"\n\
-         [[vendor]]\nkind = \"feed\"\nname = \"line\"\nurl = \"{url}/history.rss\"\nevery = \"5s\"\n\
-         [[vendor]]\nkind = \"feed\"\nname = \"power\"\nurl = \"{url}/history.atom\"\nevery = \"5s\"\n\
-         [[vendor]]\nkind = \"feed\"\nname = \"other\"\nurl = \"{url}/history.atom\"\nservices = [\"web\"]\nevery = \"5s\""
-    ));
+    site.hear(&feeds, operators);
     site.start_collector();
     site.wait_for_operators();
     let vendors = |site: &Site| site.ask::<VendorsAnswer>(path::VENDORS).vendors;

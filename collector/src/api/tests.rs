@@ -94,9 +94,8 @@ impl Running {
         let network = Network::listen(anywhere, tls.for_operators().unwrap()).await.unwrap();
         let address = network.address().unwrap();
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
-        let watched = watched(&folder, enrolment.control.clone(), &opened.ledger, clock);
         let operators = Operators {
-            watched,
+            watched: watched(&folder, enrolment.control.clone(), &opened.ledger, clock),
             query,
             fleet,
             enrolment: enrolment.clone(),
@@ -111,8 +110,7 @@ impl Running {
         let mut tasks = JoinSet::new();
         let stopping = shutdown.clone();
         tasks.spawn_blocking(move || pipeline.run(&stopping));
-        let stopping = shutdown.clone();
-        let serving = operators.serve(listener, Some(network), stopping);
+        let serving = operators.serve(listener, Some(network), shutdown.clone());
         tasks.spawn(async move { serving.await.unwrap() });
         Self {
             folder,

@@ -108,7 +108,8 @@ impl Kept {
         let told = question.body.split('&').filter_map(|pair| pair.split_once('='));
         let mut told: Vec<_> = told.map(|(key, value)| (key, unescaped(value))).collect();
         let mut expected = form.to_vec();
-        (told.sort(), expected.sort());
+        told.sort();
+        expected.sort();
         let is_form = question.header("content-type") == Some("application/x-www-form-urlencoded");
         if told != expected || !is_form {
             let words = json!({ "error": "invalid_client", "error_description": "AADSTS7000215" });
@@ -129,7 +130,7 @@ impl Kept {
         let mut exchange = json!({ "service": "Exchange Online", "id": "Exchange",
             "status": "serviceOperational" });
         if has_issues {
-            exchange["issues"] = Value::Array(self.issues());
+            put(&mut exchange, "issues", Value::Array(self.issues()));
         }
         let all = json!({
             "@odata.context":
@@ -176,7 +177,7 @@ impl Kept {
             "currently_affected_locations": [], "previously_affected_locations": []
         });
         if !self.has_trouble {
-            incident["end"] = Value::String(at(-1));
+            put(&mut incident, "end", Value::String(at(-1)));
         }
         json!([incident])
     }
@@ -230,6 +231,13 @@ impl Kept {
 <content type="html">&lt;p&gt;&lt;strong&gt;{state}&lt;/strong&gt; - A digger.&lt;/p&gt;</content></entry></feed>"#,
             url = self.url
         )
+    }
+}
+
+/// One more member of an object.
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
     }
 }
 

@@ -151,6 +151,7 @@ pub fn read_by_pingdom(page: &str) -> Result<(String, u64), String> {
     if !is_number(whole, 8) || !is_number(part, 3) {
         return Err(format!("{time} is not a number of 8 digits and 3 at most"));
     }
-    let us: u64 = format!("{whole}{part:0<3}").parse().map_err(|_| "no number".to_owned())?;
+    let us: u64 =
+        format!("{whole}{part:0<3}").parse().map_err(|_no_number| "no number".to_owned())?;
     if us == 0 { Err("it must be positive".to_owned()) } else { Ok((status, us)) }
 }
