@@ -11,6 +11,7 @@ mod heartbeat;
 mod page;
 mod peer;
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,12 +114,13 @@ impl HealthAnswer {
 /// Reads what the configuration names and makes clients of it.
 pub(crate) struct Outfit<'c> {
     folder: &'c Path,
-    usual: Outward,
+    /// Made when somebody is to be asked at all: the system's authorities take memory.
+    usual: OnceCell<Outward>,
 }
 
 impl<'c> Outfit<'c> {
-    fn new(folder: &'c Path) -> Result<Self, OutwardError> {
-        Ok(Self { folder, usual: Outward::new(system_authorities())? })
+    fn new(folder: &'c Path) -> Self {
+        Self { folder, usual: OnceCell::new() }
     }
 
     pub(crate) fn secret(
@@ -140,7 +142,13 @@ impl<'c> Outfit<'c> {
         about: &str,
         authority: Option<&PathBuf>,
     ) -> Result<Outward, OutsideError> {
-        let Some(path) = authority else { return Ok(self.usual.clone()) };
+        let Some(path) = authority else {
+            if let Some(usual) = self.usual.get() {
+                return Ok(usual.clone());
+            }
+            let made = Outward::new(system_authorities())?;
+            return Ok(self.usual.get_or_init(|| made).clone());
+        };
         let path = self.folder.join(path);
         let wrong = |words: String| OutsideError::Authority {
             about: about.to_owned(),
@@ -163,7 +171,7 @@ impl Watched {
         folder: &Path,
         subject: Subject,
     ) -> Result<Self, OutsideError> {
-        let outfit = Outfit::new(folder)?;
+        let outfit = Outfit::new(folder);
         let (clock, control) = (subject.clock, subject.control.clone());
         let page = config.page.as_ref().map(|page| {
             let path = outfit.secret("watched", &page.path)?;
