@@ -23,6 +23,7 @@ mod questions;
 mod runs;
 mod table;
 mod telling;
+mod watched;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -51,6 +52,7 @@ use crate::links::Links;
 use crate::oidc::Oidc;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
+use crate::watched::Watched;
 
 pub use network::Network;
 pub use table::{Endpoint, endpoints};
@@ -101,6 +103,8 @@ pub struct Operators {
     pub access: Access,
     /// Vouches for them, if there is a provider.
     pub oidc: Option<Oidc>,
+    /// Knows whether the collector is healthy, and what vendors say.
+    pub watched: Watched,
     /// What time it is.
     pub clock: Clock,
 }

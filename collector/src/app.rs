@@ -39,6 +39,7 @@ use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
+use crate::watched::{Subject, Watched};
 
 /// Serves agents and operators until SIGTERM or SIGINT.
 ///
@@ -78,19 +79,20 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let registry = Arc::new(Registry::new(control.clone())?);
     let listener = listen(config.listen).await?;
     let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
-    let collector = config.name.with_port(listener.local_addr()?.port());
-    let validity = config.agent_certificate;
-    let enrolment = Enrolment { authorities, control: control.clone(), collector, validity };
+    let enrolment = enrolment(&config, &listener, authorities, control.clone())?;
     let (delivery, links) = telling::open(&folder, &config, &control, clock)?;
     let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock).with_delivery(&delivery);
     let work = fleet.work.clone();
     let reader = rollups.reader();
     let query = Arc::new(Query::new(registry.clone(), ledger.clone(), reader, clock));
-    let known = (&enrolment, &tls);
+    let progress = Arc::new(Progress::default());
+    let subject = subject((&control, &ledger, &progress), &delivery, clock);
+    let watched = Watched::open(&config.outside, folder.path(), subject)
+        .context("what collector.toml says of the world outside cannot be done")?;
+    let known = (&enrolment, &tls, watched.clone());
     let told = (delivery.clone(), links);
     let operators = operators((&folder, &config), &fleet, query.clone(), known, told)?;
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
-    let progress = Arc::new(Progress::default());
     control.append(clock.wall(), Control::Started)?;
     let (outlets, wishes) = telling::outlets(delivery.clone());
     let journals = (ledger.clone(), control.clone());
@@ -105,6 +107,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(delivery.run(shutdown.clone()));
     tasks.spawn(upkeep::keep_warm(query, shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
+    tasks.spawn(watched.run(shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(upkeep::renew(tls, shutdown.clone()));
@@ -126,7 +129,7 @@ fn operators(
     (folder, config): (&Folder, &Config),
     fleet: &Fleet,
     query: Arc<Query>,
-    (enrolment, tls): (&Enrolment, &Arc<ServerTls>),
+    (enrolment, tls, watched): (&Enrolment, &Arc<ServerTls>, Watched),
     (delivery, links): (Delivery, Arc<Links>),
 ) -> anyhow::Result<Operators> {
     let clock = fleet.clock;
@@ -138,6 +141,7 @@ fn operators(
         delivery,
         links,
         tls: tls.clone(),
+        watched,
         access: Access::new(enrolment.control.clone(), clock)?,
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, folder, clock)).transpose()?,
         clock,
@@ -148,6 +152,16 @@ async fn all_ended(sets: [JoinSet<()>; 2]) {
     for mut set in sets {
         while set.join_next().await.is_some() {}
     }
+}
+
+fn enrolment(
+    config: &Config,
+    listener: &TcpListener,
+    authorities: Arc<Authorities>,
+    control: Arc<ControlJournal>,
+) -> anyhow::Result<Enrolment> {
+    let collector = config.name.with_port(listener.local_addr()?.port());
+    Ok(Enrolment { authorities, control, collector, validity: config.agent_certificate })
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -250,6 +264,23 @@ async fn reread(fleet: Fleet, mut hangup: Signal, shutdown: CancellationToken) {
             }
             Err(error) => tracing::error!(%error, "checks.d and services.d are not put in force"),
         }
+    }
+}
+
+/// What is looked at to tell whether the collector is healthy.
+fn subject(
+    (control, ledger, progress): (&Arc<ControlJournal>, &Ledger, &Arc<Progress>),
+    delivery: &Delivery,
+    clock: Clock,
+) -> Subject {
+    let delivery = delivery.clone();
+    Subject {
+        control: control.clone(),
+        stored: ledger.index().clone(),
+        refused: ledger.refused(),
+        progress: progress.clone(),
+        notices: Box::new(move || delivery.health()),
+        clock,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Questions are asked over the socket in the collector's folder or, with `--url` or a
 //! token file, over the network; no command but `init` and `serve` opens the collector's files. Exit codes: 0 done;
-//! 1 `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
+//! 1 `health` when anything is wrong, `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
 //! when agents refuse checks, `maintenance check` when there is something to look at, `audit verify` when the log is not
 //! whole; 2 not done, and standard error says why.
 
@@ -40,6 +40,9 @@ mod observations;
 mod services;
 mod sla;
 mod status;
+
+mod health;
+mod vendors;
 
 mod browser;
 pub mod client;
@@ -91,7 +94,7 @@ impl From<Ending> for ExitCode {
     version,
     about = "Keeps what agents saw and tells how e-mail is doing",
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done; 1 mail does not work from everywhere (`status --exit-code` only), a run \
+    after_help = "Exit codes: 0 done; 1 the collector is not healthy (`health`), mail does not work from everywhere (`status --exit-code` only), a run \
                   failed, agents refuse checks, a maintenance window is not ready, or the audit log is not \
                   whole; 2 not done, and standard error says why"
 )]
@@ -120,6 +123,10 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Is mail working, from where not, since when, how slow compared with usual
     Status(status::StatusArguments),
+    /// Is the collector itself healthy; who watches it, whom it watches
+    Health,
+    /// What vendors say of their own services
+    Vendors,
     /// What people care about: is it up, from where not
     Services,
     /// What is or was wrong, and what is done about it
@@ -243,6 +250,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Init(arguments) => init::run(setting, &arguments),
         Command::Serve(arguments) => serve::run(setting, &arguments),
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
+        Command::Health => asking(health::run(setting)),
+        Command::Vendors => asking(vendors::run(setting)),
         Command::Services => asking(services::run(setting)),
         Command::Incidents(command) => asking(incidents::run(setting, &command)),
         Command::Channel(command) => asking(channel::run(setting, &command)),

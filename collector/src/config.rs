@@ -3,7 +3,10 @@
 //! Every mistake of the file is told at once, with line and column. Absent on purpose: runtime state, and
 //! anything that an operator changes while the collector runs (that is in the control journal).
 
+pub mod outside;
+
 mod read;
+mod secret;
 
 pub(crate) mod folder;
 pub(crate) mod section;
@@ -15,6 +18,10 @@ use std::time::Duration;
 
 use crate::folder::{Folder, FolderError, PUBLIC, write_file};
 use crate::identity::{AGENT_VALIDITY, HostName};
+
+pub use outside::OutsideConfig;
+pub(crate) use read::page_path;
+pub use secret::{Secret, SecretError};
 
 /// How long single observations are kept when the file does not say.
 pub const DEFAULT_RAW_RETENTION: Duration = Duration::from_secs(35 * DAY_S);
@@ -50,6 +57,8 @@ pub struct Config {
     pub operators_url: Option<url::Url>,
     /// Where operators may sign in; `None`: by passwords only.
     pub oidc: Option<OidcConfig>,
+    /// Who watches this collector, whom it watches, which vendors it hears.
+    pub outside: OutsideConfig,
 }
 
 /// The OpenID provider at which operators may sign in.
@@ -135,6 +144,7 @@ impl Config {
             operators: None,
             operators_url: None,
             oidc: None,
+            outside: OutsideConfig::default(),
         }
     }
 
@@ -197,7 +207,10 @@ impl Config {
              #oidc_client_id = \"mailsonde\"\n\
              #oidc_client_secret_file = \"oidc.secret\"\n\
              #oidc_authority = \"oidc-ca.pem\"\n\
-             #oidc_claim = \"email\"\n"
+             #oidc_claim = \"email\"\n\
+             \n\
+             # Who watches this collector, whom it watches, and vendors whose own word stands beside incidents:\n\
+             # [watched], [[heartbeat]], [[peer]], [[vendor]]; the README has an example of each.\n"
         );
         Ok(write_file(&folder.config(), text.as_bytes(), PUBLIC)?)
     }
@@ -248,10 +261,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is agent_certificate, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, raw_retention, segment_size
+        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, vendor, watched
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is agent_certificate, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, raw_retention, segment_size
+        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, vendor, watched
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }

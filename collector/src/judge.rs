@@ -9,6 +9,7 @@ pub mod diagnosis;
 pub mod engine;
 pub mod incident;
 pub mod message;
+pub mod outside;
 pub mod planned;
 pub mod routing;
 pub mod telling;

@@ -18,6 +18,8 @@ pub mod links;
 pub mod oidc;
 pub mod planning;
 pub mod query;
+pub mod vendors;
+pub mod watched;
 
 mod accept;
 pub mod agents;

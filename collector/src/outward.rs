@@ -112,10 +112,23 @@ impl Outward {
         request: RequestBuilder,
         max_bytes: usize,
     ) -> Result<Answer, OutwardError> {
+        self.exchange_with_head(request, max_bytes).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, with the answer's headers.
+    ///
+    /// # Errors
+    /// As [`exchange`](Self::exchange).
+    pub async fn exchange_with_head(
+        &self,
+        request: RequestBuilder,
+        max_bytes: usize,
+    ) -> Result<(Answer, HeaderMap), OutwardError> {
         // `timeout` covers the body too
         let response = request.send().await.map_err(failed)?;
-        let (status, retry_after) = (response.status(), retry_after(response.headers()));
-        Ok(Answer { status, retry_after, body: whole(response, max_bytes).await? })
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = whole(response, max_bytes).await?;
+        Ok((Answer { status, retry_after: retry_after(&headers), body }, headers))
     }
 }
 

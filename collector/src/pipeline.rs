@@ -53,6 +53,10 @@ pub struct Progress {
     pub folded: AtomicU64,
     /// Whether nothing waited when it looked last.
     pub caught_up: AtomicBool,
+    /// How often it looked; one that does not rise stands still.
+    pub steps: AtomicU64,
+    /// Whether it stumbled and has not written the views since.
+    pub stumbled: AtomicBool,
 }
 
 /// Why the pipeline cannot go on from where it is.
@@ -122,6 +126,7 @@ impl Pipeline {
     pub fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             if let Err(stumble) = self.step() {
+                self.progress.stumbled.store(true, Ordering::Relaxed);
                 tracing::error!(%stumble, "the views are behind; the pipeline tries again");
                 self.start_over(shutdown);
             }
@@ -147,6 +152,7 @@ impl Pipeline {
         let Cursors { next, .. } = self.order.cursors();
         self.progress.next.store(next, Ordering::Relaxed);
         self.progress.caught_up.store(caught_up, Ordering::Relaxed);
+        self.progress.steps.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.monotonic();
         // a message waits for the commit only
         self.is_to_notify |= self.rollups.take_notice_news();
@@ -276,6 +282,7 @@ impl Pipeline {
         self.committed_at = self.clock.monotonic();
         self.rollups.commit()?;
         self.is_dirty = false;
+        self.progress.stumbled.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -375,6 +382,7 @@ fn happened(record: &ControlRecord) -> Option<Happened> {
             Happened::Acted(Box::new(action.clone()), by.unwrap_or_default())
         }
         Control::Archived { bytes, .. } => Happened::Archived(bytes.clone()),
+        Control::Heard(_) => Happened::Heard,
         Control::Tick => Happened::Tick,
         Control::Started => Happened::Started,
         Control::Notified(notified) => Happened::Notified(Box::new(notified.clone())),

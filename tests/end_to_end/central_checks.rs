@@ -61,6 +61,10 @@ impl Told {
         }
     }
 
+    pub(crate) fn has_failed(&self) -> bool {
+        self.exit != 0
+    }
+
     #[track_caller]
     pub(crate) fn expect(&self, exit: i32, said: &str) {
         let all = format!("{}{}", self.said, self.complained);

@@ -44,6 +44,8 @@ mod telling;
 
 mod outages;
 
+mod watched;
+
 mod dns_posture;
 
 mod dead_resolver;

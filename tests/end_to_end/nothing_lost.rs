@@ -3,7 +3,7 @@
 
 mod backlog;
 mod damage;
-mod full_disk;
+pub(crate) mod full_disk;
 mod recount;
 mod strangers;
 

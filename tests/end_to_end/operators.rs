@@ -368,8 +368,13 @@ fn an_agents_certificate_opens_nothing_that_is_an_operators() {
         for endpoint in endpoints() {
             let (method, path) = (endpoint.method.as_str(), path::with(endpoint.path, AGENT));
             let at_operators = status_of(&tls, place.address, method, &path).await;
-            // what anybody may do is to sign in, and there is nothing here to sign in by
-            let expected = if endpoint.least.is_some() { "401" } else { "415" };
+            // what anybody may do is to sign in, and there is nothing here to sign in by; and to read a page whose path
+            // they know, and there is none
+            let expected = match (endpoint.least, method) {
+                (Some(_), _) => "401",
+                (None, "GET") => "404",
+                (None, _) => "415",
+            };
             assert_eq!(at_operators, expected, "{method} {path}");
             // where agents are at home, nobody speaks the operators' language
             let at_agents = status_of(&tls, place.site.address, method, &path).await;

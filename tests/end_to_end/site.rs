@@ -95,6 +95,11 @@ impl Site {
         fs::write(self.agent_config(), text).unwrap();
     }
 
+    /// Gives the agent this one check, from its next start on.
+    pub(crate) fn add_check(&self, settings: &str) {
+        fs::write(self.agent_config(), format!("{}\n[[check]]\n{settings}\n", self.base)).unwrap();
+    }
+
     /// Makes the agent claim another name than its own.
     pub(crate) fn rename_agent(&mut self, claimed: &str) {
         let renamed =

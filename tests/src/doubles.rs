@@ -6,5 +6,10 @@
 mod chat;
 mod server;
 
+pub mod feeds;
+pub mod heartbeat;
+
+pub mod answering;
+
 pub use chat::{PATH_SECRET, SIGNING_SECRET, Service, TOKEN, all};
 pub use server::{Answering, Double, Received, Reply};

@@ -30,6 +30,10 @@ pub const PLAN: &str = "/api/v1/config/plan";
 pub const APPLY: &str = "/api/v1/config/apply";
 /// Runs that are asked for.
 pub const RUNS: &str = "/api/v1/runs";
+/// Whether the collector is healthy, and everything beside.
+pub const HEALTH: &str = "/api/v1/health";
+/// What vendors say of their own services.
+pub const VENDORS: &str = "/api/v1/vendors";
 /// Services.
 pub const SERVICES: &str = "/api/v1/services";
 /// Incidents.

@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::caller::{Caller, shown};
 use super::{
     Shared, access, authority, config, export, fleet, incidents, path, planned, questions, refusal,
-    runs, telling,
+    runs, telling, watched,
 };
 use crate::control::Role;
 
@@ -35,6 +35,10 @@ fn of_mail() -> Vec<Line> {
         asked(path::OBSERVATIONS, VIEWER, questions::observations),
         asked(path::CHANGES, VIEWER, questions::changes),
         asked(path::CHECKS, VIEWER, questions::checks),
+        asked(path::HEALTH, VIEWER, watched::health),
+        asked(path::VENDORS, VIEWER, watched::vendors),
+        asked(watched::PAGE, ANYBODY, watched::page),
+        asked(watched::PAGE_OF_SERVICE, ANYBODY, watched::page_of_service),
         // services and incidents
         asked(path::SERVICES, VIEWER, incidents::services),
         asked(path::INCIDENTS, VIEWER, incidents::list),
@@ -235,6 +239,10 @@ mod tests {
         GET /api/v1/observations viewer
         GET /api/v1/changes viewer
         GET /api/v1/checks viewer
+        GET /api/v1/health viewer
+        GET /api/v1/vendors viewer
+        GET /watched/{id} anybody
+        GET /watched/{id}/{name} anybody
         GET /api/v1/services viewer
         GET /api/v1/incidents viewer
         GET /api/v1/incidents/{id} viewer

@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{Network, Operators, listen};
 use crate::access::Access;
 use crate::cli::client::{NotRunning, ask, send};
+use crate::config::OutsideConfig;
 use crate::control::ControlJournal;
 use crate::delivery::Delivery;
 use crate::enrolment::{AgentChange, Enrolment, NewToken, TokenWish};
@@ -32,6 +33,24 @@ use crate::query::{
 use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
+use crate::watched::{Subject, Watched};
+
+fn watched(
+    folder: &Folder,
+    control: Arc<ControlJournal>,
+    ledger: &Ledger,
+    clock: Clock,
+) -> Watched {
+    let subject = Subject {
+        control,
+        stored: ledger.index().clone(),
+        refused: ledger.refused(),
+        progress: Arc::default(),
+        notices: Box::new(|| Ok(())),
+        clock,
+    };
+    Watched::open(&OutsideConfig::default(), folder.path(), subject).unwrap()
+}
 
 struct Running {
     folder: Folder,
@@ -86,6 +105,7 @@ impl Running {
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
         let operators = Operators {
             query: Arc::new(query),
+            watched: watched(&folder, enrolment.control.clone(), &opened.ledger, clock),
             fleet,
             enrolment: enrolment.clone(),
             registry: registry.clone(),
@@ -101,8 +121,7 @@ impl Running {
         let mut tasks = JoinSet::new();
         let stopping = shutdown.clone();
         tasks.spawn_blocking(move || pipeline.run(&stopping));
-        let stopping = shutdown.clone();
-        let serving = operators.serve(listener, Some(network), stopping);
+        let serving = operators.serve(listener, Some(network), shutdown.clone());
         tasks.spawn(async move { serving.await.unwrap() });
         Self {
             folder,

@@ -1,5 +1,7 @@
 //! Reads `collector.toml` key by key, so that every mistake is found and has its place.
 
+mod outside;
+
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,12 +12,17 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_CLAIM, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES,
-    Mistake, OidcConfig, OperatorsConfig, RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
+    Mistake, OidcConfig, OperatorsConfig, OutsideConfig, RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
 };
+pub(crate) use outside::page_path;
+
+use crate::config::folder::File;
+use crate::config::section::Section;
 use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 18] = [
     "agent_certificate",
+    "heartbeat",
     "listen",
     "name",
     "oidc_authority",
@@ -27,8 +34,11 @@ const KEYS: [&str; 14] = [
     "operators_key",
     "operators_listen",
     "operators_url",
+    "peer",
     "raw_retention",
     "segment_size",
+    "vendor",
+    "watched",
 ];
 
 /// Reads the whole text.
@@ -47,6 +57,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     let operators = reader.operators();
     let operators_url = reader.value("operators_url", operators_url);
     let oidc = reader.oidc();
+    let outside = reader.outside();
     reader.require("listen");
     reader.require("name");
     match (listen, name, reader.mistakes.is_empty()) {
@@ -59,6 +70,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             operators,
             operators_url,
             oidc,
+            outside,
         }),
         _ => {
             reader.mistakes.sort();
@@ -139,6 +151,16 @@ impl Reader<'_> {
             authority,
             claim,
         })
+    }
+
+    fn outside(&mut self) -> OutsideConfig {
+        let name = self.file.to_string_lossy();
+        let file = File { name: &name, text: self.text };
+        let outside = outside::read(Section::new(&file, (0, self.table), ""), &mut self.mistakes);
+        if outside.page.is_some() {
+            self.require("operators_listen");
+        }
+        outside
     }
 
     fn value<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {

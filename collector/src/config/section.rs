@@ -232,9 +232,24 @@ impl<'f> Section<'f> {
         found
     }
 
+    /// A table of its own, as a section; its mistakes begin with `label`.
+    pub(crate) fn table(&mut self, key: &'static str, label: &str) -> Option<Section<'f>> {
+        let entry = self.entry(key)?;
+        let DeValue::Table(table) = entry.get_ref() else {
+            self.wrong(key, format!("{key} must be a table: [{key}]"));
+            return None;
+        };
+        Some(Section::new(self.file, (entry.span().start, table), label))
+    }
+
     /// Takes over what is wrong in a table of this one.
     pub(crate) fn take_over(&mut self, inner: Section<'_>) {
         self.mistakes.extend(inner.end());
+    }
+
+    /// Everything that was wrong with what was asked for: somebody else asks for the rest.
+    pub(crate) fn so_far(self) -> Vec<Mistake> {
+        self.mistakes
     }
 
     /// Everything that was wrong; keys that nobody asked for are.

@@ -130,6 +130,7 @@ fn body_of(control: &Control) -> Option<Body> {
         Control::NotRun { agent, check } => {
             Body::NotRun(judged::NotRunOnDisk { agent: agent.0.to_vec(), check: check.clone() })
         }
+        Control::Heard(heard) => Body::Heard(judged::heard_of(heard)),
         Control::Access(access) => access::body_of(access),
         Control::Unknown => return None,
     })
@@ -184,6 +185,7 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
         Body::NotRun(judged::NotRunOnDisk { agent: id, check }) => {
             Control::NotRun { agent: agent(&id)?, check }
         }
+        Body::Heard(read) => judged::heard(&read),
         Body::UserSet(read) => Control::Access(read.try_into()?),
         Body::UserRemoved(read) => Control::Access(access::user_removed(read)),
         Body::ApiTokenMade(read) => Control::Access(read.try_into()?),
@@ -208,7 +210,7 @@ struct OnDisk {
     received_at_ns: i64,
     #[prost(
         oneof = "Body",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 26, 27, 30, 31, 32, 33, 34, 35, 36"
     )]
     body: Option<Body>,
     #[prost(uint64, tag = "11")]
@@ -254,6 +256,8 @@ enum Body {
     NotRun(judged::NotRunOnDisk),
     #[prost(message, tag = "26")]
     Notified(judged::NotifiedOnDisk),
+    #[prost(message, tag = "27")]
+    Heard(judged::HeardOnDisk),
     #[prost(message, tag = "30")]
     UserSet(access::UserOnDisk),
     #[prost(message, tag = "31")]

@@ -9,6 +9,7 @@ use mailsonde_proto::{AgentId, Check, SenderKey, WallTime};
 use super::access::AccessRecord;
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::outside::Heard;
 use crate::judge::telling::Notified;
 
 /// One record of the control journal.
@@ -97,6 +98,8 @@ pub enum Control {
     },
     /// What became of a message to a channel.
     Notified(Notified),
+    /// Something was heard from outside: a vendor's word, or another collector's silence.
+    Heard(Heard),
     /// Who may ask, and who signed in.
     Access(AccessRecord),
     /// Something that a newer collector wrote.

@@ -9,6 +9,7 @@ use super::people::People;
 use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::outside::Outside;
 use crate::judge::planned::Planned;
 use crate::judge::stated::Numbers;
 
@@ -40,6 +41,7 @@ pub struct Roll {
     /// The checksum of what was last archived of each incident.
     archived: HashMap<u64, u32>,
     numbers: Numbers,
+    outside: Outside,
     people: People,
 }
 
@@ -79,6 +81,7 @@ impl Roll {
             }
             Control::Acted(Action::Incident(_)) => {}
             Control::Acted(Action::Stated(stated)) => self.numbers.apply(stated),
+            Control::Heard(heard) => self.outside.hear(heard),
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
             }
@@ -112,6 +115,11 @@ impl Roll {
     /// What is planned or left out.
     pub fn planned(&self) -> &Planned {
         &self.planned
+    }
+
+    /// What was heard from outside.
+    pub fn outside(&self) -> &Outside {
+        &self.outside
     }
 
     /// Whether exactly this is archived of an incident.

@@ -21,6 +21,7 @@ pub fn tell(chronicle: &mut Chronicle, record: &ControlRecord) {
         Control::Defined { agent, checks, .. } => chronicle.announce(at, *agent, checks),
         Control::Services(definitions) => chronicle.define(at, definitions.clone()),
         Control::Acted(Action::Planned(action)) => chronicle.plan(at, action),
+        Control::Heard(heard) => chronicle.outside.hear(heard),
         Control::Acted(Action::Incident(_) | Action::Stated(_))
         | Control::Archived { .. }
         | Control::Tick

@@ -17,6 +17,7 @@ pub use stays::Stay;
 
 use super::availability::Schedule;
 use super::definition::{Definitions, Service};
+use super::outside::Outside;
 use super::planned::{Planned, PlannedAction};
 use crate::selector::Selector;
 use crate::series::SeriesId;
@@ -33,6 +34,8 @@ pub struct Chronicle {
     series: HashMap<SeriesId, AgentId>,
     /// What is planned or left out.
     pub planned: Planned,
+    /// What was heard from outside, as it is now.
+    pub outside: Outside,
 }
 
 /// What was said, and what it comes to with what holds where nothing is said.

@@ -38,6 +38,7 @@ pub struct Sentence {
 pub fn diagnose(incident: &Incident) -> Diagnosis {
     let mut sentences = vec![what(incident), wherefrom(incident)];
     sentences.extend(because(incident));
+    sentences.extend(vendors(incident));
     sentences.push(changes(incident));
     sentences.extend(before(incident));
     let next_steps = steps::next(incident).into_iter().map(str::to_owned).collect();
@@ -60,6 +61,10 @@ fn what(incident: &Incident) -> Sentence {
         evidence.push(fault.explanation.clone());
     }
     let words = match incident.kind {
+        Kind::Silence if incident.is_of_peer() => {
+            "nobody knows how the other collector is, and what it watches nobody may be watching"
+                .to_owned()
+        }
         Kind::Silence => "nobody knows how mail is from there: nothing is judged".to_owned(),
         Kind::Burn => "the error budget is spent faster than it may be".to_owned(),
         Kind::Flapping => {
@@ -122,6 +127,15 @@ fn because(incident: &Incident) -> Option<Sentence> {
     }
     let words = format!("{root} fails, and {} cannot work without it", names.join(", "));
     Some(sentence(words, Vec::new()))
+}
+
+/// A vendor's word of itself, beside what was measured.
+fn vendors(incident: &Incident) -> Option<Sentence> {
+    let (first, _) = incident.vendors_in_words().next()?;
+    let is_over = incident.vendors.iter().all(|said| said.over_at.is_some());
+    let says = if is_over { "said" } else { "says" };
+    let words = format!("the vendor {says}: {}", first.announcement.in_words());
+    Some(sentence(words, incident.vendors_in_words().map(|(_, words)| words).collect()))
 }
 
 fn changes(incident: &Incident) -> Sentence {

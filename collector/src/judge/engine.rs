@@ -12,6 +12,7 @@ mod evidence;
 mod fleet;
 mod grouping;
 mod kept;
+mod outside;
 mod scope;
 mod silence;
 mod traits;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::burn::Burns;
 use super::incident::{Entry, Incident};
+use super::outside::Outside;
 use super::planned::Planned;
 use crate::series::{SeriesId, ServiceId};
 
@@ -59,6 +61,8 @@ pub struct Engine {
     asked: HashMap<String, WallTime>,
     /// What is planned: evidence under maintenance opens no incident.
     planned: Planned,
+    /// What was heard from outside: it stands beside incidents.
+    outside: Outside,
     /// How fast budgets are spent, by service.
     burns: BTreeMap<String, Burns>,
     wishes: Vec<Wish>,
@@ -84,11 +88,13 @@ struct Book {
 struct Ends {
     series: BTreeSet<usize>,
     agents: BTreeSet<usize>,
+    /// Other collectors, by name.
+    peers: BTreeSet<String>,
 }
 
 impl Ends {
     fn is_empty(&self) -> bool {
-        self.series.is_empty() && self.agents.is_empty()
+        self.series.is_empty() && self.agents.is_empty() && self.peers.is_empty()
     }
 }
 
@@ -229,6 +235,7 @@ impl Engine {
     pub fn settle(&mut self) {
         for number in std::mem::take(&mut self.dirty.stale) {
             self.look_again(number);
+            self.tell_vendors(number);
             self.go_on(number);
         }
     }

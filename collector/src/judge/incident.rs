@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use acts::{CannotAct, IncidentAction};
 
+use super::outside::VendorSaid;
 use super::watch::Confirmed;
 
 /// Entries of a timeline at most; what comes after is counted.
@@ -76,6 +77,9 @@ pub struct Incident {
     pub changes: Vec<Changed>,
     /// Earlier incidents of the same sort, newest first.
     pub similar: Vec<Similar>,
+    /// What vendors said of their own services meanwhile; it never changes what was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vendors: Vec<VendorSaid>,
     /// How often it came back after it was over.
     pub reopened: u32,
     /// Whether it is about security: certificates, sign-in, policy, reputation.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::QueryError;
 use super::access::Users;
-use crate::control::{Control, ControlJournal, ControlNext, ControlRecord, Link, Roll};
+use crate::control::{Control, ControlJournal, ControlNext, ControlRecord, Enrolled, Link, Roll};
 
 /// Acts that one answer shows at most.
 const MOST_ACTS: usize = 10_000;
@@ -174,32 +174,34 @@ fn act(sequence: u64, record: ControlRecord, what: String, link: &Link) -> ActAn
     }
 }
 
+/// What became of an agent, by what it was before.
+fn enrolled_in_words(enrolled: &Enrolled, before: Option<&Enrolled>) -> String {
+    let name = &enrolled.name;
+    match before {
+        None => format!("enrolled {name} ({})", enrolled.agent),
+        Some(before) if before.key_digest != enrolled.key_digest => {
+            format!("enrolled {name} again, with another key")
+        }
+        Some(before) if before.name != *name => format!("renamed {} to {name}", before.name),
+        Some(_) => {
+            let labels = enrolled.labels.iter().map(|(key, value)| format!(" {key}={value}"));
+            format!("labelled {name}:{}", labels.collect::<String>())
+        }
+    }
+}
+
 /// What a record says, for people; remembers what agents are called.
 fn words(
     record: &ControlRecord,
-    names: &mut BTreeMap<mailsonde_proto::AgentId, crate::control::Enrolled>,
+    names: &mut BTreeMap<mailsonde_proto::AgentId, Enrolled>,
 ) -> String {
-    let called = |agent, names: &BTreeMap<_, crate::control::Enrolled>| {
+    let called = |agent, names: &BTreeMap<_, Enrolled>| {
         names.get(agent).map_or_else(|| format!("agent {agent}"), |known| known.name.clone())
     };
     match &record.control {
         Control::Enrolled(enrolled) => {
             let before = names.insert(enrolled.agent, enrolled.clone());
-            let name = &enrolled.name;
-            match before {
-                None => format!("enrolled {name} ({})", enrolled.agent),
-                Some(before) if before.key_digest != enrolled.key_digest => {
-                    format!("enrolled {name} again, with another key")
-                }
-                Some(before) if before.name != *name => {
-                    format!("renamed {} to {name}", before.name)
-                }
-                Some(_) => {
-                    let labels =
-                        enrolled.labels.iter().map(|(key, value)| format!(" {key}={value}"));
-                    format!("labelled {name}:{}", labels.collect::<String>())
-                }
-            }
+            enrolled_in_words(enrolled, before.as_ref())
         }
         Control::TokenMade(made) => {
             let whom = match (&made.agent, &made.name) {
@@ -236,6 +238,7 @@ fn words(
         | Control::Started
         | Control::NotRun { .. }
         | Control::Notified(_)
+        | Control::Heard(_)
         | Control::Access(_)
         | Control::Unknown => "something".to_owned(),
     }

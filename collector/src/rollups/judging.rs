@@ -30,6 +30,8 @@ pub enum Happened {
     Acted(Box<Action>, String),
     /// An incident that is over, as it is to be kept.
     Archived(Vec<u8>),
+    /// Something was heard from outside.
+    Heard,
     /// A run that was asked for did not begin.
     NotRun(AgentId, String),
     /// It is known what became of a message.
@@ -71,6 +73,10 @@ impl Rollups {
                 if let Ok(incident) = Incident::decode(&bytes) {
                     self.engine.archived(incident, now);
                 }
+            }
+            Happened::Heard => {
+                let outside = self.chronicle().outside.clone();
+                self.engine.hear(outside, now);
             }
             Happened::NotRun(agent, check) => self.engine.not_run(agent, &check, now),
             Happened::Notified(notified) => self.teller.notified(&notified, now),

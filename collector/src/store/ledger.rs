@@ -18,6 +18,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -94,6 +95,7 @@ pub struct Ledger {
     requests: mpsc::Sender<Request>,
     index: Arc<Index>,
     disk: Arc<dyn Disk>,
+    refused: Arc<AtomicBool>,
 }
 
 /// What opening the ledger found, and the writer to wait for at the end.
@@ -126,6 +128,7 @@ impl Ledger {
         let index = journal.index().clone();
         let (requests, waiting) = mpsc::channel(QUEUE);
         let mut writer = Writer::new(journal, quarantine, marks, clock);
+        let refused = writer.refused();
         let writer = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || writer.serve(waiting))
@@ -134,7 +137,7 @@ impl Ledger {
                 path: folder.to_owned(),
                 source,
             })?;
-        let ledger = Self { requests, index, disk };
+        let ledger = Self { requests, index, disk, refused };
         Ok(Opened { ledger, damage: recovery.damage, writer })
     }
 
@@ -203,6 +206,11 @@ impl Ledger {
     /// Where readers find out what is committed.
     pub fn index(&self) -> &Arc<Index> {
         &self.index
+    }
+
+    /// Whether the disk refused what was to be stored last.
+    pub fn refused(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.refused)
     }
 
     /// A reader of the raw records from a cursor on; [`Entry::decode`] reads what it gives.

@@ -83,10 +83,10 @@ fn free(site: &Site, filler: &Path) -> Duration {
 }
 
 /// A file system in memory of a few MiB, unmounted when it is dropped.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path, mib: u32) -> Self {
+    pub(crate) fn mount(at: &Path, mib: u32) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test mounts a small file system: run it as root"
@@ -100,14 +100,14 @@ impl SmallDisk {
     }
 
     /// Takes all space that is left.
-    fn fill(&self) -> PathBuf {
+    pub(crate) fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");
         Self::top_up(&path);
         path
     }
 
     /// Keeps it full for a while, whatever is given back meanwhile.
-    fn stay_full(&self, filler: PathBuf, lasting: Duration) -> PathBuf {
+    pub(crate) fn stay_full(&self, filler: PathBuf, lasting: Duration) -> PathBuf {
         let until = now() + lasting;
         while now() < until {
             Self::top_up(&filler);

@@ -6,6 +6,7 @@ use super::{NotAControlRecord, wrong};
 use crate::control::Control;
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::outside::Heard;
 use crate::judge::telling::Notified;
 
 /// As JSON: it is written rarely, and read by whoever looks at the journal.
@@ -44,6 +45,12 @@ pub(super) struct NotifiedOnDisk {
     json: Vec<u8>,
 }
 
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct HeardOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    json: Vec<u8>,
+}
+
 pub(super) fn services_of(definitions: &Definitions) -> ServicesOnDisk {
     ServicesOnDisk { json: serde_json::to_vec(definitions).unwrap_or_default() }
 }
@@ -69,4 +76,13 @@ pub(super) fn notified_of(notified: &Notified) -> NotifiedOnDisk {
 pub(super) fn notified(read: &NotifiedOnDisk) -> Result<Control, NotAControlRecord> {
     let read: Result<Notified, _> = serde_json::from_slice(&read.json);
     read.map(Control::Notified).map_err(|error| wrong(&error))
+}
+
+pub(super) fn heard_of(heard: &Heard) -> HeardOnDisk {
+    HeardOnDisk { json: serde_json::to_vec(heard).unwrap_or_default() }
+}
+
+/// What a newer collector heard is passed over, like any record that we do not know.
+pub(super) fn heard(read: &HeardOnDisk) -> Control {
+    serde_json::from_slice(&read.json).map_or(Control::Unknown, Control::Heard)
 }

@@ -19,6 +19,10 @@ pub(super) fn next(incident: &Incident) -> Vec<&'static str> {
 
 fn of_scope(incident: &Incident) -> Steps {
     match (incident.kind, &incident.scope) {
+        (Kind::Silence, _) if incident.is_of_peer() => &[
+            "ask it on its own host: `mailsonde-collector health`",
+            "see whether its host is up and reachable from here, and whether its certificate is valid",
+        ],
         (Kind::Silence, _) => &[
             "ask somebody there whether power and the line are up",
             "look at the agent: `systemctl status mailsonde-agent`, and its log",

@@ -178,6 +178,7 @@ impl Engine {
             works_from: Default::default(),
             changes: Vec::new(),
             similar: Vec::new(),
+            vendors: Vec::new(),
             reopened: 0,
             is_security: false,
             merged_into: None,
@@ -269,6 +270,7 @@ impl Engine {
         let ends = self.open_ends.entry(into).or_default();
         ends.series.extend(&moved.series);
         ends.agents.extend(&moved.agents);
+        ends.peers.extend(moved.peers);
         if let Some(kept) = self.incident(into) {
             kept.began_at = kept.began_at.min(gone.began_at);
             kept.checks.extend(gone.checks.iter().cloned());

@@ -92,6 +92,7 @@ impl Engine {
         let mut engine = Self { book: written.book, ..Self::default() };
         engine.now = of_us(engine.book.now_us);
         engine.planned = chronicle.planned.clone();
+        engine.outside = chronicle.outside.clone();
         engine.reselect(chronicle, None);
         let numbers = engine.fleet.by_id();
         for (id, state) in &kept.states {
@@ -159,6 +160,7 @@ impl Engine {
                 self.open_ends.entry(*incident).or_default().agents.insert(number);
             }
         }
+        self.restore_peers();
         self.retire();
     }
 }

@@ -231,7 +231,8 @@ impl Engine {
             let series = self.fleet.series.get(*series);
             series.and_then(|it| it.watch.failing()).is_none_or(|failing| failing.passes > 0)
         };
-        let all_pass = ends.agents.is_empty() && ends.series.iter().all(has_passed);
+        let nobody_is_silent = ends.agents.is_empty() && ends.peers.is_empty();
+        let all_pass = nobody_is_silent && ends.series.iter().all(has_passed);
         let Some(incident) = self.incidents.get(&number).filter(|it| it.is_live()) else { return };
         let is_mended = all_pass && incident.kind != Kind::Burn;
         if is_mended
@@ -241,6 +242,7 @@ impl Engine {
             incident.state = State::Resolved;
             incident.resolved_at = Some(at);
             let words = match incident.is_proven() {
+                true if incident.is_of_peer() => "it is heard to be healthy again",
                 true => "runs pass from everywhere again",
                 false => "what had failed is not to run any more",
             };
@@ -253,6 +255,7 @@ impl Engine {
                 incident.verified_at = Some(at);
                 incident.ended_at.get_or_insert(at);
                 let words = match incident.is_proven() {
+                    true if incident.is_of_peer() => "it is heard to be healthy again",
                     true => "passing runs from every vantage point that had failed",
                     false => {
                         "nothing that had failed is to run any more: no run has shown that it works"

@@ -3,5 +3,6 @@
 mod burning;
 mod comebacks;
 mod outages;
+mod outside;
 mod scene;
 mod scopes;

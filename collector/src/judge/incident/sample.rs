@@ -34,6 +34,7 @@ pub(crate) fn incident(number: u64, opened: i64, resolved: Option<i64>) -> Incid
         works_from: [].into(),
         changes: Vec::new(),
         similar: Vec::new(),
+        vendors: Vec::new(),
         reopened: 0,
         is_security: false,
         merged_into: None,

@@ -53,6 +53,9 @@ impl Incident {
             (Kind::Burn, Scope::Some { failing, .. }) => {
                 format!("{failing} sites failed when it was noticed")
             }
+            (Kind::Silence, Scope::Branch { site }) if self.is_of_peer() => {
+                format!("it is about the collector {site}")
+            }
             (Kind::Silence, Scope::Branch { site }) => format!("it is about {site} only"),
             (Kind::Silence, Scope::Some { failing, .. }) => {
                 let words = match self.fault.phase.as_str() {
@@ -114,6 +117,7 @@ impl Incident {
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 format!("nobody knows how mail is from {}{more}", told.join(", "))
             }
+            Kind::Silence if self.is_of_peer() => self.fault.explanation.clone(),
             Kind::Silence => self.fault.in_words(),
             Kind::Burn => format!("{what}: {}", self.fault.explanation),
             Kind::Flapping => format!("{what} comes and goes: {}", self.fault.in_words()),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use mailsonde_proto::convert::{SequenceRange, Tombstone};
@@ -76,11 +77,19 @@ pub(super) struct Writer {
     clock: Clock,
     /// Marks as they were before the group that is being written.
     before: HashMap<Source, Option<Mark>>,
+    /// Whether the disk refused the last group.
+    refused: Arc<AtomicBool>,
 }
 
 impl Writer {
     pub(super) fn new(journal: Journal, quarantine: Journal, marks: Marks, clock: Clock) -> Self {
-        Self { journal, quarantine, marks, clock, before: HashMap::new() }
+        let refused = Arc::default();
+        Self { journal, quarantine, marks, clock, before: HashMap::new(), refused }
+    }
+
+    /// Whether the disk refused the last group.
+    pub(super) fn refused(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.refused)
     }
 
     /// Serves until every handle is gone.
@@ -122,6 +131,7 @@ impl Writer {
                 self.marks.put_back(source, mark);
             }
         }
+        self.refused.store(failed.is_some(), Ordering::Relaxed);
         for (answer, result) in answers {
             let result = failed.clone().map_or(result, |error| Err(LedgerError::Disk(error)));
             // Nobody waits any more when the stream has ended; that is no loss.

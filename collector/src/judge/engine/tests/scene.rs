@@ -10,6 +10,7 @@ use crate::judge::chronicle::Chronicle;
 use crate::judge::definition::Definitions;
 use crate::judge::engine::About;
 use crate::judge::incident::Incident;
+use crate::judge::outside::Heard;
 use crate::judge::planned::PlannedAction;
 use crate::judge::sample;
 
@@ -79,6 +80,11 @@ impl Scene {
     pub(super) fn plan(&mut self, action: &PlannedAction) {
         self.chronicle.planned.apply(self.now, action);
         self.engine.replan(self.chronicle.planned.clone(), self.now);
+    }
+
+    pub(super) fn hear(&mut self, heard: &Heard) {
+        self.chronicle.outside.hear(heard);
+        self.engine.hear(self.chronicle.outside.clone(), self.now);
     }
 
     /// Time goes by, and is told.
