@@ -6,10 +6,14 @@ pub mod definition;
 
 pub mod action;
 pub mod diagnosis;
+pub mod draft;
 pub mod engine;
+pub mod followup;
 pub mod incident;
 pub mod message;
 pub mod planned;
+pub mod review;
+pub mod timeline;
 
 pub mod agreement;
 pub mod burn;

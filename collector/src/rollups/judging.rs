@@ -89,7 +89,7 @@ impl Rollups {
                 let planned = self.chronicle().planned.clone();
                 self.engine.replan(planned, now);
             }
-            Action::Stated(_) => {}
+            Action::Stated(_) | Action::FollowUp(_) => {}
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Incident, State};
+use super::figures::Figures;
+use super::{Estimate, Incident, State};
 
 /// What an operator does to an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,22 @@ pub enum IncidentAction {
         note: String,
         /// Whether it was about security, where the operator says so.
         security: Option<bool>,
+    },
+    /// When it is to work again.
+    Estimate {
+        /// Its number.
+        incident: u64,
+        /// When; `None`: nobody knows.
+        recovered_at: Option<Timestamp>,
+        /// Why; may be empty.
+        note: String,
+    },
+    /// What it came to, now that it is over; by the collector itself.
+    Measured {
+        /// Its number.
+        incident: u64,
+        /// All of it.
+        figures: Box<Figures>,
     },
 }
 
@@ -82,13 +99,21 @@ impl IncidentAction {
             Self::Acknowledge { incident, .. }
             | Self::Note { incident, .. }
             | Self::Resolve { incident, .. }
-            | Self::Review { incident, .. } => *incident,
+            | Self::Review { incident, .. }
+            | Self::Estimate { incident, .. }
+            | Self::Measured { incident, .. } => *incident,
         }
     }
 
     /// What was done, for the audit log.
     pub fn words(&self) -> String {
+        let note_of_estimate;
         let (what, note) = match self {
+            Self::Estimate { recovered_at, note, .. } => {
+                note_of_estimate = estimated(*recovered_at, note);
+                ("estimated the end of", &note_of_estimate)
+            }
+            Self::Measured { .. } => return format!("measured incident {}", self.incident()),
             Self::Acknowledge { note, .. } => ("acknowledged", note),
             Self::Note { note, .. } => ("noted on", note),
             Self::Resolve { note, .. } => ("resolved", note),
@@ -117,18 +142,36 @@ impl Incident {
             (IncidentAction::Note { .. }, _)
             | (IncidentAction::Acknowledge { .. }, State::Open | State::Acknowledged)
             | (IncidentAction::Resolve { .. }, State::Open | State::Acknowledged)
-            | (IncidentAction::Review { .. }, State::Verified | State::Reviewed) => Ok(()),
-            (IncidentAction::Review { .. }, _) => Err(CannotAct::NotOver { number, state }),
+            | (IncidentAction::Estimate { .. }, State::Open | State::Acknowledged)
+            | (
+                IncidentAction::Review { .. } | IncidentAction::Measured { .. },
+                State::Verified | State::Reviewed,
+            ) => Ok(()),
+            (IncidentAction::Review { .. } | IncidentAction::Measured { .. }, _) => Err(CannotAct::NotOver { number, state }),
             _ => Err(CannotAct::Over { number, state }),
         }
     }
 
     /// Does it; what is not allowed (any more) is noted, and changes nothing else.
     pub fn act(&mut self, action: &IncidentAction, at: Timestamp, by: &str) {
-        if self.allows(action).is_err() {
+        let is_allowed = self.allows(action).is_ok();
+        if let IncidentAction::Measured { figures, .. } = action {
+            // it may have come back while it was measured: then it is measured again, and nobody need be told
+            self.figures = if is_allowed { Some(figures.clone()) } else { self.figures.take() };
+            return;
+        }
+        if !is_allowed {
             return self.tell_of(at, "too late", action.words(), Some(by));
         }
+        let note_of_estimate;
         let (word, note) = match action {
+            IncidentAction::Estimate { recovered_at, note, .. } => {
+                let recovered_at = *recovered_at;
+                self.estimate = Some(Estimate { at, recovered_at, by: by.to_owned() });
+                note_of_estimate = estimated(recovered_at, note);
+                ("estimated", &note_of_estimate)
+            }
+            IncidentAction::Measured { .. } => return,
             IncidentAction::Acknowledge { note, .. } => {
                 self.state = State::Acknowledged;
                 self.acknowledged_at.get_or_insert(at);
@@ -149,4 +192,17 @@ impl Incident {
         };
         self.tell_of(at, word, note.clone(), Some(by));
     }
+}
+
+/// An estimate in words; times of the timeline's words are UTC.
+fn estimated(recovered_at: Option<Timestamp>, note: &str) -> String {
+    let mut words = match recovered_at {
+        Some(at) => format!("it is to work again by {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+        None => "nobody knows when it works again".to_owned(),
+    };
+    if !note.is_empty() {
+        words.push_str(": ");
+        words.push_str(note);
+    }
+    words
 }

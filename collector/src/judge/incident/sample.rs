@@ -39,5 +39,7 @@ pub(crate) fn incident(number: u64, opened: i64, resolved: Option<i64>) -> Incid
         merged_into: None,
         timeline: Vec::new(),
         more_entries: 0,
+        estimate: None,
+        figures: None,
     }
 }
