@@ -19,6 +19,7 @@ mod incidents;
 mod network;
 mod planned;
 mod questions;
+mod reviews;
 mod runs;
 mod table;
 
@@ -57,6 +58,7 @@ pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
 pub use export::ExportEnd;
 pub use incidents::{Act, IncidentWish};
+pub use reviews::{ReviewFormat, ReviewWanted};
 
 /// Bytes of a question at most.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -71,6 +73,8 @@ const SOCKET_MODE: u32 = 0o660;
 
 /// Where each question is asked.
 pub mod path {
+    pub use super::reviews::paths::*;
+
     /// How mail is doing.
     pub const STATUS: &str = "/api/v1/status";
     /// The newest observations.
@@ -381,6 +385,7 @@ impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
         let status = match error {
             QueryError::Unknown { .. } | QueryError::NoIncident(_) => StatusCode::NOT_FOUND,
+            QueryError::NotOver { .. } | QueryError::Merged { .. } => StatusCode::CONFLICT,
             QueryError::Journal(_) | QueryError::Views(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.to_string())

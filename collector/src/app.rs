@@ -35,6 +35,7 @@ use crate::oidc::Oidc;
 use crate::pipeline::{Confirm, Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
+use crate::reviewing::Reviewing;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
@@ -102,6 +103,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         clock,
     };
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
+    let reviewing = Reviewing::new((&registry, &ledger), rollups.reader(), clock);
     let progress = Arc::new(Progress::default());
     control.append(clock.wall(), Control::Started)?;
     let (confirm, wishes) = confirm();
@@ -113,6 +115,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
     tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
+    tasks.spawn(reviewing.go_on(shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());

@@ -125,6 +125,11 @@ impl Folder {
         self.0.join(crate::central::SERVICES_FOLDER)
     }
 
+    /// The files of templates.
+    pub fn templates(&self) -> PathBuf {
+        self.0.join(crate::central::TEMPLATES_FOLDER)
+    }
+
     /// The socket that operators' commands talk to.
     ///
     /// # Errors

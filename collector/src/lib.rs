@@ -16,6 +16,8 @@ pub mod fleet;
 pub mod oidc;
 pub mod planning;
 pub mod query;
+pub mod review;
+mod reviewing;
 
 mod accept;
 pub mod agents;
@@ -24,6 +26,8 @@ pub mod registry;
 
 pub mod pipeline;
 pub mod rollups;
+
+pub mod chart;
 
 pub mod central;
 pub mod control;
@@ -38,3 +42,4 @@ pub mod outward;
 pub mod period;
 pub mod selector;
 pub mod series;
+pub mod text;

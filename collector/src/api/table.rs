@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::caller::{Caller, shown};
 use super::{
     Shared, access, authority, config, export, fleet, incidents, path, planned, questions, refusal,
-    runs,
+    reviews, runs,
 };
 use crate::control::Role;
 
@@ -36,6 +36,12 @@ fn table() -> Vec<Line> {
         asked(path::INCIDENTS, VIEWER, incidents::list),
         asked(path::INCIDENT, VIEWER, incidents::show),
         done(path::INCIDENT, OPERATOR, incidents::act),
+        asked(path::DRAFT, VIEWER, reviews::draft),
+        asked(path::REVIEWS, VIEWER, reviews::list),
+        asked(path::REVIEW, VIEWER, reviews::show),
+        asked(path::ACTIONS, VIEWER, reviews::actions),
+        done(path::ACTIONS, OPERATOR, reviews::add_action),
+        done(path::ACTION, OPERATOR, reviews::change_action),
         // what was promised
         asked(path::OBJECTIVES, VIEWER, questions::objectives),
         asked(path::SLA, VIEWER, questions::sla),
@@ -212,6 +218,12 @@ mod tests {
         GET /api/v1/incidents viewer
         GET /api/v1/incidents/{id} viewer
         POST /api/v1/incidents/{id} operator
+        GET /api/v1/incidents/{id}/draft viewer
+        GET /api/v1/reviews viewer
+        GET /api/v1/reviews/{id} viewer
+        GET /api/v1/actions viewer
+        POST /api/v1/actions operator
+        POST /api/v1/actions/{id} operator
         GET /api/v1/objectives viewer
         GET /api/v1/sla viewer
         GET /api/v1/sla/explain viewer

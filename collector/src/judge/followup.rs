@@ -161,7 +161,9 @@ pub enum FollowUpError {
     #[error("{0} must have no control characters")]
     Control(&'static str),
     /// There are too many.
-    #[error("there are {MOST_OF_ONE} action items of incident {0} already: put some of them together")]
+    #[error(
+        "there are {MOST_OF_ONE} action items of incident {0} already: put some of them together"
+    )]
     ManyOfOne(u64),
     /// There are too many.
     #[error("there are {MOST} action items already: put new ones into your own tracker")]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
+use super::followups::ActionItemAnswer;
 use crate::judge::chronicle::Chronicle;
 use crate::judge::diagnosis::{Diagnosis, diagnose};
 use crate::judge::incident::kpi::{Kpi, kpi};
@@ -93,6 +94,9 @@ pub struct IncidentAnswer {
     pub incident: Incident,
     /// What it probably is, and what to do.
     pub diagnosis: Diagnosis,
+    /// What is to be done after it.
+    #[serde(default)]
+    pub actions: Vec<ActionItemAnswer>,
 }
 
 pub(super) fn list(
@@ -130,7 +134,7 @@ pub(super) fn show(
     let incident = reader.incident(number)?.ok_or(QueryError::NoIncident(number))?;
     let diagnosis = diagnose(&incident);
     let silenced_by = silenced(&reader.chronicle(), &incident, now);
-    Ok(IncidentAnswer { now, silenced_by, incident, diagnosis })
+    Ok(IncidentAnswer { now, silenced_by, incident, diagnosis, actions: Vec::new() })
 }
 
 /// The silence that holds for every place of an incident that is not over.

@@ -134,12 +134,9 @@ fn keys(service: &Service) -> Keys {
     let mut add = |key: &str, value: Value| {
         keys.insert(key.to_owned(), value.to_string());
     };
-    for (key, words) in [
-        ("title", title),
-        ("description", description),
-        ("owner", owner),
-        ("instead", instead),
-    ] {
+    for (key, words) in
+        [("title", title), ("description", description), ("owner", owner), ("instead", instead)]
+    {
         if !words.is_empty() {
             add(key, text(words));
         }

@@ -147,7 +147,9 @@ impl Incident {
                 IncidentAction::Review { .. } | IncidentAction::Measured { .. },
                 State::Verified | State::Reviewed,
             ) => Ok(()),
-            (IncidentAction::Review { .. } | IncidentAction::Measured { .. }, _) => Err(CannotAct::NotOver { number, state }),
+            (IncidentAction::Review { .. } | IncidentAction::Measured { .. }, _) => {
+                Err(CannotAct::NotOver { number, state })
+            }
             _ => Err(CannotAct::Over { number, state }),
         }
     }
