@@ -114,8 +114,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(tick(control, clock, shutdown.clone()));
     tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
-    tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
-    tasks.spawn(reviewing.go_on(shutdown.clone()));
+    look_after(&mut tasks, (&fleet, clock), reviewing, &shutdown);
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
@@ -140,6 +139,17 @@ fn confirm() -> (Confirm, mpsc::Receiver<Wish>) {
     let (wish, wishes) = mpsc::channel(confirm::WAITING);
     // more than fit are a flood, in which there is evidence enough
     (Box::new(move |it| drop(wish.try_send(it))), wishes)
+}
+
+/// What comes after windows and incidents that are over.
+fn look_after(
+    tasks: &mut JoinSet<()>,
+    (fleet, clock): (&Fleet, Clock),
+    reviewing: Reviewing,
+    shutdown: &CancellationToken,
+) {
+    tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
+    tasks.spawn(reviewing.go_on(shutdown.clone()));
 }
 
 async fn all_ended(sets: [JoinSet<()>; 2]) {

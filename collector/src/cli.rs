@@ -23,6 +23,7 @@ mod login;
 mod session;
 mod user;
 
+mod actions;
 mod capacity;
 mod exclusion;
 mod maintenance;
@@ -34,6 +35,7 @@ mod export;
 mod incidents;
 mod objectives;
 mod observations;
+mod reviews;
 mod services;
 mod sla;
 mod status;
@@ -122,6 +124,12 @@ enum Command {
     /// What is or was wrong, and what is done about it
     #[command(subcommand)]
     Incidents(incidents::IncidentsCommand),
+    /// Incidents that are over, looked back at: what happened, what it came to, what is learnt
+    #[command(subcommand)]
+    Reviews(reviews::ReviewsCommand),
+    /// What is to be done after incidents, by whom, by when
+    #[command(subcommand)]
+    Actions(actions::ActionsCommand),
     /// The newest observations first
     Observations(observations::ObservationsArguments),
     /// What changed in DNS: who saw it, what, from, to, when
@@ -235,6 +243,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
         Command::Services => asking(services::run(setting)),
         Command::Incidents(command) => asking(incidents::run(setting, &command)),
+        Command::Reviews(command) => asking(reviews::run(setting, &command)),
+        Command::Actions(command) => asking(actions::run(setting, &command)),
         Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
         Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
         Command::Objectives(arguments) => asking(objectives::run(setting, &arguments)),

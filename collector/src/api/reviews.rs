@@ -16,7 +16,7 @@ use crate::query::{ActionsAnswer, ActionsWanted, DraftWanted, QueryError, Review
 use crate::review;
 
 /// Where these questions are asked.
-pub mod paths {
+pub(super) mod paths {
     /// What people are to be told of an incident.
     pub const DRAFT: &str = "/api/v1/incidents/{id}/draft";
     /// Incidents that are over, looked back at.

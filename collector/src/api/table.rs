@@ -24,6 +24,7 @@ const OPERATOR: Option<Role> = Some(Role::Operator);
 const ADMIN: Option<Role> = Some(Role::Admin);
 
 /// Everything that can be asked.
+#[allow(clippy::too_many_lines, reason = "a line for each question")]
 fn table() -> Vec<Line> {
     vec![
         // how mail is doing

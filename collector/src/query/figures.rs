@@ -93,11 +93,14 @@ fn sites(groups: &[String], ran: impl Fn(usize) -> Ran) -> Vec<SiteFigures> {
 /// Figures that are asked for, and of what.
 struct Asked {
     wanted: Vec<Wanted>,
-    /// By service: its minutes, and each budget: the objective, its window and, of minutes, what was spent.
-    of: Vec<(ServiceFigures, usize, Vec<(Objective, usize, Option<usize>)>)>,
+    /// By service: where its minutes stand in `wanted`, and each budget.
+    of: Vec<(ServiceFigures, usize, Vec<Budgeted>)>,
     /// Who belongs to each service.
     members: Vec<BTreeSet<SeriesId>>,
 }
+
+/// An objective, where its window stands in `wanted` and, of minutes, where what was spent does.
+type Budgeted = (Objective, usize, Option<usize>);
 
 impl Asked {
     fn of(chronicle: &Chronicle, incident: &Incident, range: &Range<WallTime>) -> Self {

@@ -144,7 +144,7 @@ fn rendered(name: &str, source: &str, facts: &Facts) -> Result<String, BrokenTem
     environment.add_filter("sentence", sentence);
     let template = environment.template_from_named_str(name, source).map_err(broken)?;
     let mut text = Bounded::default();
-    template.render_to_write(facts, &mut text).map_err(|error| match text.is_full {
+    template.render_captured_to(facts, &mut text).map_err(|error| match text.is_full {
         true => BrokenTemplate {
             name: name.to_owned(),
             line: 0,
