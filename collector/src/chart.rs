@@ -106,8 +106,8 @@ impl Chart {
         for (band, at) in self.bands.iter().zip(0_u64..) {
             put(self.band(band, TOP + at * (BAND + BETWEEN) + BETWEEN - 8, top));
         }
-        for mark in &self.marks {
-            put(self.mark(mark, bottom));
+        for (mark, x) in self.marks.iter().filter_map(|mark| Some((mark, self.x_of(mark.at)?))) {
+            put(mark_at(mark, x, bottom));
         }
         put(self.time(bottom));
         put("</svg>".to_owned());
@@ -239,17 +239,6 @@ impl Chart {
         }
     }
 
-    fn mark(&self, mark: &Mark, bottom: u64) -> String {
-        let Some(x) = self.x_of(mark.at) else { return String::new() };
-        let x = tenths(x);
-        format!(
-            "<path d=\"M{x} {TOP}V{bottom}\" stroke=\"currentColor\" stroke-opacity=\".6\" stroke-dasharray=\"4 3\"/>\n\
-             <text x=\"{x}\" y=\"{}\" text-anchor=\"middle\" font-style=\"italic\">{}</text>",
-            TOP - 4,
-            html(&mark.label)
-        )
-    }
-
     /// The axis of the time.
     fn time(&self, bottom: u64) -> String {
         let all = self.steps().saturating_mul(self.step_s.max(1));
@@ -305,6 +294,15 @@ impl Chart {
             },
         }
     }
+}
+
+fn mark_at(mark: &Mark, x: u64, bottom: u64) -> String {
+    let (x, above) = (tenths(x), TOP - 4);
+    format!(
+        "<path d=\"M{x} {TOP}V{bottom}\" stroke=\"currentColor\" stroke-opacity=\".6\" stroke-dasharray=\"4 3\"/>\n\
+         <text x=\"{x}\" y=\"{above}\" text-anchor=\"middle\" font-style=\"italic\">{}</text>",
+        html(&mark.label)
+    )
 }
 
 fn step(step_s: u64) -> String {

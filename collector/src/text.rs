@@ -27,8 +27,10 @@ pub fn markdown(text: &str) -> String {
     while let Some(c) = rest.next() {
         let is_first = shown.is_empty();
         let begins_line = is_first && matches!(c, '-' | '+' | '=');
-        let is_markup =
-            matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '#');
+        let is_markup = matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '#' | '$'
+        );
         // "1. " and "1) " begin lists; "://" makes a link to some
         let begins_list = matches!(c, '.' | ')') && are_digits;
         let is_link = c == ':' && rest.as_str().starts_with('/');

@@ -96,7 +96,19 @@ pub fn draft(incident: &Incident, about: &About<'_>, audience: Audience, moment:
     let (rendered, broken) = about.templates.render(&facts, audience, moment);
     remarks.extend(broken.map(|broken| format!("{broken}; the built-in template was used")));
     let (subject, text) = rendered.trim().split_once('\n').unwrap_or((rendered.trim(), ""));
-    Draft { subject: crate::text::one_line(subject), text: text.trim().to_owned() + "\n", remarks }
+    Draft { subject: crate::text::one_line(subject), text: paragraphs(text), remarks }
+}
+
+/// The text without blank lines at its ends, and with one at most between others: templates make more of them.
+fn paragraphs(text: &str) -> String {
+    let mut made = String::new();
+    for line in text.trim_matches(['\n', '\r', ' ']).lines().map(str::trim_end) {
+        if !(line.is_empty() && made.ends_with("\n\n")) {
+            made.push_str(line);
+            made.push('\n');
+        }
+    }
+    made
 }
 
 impl Audience {

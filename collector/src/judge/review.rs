@@ -112,7 +112,8 @@ fn taken_on(incident: &Incident, lessons: &mut Lessons) {
     let after = between(incident.opened_at, at);
     let is_well = after <= TAKEN_ON_WITHIN;
     let only = if is_well { "" } else { "only " };
-    lessons.add(is_well, format!("somebody took it on {only}{} after that", words(after)));
+    lessons
+        .add(is_well, format!("somebody took it on {only}{} after it was noticed", words(after)));
 }
 
 fn first_told(incident: &Incident, told: &[Told], lessons: &mut Lessons) {
@@ -161,12 +162,11 @@ fn estimated(incident: &Incident, lessons: &mut Lessons) {
 fn known(incident: &Incident, figures: &Figures, lessons: &mut Lessons) {
     let unknown = figures.services.iter().map(|it| it.unknown_minutes).max().unwrap_or(0);
     if unknown > 0 {
-        let minutes =
-            if unknown == 1 { "a minute".to_owned() } else { format!("{unknown} minutes") };
-        lessons.add(
-            false,
-            format!("of {minutes} nobody knows how mail was: more places to look from?"),
+        let s = if unknown == 1 { "" } else { "s" };
+        let line = format!(
+            "for {unknown} minute{s} nobody knows how mail was: would more places to look from help?"
         );
+        lessons.add(false, line);
     }
     if incident.users() == 0 && !incident.services.is_empty() {
         let line = "how many people it touched is not known: `users` in services.d says it";

@@ -33,7 +33,10 @@ pub fn folded<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Vec<Line> {
     for entry in entries {
         match joins(&lines, entry).and_then(|at| lines.get_mut(at)) {
             Some(line) if line.words.contains(&entry.words) => line.more += 1,
-            Some(line) if line.words.len() < MOST_WORDS => line.words.push(entry.words.clone()),
+            Some(line) if line.words.len() < MOST_WORDS => {
+                let words = shortened(&line.words, &entry.words);
+                line.words.push(words);
+            }
             Some(line) => line.more += 1,
             None => lines.push(Line {
                 at: entry.at,
@@ -59,6 +62,13 @@ fn joins(lines: &[Line], entry: &Entry) -> Option<usize> {
     let near = newest_first.take_while(|line| is_near(&line));
     let mut same_sense = near.take_while(|(_, line)| sense(&line.what) != -sense(&entry.what));
     same_sense.find(|(_, line)| line.what == entry.what).map(|(at, _)| at)
+}
+
+/// What is said, without what the line has said already: `mail fails from b: refused` after the same of a.
+fn shortened(said: &[String], words: &str) -> String {
+    let Some((head, tail)) = words.split_once(": ") else { return words.to_owned() };
+    let is_said = said.iter().any(|it| it.split_once(": ").is_some_and(|(_, its)| its == tail));
+    if is_said { format!("{head} too") } else { words.to_owned() }
 }
 
 /// 1: it gets better; -1: it gets worse; 2: neither, and it turns nothing.
@@ -98,6 +108,8 @@ mod tests {
             entries.push(entry(second, "fails", &format!("from {second}"), None));
             entries.push(entry(second, "scope", &format!("{second} sites"), None));
         }
+        let both = [entry(0, "fails", "a: no", None), entry(1, "fails", "b: no", None)];
+        assert_eq!(told(&both), ["0 fails: a: no; b too +0"]);
         assert_eq!(
             told(&entries),
             [

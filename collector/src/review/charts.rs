@@ -1,6 +1,6 @@
 //! The course of an incident: charts for the page, small tables for Markdown.
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::Part;
@@ -54,8 +54,11 @@ pub(super) fn parts(incident: &Incident, course: &Course, zone: &TimeZone) -> Ve
         },
     );
     vec![
-        Part::Chart { table: failures(course, from, zone), chart: failed },
-        Part::Chart { table: String::new(), chart: took },
+        Part::Chart { table: table(&failed, "Runs that failed, by site", sum), chart: failed },
+        Part::Chart {
+            table: table(&took, "How long runs took that passed, by site", longest),
+            chart: took,
+        },
     ]
 }
 
@@ -63,33 +66,45 @@ fn called(site: &str) -> String {
     if site.is_empty() { "all other sites".to_owned() } else { site.to_owned() }
 }
 
-/// Failures by site, in few rows: neighbouring steps together.
-fn failures(course: &Course, from: Timestamp, zone: &TimeZone) -> String {
-    let together = course.len().div_ceil(MOST_ROWS).max(1);
-    let mut table = String::from("| from |");
-    for site in &course.sites {
-        table.push_str(&format!(" {} |", markdown(&called(&site.site))));
+/// Of neighbouring steps: all that failed.
+fn sum(known: &[u64]) -> String {
+    known.iter().sum::<u64>().to_string()
+}
+
+/// Of neighbouring steps: the longest.
+fn longest(known: &[u64]) -> String {
+    let us = known.iter().copied().max().unwrap_or(0);
+    match us {
+        0..1_000_000 => format!("{} ms", us.div_ceil(1_000)),
+        _ => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
     }
-    table.push_str(&format!("\n|---|{}\n", "---|".repeat(course.sites.len())));
-    for row in 0..course.len().div_ceil(together) {
-        let after = u64::try_from(row * together).unwrap_or(0).saturating_mul(course.step_s);
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let at = Timestamp::from_second(from.as_second().saturating_add(after)).unwrap_or(from);
-        table.push_str(&format!("| {} |", at.to_zoned(zone.clone()).strftime("%b %-d %H:%M")));
-        for site in &course.sites {
-            let steps = site.failed.iter().skip(row * together).take(together);
+}
+
+/// A chart in few rows: neighbouring steps together.
+fn table(chart: &Chart, title: &str, told: impl Fn(&[u64]) -> String) -> String {
+    let steps = chart.bands.iter().map(|band| band.values.len()).max().unwrap_or(0);
+    let together = steps.div_ceil(MOST_ROWS).max(1);
+    let length_s =
+        u64::try_from(together).unwrap_or(1).saturating_mul(chart.step_s).try_into().unwrap_or(0);
+    let each = duration(length_s);
+    let mut table =
+        format!("### {title}\n\nEach row is {each}; – is where none was seen.\n\n| from |");
+    for band in &chart.bands {
+        table.push_str(&format!(" {} |", markdown(&band.label)));
+    }
+    table.push_str(&format!("\n|---|{}\n", "---|".repeat(chart.bands.len())));
+    let mut at = chart.from;
+    for row in 0..steps.div_ceil(together) {
+        let time = at.to_zoned(chart.zone.clone());
+        table.push_str(&format!("| {} |", time.strftime("%b %-d %H:%M")));
+        for band in &chart.bands {
+            let steps = band.values.iter().skip(row * together).take(together);
             let known: Vec<u64> = steps.flatten().copied().collect();
-            match known.is_empty() {
-                true => table.push_str(" – |"),
-                false => table.push_str(&format!(" {} |", known.iter().sum::<u64>())),
-            }
+            let cell = if known.is_empty() { "–".to_owned() } else { told(&known) };
+            table.push_str(&format!(" {cell} |"));
         }
         table.push('\n');
+        at = at.saturating_add(SignedDuration::from_secs(length_s)).unwrap_or(at);
     }
-    let each = i64::try_from(course.step_s).unwrap_or(0);
-    let rows = i64::try_from(together).unwrap_or(1).saturating_mul(each);
-    format!(
-        "### Runs that failed, by site\n\nEach row is {}; – is where no run was seen.\n\n{table}",
-        duration(rows)
-    )
+    table
 }

@@ -8,7 +8,7 @@ use crate::judge::diagnosis::Sentence;
 use crate::judge::draft::{duration, named};
 use crate::judge::followup::Progress;
 use crate::judge::incident::figures::{Ran, ServiceFigures, Spent};
-use crate::judge::incident::{Impact, Incident, Kind};
+use crate::judge::incident::{Impact, Incident, Kind, Scope};
 use crate::query::{ActionItemAnswer, ReviewAnswer};
 use crate::text::markdown;
 
@@ -58,6 +58,31 @@ fn what(incident: &Incident) -> String {
     }
 }
 
+/// From where, in the past; begins with a comma.
+fn wherefrom(incident: &Incident) -> String {
+    let words = match (&incident.scope, incident.kind) {
+        (_, Kind::Burn) => return String::new(),
+        (Scope::OnePlace { site }, _) => format!(", seen from {site} only"),
+        (Scope::Branch { site }, Kind::Silence) => format!(", at {site} only"),
+        (Scope::Branch { site }, _) => format!(", from {site} only; from elsewhere it worked"),
+        (Scope::Some { failing, of }, _) if failing == of => format!(", from {failing} sites"),
+        (Scope::Some { failing, of }, _) => format!(", from {failing} of {of} sites"),
+        (Scope::Everywhere { sites }, _) => format!(", from all {sites} sites"),
+    };
+    markdown(&words)
+}
+
+/// In the words of whoever runs mail, without the server's.
+fn what_failed(incident: &Incident) -> String {
+    let fault = &incident.fault;
+    let checks: Vec<&str> = incident.checks.iter().map(String::as_str).collect();
+    let words = match incident.kind {
+        Kind::Silence | Kind::Burn => capital(&fault.explanation),
+        _ => format!("What failed: {} in {} ({})", named(&checks), fault.phase, fault.class),
+    };
+    markdown(&words)
+}
+
 fn lasted(incident: &Incident) -> String {
     let until = incident.ended_at.or(incident.resolved_at).unwrap_or(incident.began_at);
     duration(until.duration_since(incident.began_at).as_secs())
@@ -105,15 +130,13 @@ impl Telling {
             None => String::new(),
         };
         let mut text = format!(
-            "## Summary\n\n{} for {}, from {}{ended}: it {}.",
+            "## Summary\n\n{} for {}, from {}{ended}{}.",
             capital(&markdown(&what(incident))),
             lasted(incident),
             self.time(incident.began_at),
-            markdown(&incident.scope.in_words()),
+            wherefrom(incident),
         );
-        if incident.kind != Kind::Silence {
-            text.push_str(&format!(" What failed: {}.", markdown(&incident.headline())));
-        }
+        text.push_str(&format!(" {}.", what_failed(incident)));
         let users = incident.users();
         if users > 0 {
             text.push_str(&format!(" About {users} people use it."));

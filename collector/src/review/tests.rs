@@ -190,5 +190,5 @@ fn markdown_has_no_markup_but_ours() {
         }
     }
     assert_eq!(links, 0, "{told}");
-    assert_eq!(told.lines().filter(|line| line.starts_with('#')).count(), 14, "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with('#')).count(), 13, "{told}");
 }

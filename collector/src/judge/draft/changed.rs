@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::incident::{Entry, Incident};
 
+const AGAIN: &str = "it works again at some places";
+
 /// Changes that are told; of more the newest.
 const MOST: usize = 8;
 
@@ -27,6 +29,10 @@ pub(super) fn plain(
     let is_new = |entry: &&Entry| since.is_none_or(|since| entry.at > since);
     for entry in incident.timeline.iter().filter(is_new) {
         let Some(words) = words(entry) else { continue };
+        // what passes at the end is what the next line tells
+        if entry.what == "resolved" && found.last().is_some_and(|(_, last)| *last == AGAIN) {
+            found.pop();
+        }
         // the same once more, with nothing between: it is the first that was news
         if found.last().is_none_or(|(_, last)| *last != words) {
             found.push((entry.at, words));
@@ -42,7 +48,7 @@ fn words(entry: &Entry) -> Option<&'static str> {
         "acknowledged" => "somebody has taken it on",
         "scope" => "it was found at more places",
         "cause" => "what it comes from was narrowed down",
-        "passes" | "heard" => "it works again at some places",
+        "passes" | "heard" => AGAIN,
         "fails again" | "came back" => "it fails again",
         "estimated" => "there is a new estimate",
         "resolved" if entry.by.is_some() => "it was mended; this is being made sure of",

@@ -40,6 +40,8 @@ pub struct Facts {
     pub what: String,
     /// `Mail in Durban does not work`.
     pub clause: String,
+    /// `Mail in Durban has not worked`, before a `since`.
+    pub clause_since: String,
     /// `Mail in Durban did not work`.
     pub clause_past: String,
     /// `Mail in Durban works again`.
@@ -89,7 +91,7 @@ impl Facts {
             true => "mail".to_owned(),
             false => named(&titles),
         };
-        let (clause, clause_past) = clauses(incident, &what, titles.len() > 1);
+        let [clause, clause_since, clause_past] = clauses(incident, &what, titles.len() > 1);
         let diagnosis = diagnose(incident);
         let ended_at = incident.ended_at.or(incident.resolved_at);
         let works_since = ended_at.filter(|_| incident.state >= State::Resolved);
@@ -103,6 +105,7 @@ impl Facts {
             is_mended: incident.state >= State::Resolved,
             is_over: incident.state >= State::Verified,
             clause,
+            clause_since,
             clause_past,
             back: back(incident, &what, titles.len() > 1),
             what,
@@ -112,14 +115,17 @@ impl Facts {
             since: time(incident.began_at),
             lasted: duration(until.duration_since(incident.began_at).as_secs()),
             works_since: works_since.map(time).unwrap_or_default(),
-            expected: expected(&incident.expected(now), now, &zone),
+            expected: expected(incident, now, &zone),
             changed: match audience {
                 Audience::Technical => technical(incident, told_at, time),
                 _ => plain(incident, told_at, time),
             },
             told: told_at.map(time).unwrap_or_default(),
             instead: instead(incident, definitions),
-            next: next_at.map(time).unwrap_or_default(),
+            next: next_at
+                .filter(|_| incident.state < State::Verified)
+                .map(time)
+                .unwrap_or_default(),
             time_zone: definitions.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
             headline: one_line(&diagnosis.headline),
             known: diagnosis.sentences.iter().map(harmless).collect(),

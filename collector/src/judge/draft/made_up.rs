@@ -27,6 +27,7 @@ impl Facts {
             is_over: false,
             what: text("Mail"),
             clause: text("Mail does not work"),
+            clause_since: text("Mail has not worked"),
             clause_past: text("Mail did not work"),
             back: text("Mail works again"),
             for_whom: text("everywhere"),

@@ -49,30 +49,38 @@ pub(super) fn time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     at.strftime(format).to_string()
 }
 
-/// The main clause, now and in the past: `Mail does not work`, `Mail did not work`.
-pub(super) fn clauses(incident: &Incident, what: &str, is_many: bool) -> (String, String) {
+/// The main clause now, since a time, and once it is over: `Mail does not work`, `Mail has not worked`, `Mail did not
+/// work`.
+pub(super) fn clauses(incident: &Incident, what: &str, is_many: bool) -> [String; 3] {
     let was_down = incident.services.values().any(|impact| impact.was_down);
-    let verb = |one: &'static str, many: &'static str| if is_many { many } else { one };
+    let (does, has) = if is_many { ("do", "have") } else { ("does", "has") };
+    let s = if is_many { "" } else { "s" };
+    let of = |now: String, since: String, past: &str| {
+        [format!("{what} {now}"), format!("{what} {since}"), format!("{what} {past}")]
+    };
     match incident.kind {
-        Kind::Outage if was_down => (
-            format!("{what} {}", verb("does not work", "do not work")),
-            format!("{what} did not work"),
+        Kind::Outage if was_down => {
+            of(format!("{does} not work"), format!("{has} not worked"), "did not work")
+        }
+        Kind::Outage => of(
+            format!("work{s} only in part"),
+            format!("{has} worked only in part"),
+            "worked only in part",
         ),
-        Kind::Outage => (
-            format!("{what} {}", verb("works only in part", "work only in part")),
-            format!("{what} worked only in part"),
+        Kind::Flapping => of(
+            format!("work{s} only at times"),
+            format!("{has} worked only at times"),
+            "worked only at times",
         ),
-        Kind::Flapping => (
-            format!("{what} {}", verb("works only at times", "work only at times")),
-            format!("{what} worked only at times"),
-        ),
-        Kind::Silence => (
-            format!("nobody can tell at the moment whether {what} {}", verb("works", "work")),
+        Kind::Silence => [
+            format!("nobody can tell at the moment whether {what} work{s}"),
+            format!("nobody has been able to tell whether {what} work{s}"),
             format!("nobody could tell whether {what} worked"),
-        ),
-        Kind::Burn => (
-            format!("{what} {} more often than agreed", verb("fails", "fail")),
-            format!("{what} failed more often than agreed"),
+        ],
+        Kind::Burn => of(
+            format!("fail{s} more often than agreed"),
+            format!("{has} failed more often than agreed"),
+            "failed more often than agreed",
         ),
     }
 }
@@ -133,9 +141,14 @@ pub(super) fn for_whom(incident: &Incident) -> String {
 }
 
 /// When it is thought to work again, in one sentence that claims no more than is known.
-pub(super) fn expected(expected: &Expected, now: Timestamp, zone: &TimeZone) -> String {
-    const UNKNOWN: &str = "When it will work again is not known yet";
-    let time = |at: &Timestamp| time(*at, now, zone);
+pub(super) fn expected(incident: &Incident, now: Timestamp, zone: &TimeZone) -> String {
+    let works = match incident.kind {
+        Kind::Silence => "be measured again",
+        Kind::Burn => "keep to what was agreed again",
+        Kind::Outage | Kind::Flapping => "work again",
+    };
+    let unknown = format!("When it will {works} is not known yet");
+    let time = |at: Timestamp| time(at, now, zone);
     let like = |of: usize, median_s: i64| match of {
         1 => format!("the one before of this sort lasted {}", duration(median_s)),
         _ => format!(
@@ -143,20 +156,48 @@ pub(super) fn expected(expected: &Expected, now: Timestamp, zone: &TimeZone) -> 
             duration(median_s)
         ),
     };
-    match expected {
-        Expected::Unknown => format!("{UNKNOWN}."),
-        Expected::Stated { by_when } => {
-            format!("It is expected to work again by {}.", time(by_when))
-        }
+    match incident.expected(now) {
+        Expected::Unknown => format!("{unknown}."),
+        Expected::Stated { by_when } => format!("It is expected to {works} by {}.", time(by_when)),
         Expected::Passed { by_when } => format!(
-            "It was expected to work again by {}; that has passed, and a new time is not known yet.",
+            "It was expected to {works} by {}; that has passed, and a new time is not known yet.",
             time(by_when)
         ),
         Expected::Likely { by_when, median_s, of } => {
-            format!("{UNKNOWN}; {}, which would be until {}.", like(*of, *median_s), time(by_when))
+            format!("{unknown}; {}, which would be until {}.", like(of, median_s), time(by_when))
         }
         Expected::Longer { median_s, of } => {
-            format!("{UNKNOWN}: it lasts longer than usual ({}).", like(*of, *median_s))
+            format!("{unknown}: it lasts longer than usual ({}).", like(of, median_s))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_durations() {
+        for (names, told) in [
+            (&[][..], ""),
+            (&["a"], "a"),
+            (&["a", "b"], "a and b"),
+            (&["a", "b", "c", "d", "e"], "a, b, c, d and e"),
+            (&["a", "b", "c", "d", "e", "f"], "a, b, c, d and 2 more"),
+        ] {
+            assert_eq!(named(names), told);
+        }
+        for (seconds, told) in [
+            (-1, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (2_039, "34 min"),
+            (7_200, "2 h"),
+            (7_500, "2 h 5 min"),
+            (172_800, "2 d"),
+            (280_000, "3 d 5 h"),
+        ] {
+            assert_eq!(duration(seconds), told);
         }
     }
 }
