@@ -41,6 +41,7 @@ mod pairs;
 mod services;
 
 mod outages;
+mod reviews;
 
 mod dns_posture;
 

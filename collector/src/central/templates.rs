@@ -80,6 +80,11 @@ mod tests {
         put(".swp", "x");
         put("management-first.txt", &"x".repeat(70_000));
         let told = template_mistakes(folder.path());
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r"
+        templates/management-first.txt: holds more than 64 KiB; the built-in template is used
+        templates/users-update.txt:4: undefined value; the built-in template is used
+        templates/public-first.txt:1: syntax error: unexpected `}`, expected end of variable block; the built-in template is used
+        templates/user-first.txt: no draft is made by it: name it such as users-first.txt (technical, management, users or public; first, update or all-clear)
+        ");
     }
 }

@@ -175,7 +175,12 @@ mod tests {
         let today = "2026-12-02".parse().unwrap();
         let mut answer =
             ActionsAnswer { today, time_zone: None, actions: vec![open, overdue, done] };
-        insta::assert_snapshot!(list(&answer, &plain(120)), @"");
+        insta::assert_snapshot!(list(&answer, &plain(120)), @r"
+        item  incident  state    due         who  what                           said last
+        A1    #7        open     2026-12-15  Ann  alert at 80 % of the disk·[2J
+        A2    #7        overdue  2026-12-01  Ann  alert at 80 % of the disk·[2J
+        A3    #7        done     2026-12-15  Ann  alert at 80 % of the disk·[2J  user ann: it is on
+        ");
         answer.actions.clear();
         assert_eq!(list(&answer, &plain(120)), "nothing is to be done\n");
     }

@@ -150,7 +150,12 @@ mod tests {
             reviews: vec![line, older],
             more: 3,
         };
-        insta::assert_snapshot!(listed(&answer, &plain(120)), @"");
+        insta::assert_snapshot!(listed(&answer, &plain(120)), @r"
+            severity  began  works since  what                    reviewed by  to do
+        #7  major     14:02  14:36        Mail: connect: refused  nobody yet   2 open, 1 overdue
+        #6  major     14:02  14:36        Mail: connect: refused  user ann
+        and 3 older ones
+        ");
         answer.reviews.clear();
         assert_eq!(listed(&answer, &plain(120)), "no incident is over\n");
     }

@@ -208,7 +208,15 @@ mod tests {
     #[test]
     fn facts_teach_what_they_tell_and_no_more() {
         let told = Told { at: minute(3, 0), channel: "chat".into(), what: "opened".into() };
-        insta::assert_snapshot!(shown(&outage_over(), &Figures::default(), &[told]), @"");
+        insta::assert_snapshot!(shown(&outage_over(), &Figures::default(), &[told]), @r"
+        + it was noticed 9 s after the first run that failed
+        + it was confirmed before it was told: another vantage point failed too
+        + somebody took it on 3 min after it was noticed
+        + people were told first 51 s after it was noticed
+        + it was mended 34 min after it was noticed
+        - something changed at the targets in the day before: was that planned, and tried first?
+        - it had happened once before, last as incident 3: why did it come again?
+        ");
         let slow = Incident {
             opened_at: minute(20, 0),
             acknowledged_at: None,
@@ -225,7 +233,16 @@ mod tests {
         };
         let unknown = ServiceFigures { unknown_minutes: 4, ..ServiceFigures::default() };
         let figures = Figures { services: vec![unknown], ..Figures::default() };
-        insta::assert_snapshot!(shown(&slow, &figures, &[]), @"");
+        insta::assert_snapshot!(shown(&slow, &figures, &[]), @r"
+        + it was confirmed before it was told: another vantage point failed too
+        + it was mended 16 min after it was noticed
+        - it was noticed only 18 min after the first run that failed
+        - nobody said that they look after it
+        - no message to people is recorded: who was told when, and was that enough?
+        - it came back once after it was over: what was mended first?
+        - it lasted 6 min longer than was stated last
+        - for 4 minutes nobody knows how mail was: would more places to look from help?
+        ");
         assert!(reviewed(&outage()).is_empty());
     }
 }

@@ -53,7 +53,7 @@ fn what(incident: &Incident) -> String {
     match incident.kind {
         Kind::Outage => format!("{what} failed"),
         Kind::Flapping => format!("{what} came and went"),
-        Kind::Silence => format!("nobody knew of {what}"),
+        Kind::Silence => format!("nobody knew how {what} was"),
         Kind::Burn => format!("{what} failed more often than agreed"),
     }
 }

@@ -104,7 +104,119 @@ fn review() -> ReviewAnswer {
 
 #[test]
 fn a_review_is_a_document() {
-    insta::assert_snapshot!(markdown(&review()), @"");
+    insta::assert_snapshot!(markdown(&review()), @r#"
+    # Review of incident 7: Mail in KwaZulu failed
+
+    Major outage; reviewed by user bob on 2026-11-24 10:00:00. Times of Africa/Johannesburg.
+
+    ## Summary
+
+    Mail in KwaZulu failed for 34 min, from 2026-11-23 14:02:00 until 2026-11-23 14:36:00, from 2 of 3 sites. What failed: mail in smtp.greeting (temporary). About 120 people use it.
+
+    Noticed 2026-11-23 14:02:09; taken on 2026-11-23 14:05:00; mended 2026-11-23 14:36:02; shown to be over 2026-11-23 14:38:01.
+
+    ## Impact
+
+    | service | down | nobody knows | failed from | users |
+    |---|---|---|---|---|
+    | Mail in KwaZulu | 33 min | 1 min | durban and richards-bay | 120 |
+
+    Round trips while it lasted: 66 of 108 failed, 2 could not be judged. All runs: 68 of 110 failed, 2 could not be judged. By site: durban: 34 of 38 failed, 2 could not be judged; \<i\>richards-bay\</i\>: 34 of 37 failed; cape: 0 of 35 failed.
+
+    ### Error budgets
+
+    | service | objective | spent by this | of the budget |
+    |---|---|---|---|
+    | Mail in KwaZulu | uptime 99.9 %, rolling 30 d | 33 minutes | 77 % of 43 minutes |
+    | Mail in KwaZulu | delivery 99.9 %, rolling 30 d | 66 runs | 4 % of 1728 runs |
+
+    ## Timeline
+
+    | when | what |  | by |
+    |---|---|---|---|
+    | 2026-11-23 14:02:09 | opened | another vantage point fails too |  |
+    | 2026-11-23 14:02:09 | fails | mail fails from durban-1: smtp.greeting: temporary: 421 4.3.2: the server is not available ("\<script\>alert(1)\</script\> \[x\](javascript:alert(1)) \`a\` \| b"); mail fails from richards-bay-1 too |  |
+    | 2026-11-23 14:02:11 | scope | fails from 2 of 3 sites |  |
+    | 2026-11-23 14:05:00 | acknowledged | on it \| \<b\>now\</b\> | user ann |
+    | 2026-11-23 14:30:00 | noted | the disk is full again \# not a heading | user ann |
+    | 2026-11-23 14:36:01 | passes | mail from durban-1; mail from richards-bay-1 |  |
+    | 2026-11-23 14:36:02 | resolved | runs pass from everywhere again |  |
+    | 2026-11-23 14:38:01 | verified | passing runs from every vantage point that had failed |  |
+    | 2026-11-24 10:00:00 | reviewed | the disk must be watched \](javascript:alert(1)) | user bob |
+
+    ## Messages to people
+
+    | when | through | what |
+    |---|---|---|
+    | 2026-11-23 14:04:00 | chat \| \#mail | Mail in KwaZulu does not work at durban and richards-bay |
+
+    ## Diagnosis and evidence
+
+    - it fails in smtp.greeting, as temporary: the server says 'not now'
+        - the server said: 421 4.3.2 \<script\>alert(1)\</script\> \[x\](javascript:alert(1)) \`a\` \| b
+        - the server is not available
+    - fails from 2 of 3 sites
+        - failed from: durban, richards-bay
+        - works from: cape
+    - something changed at the targets in the day before
+        - 11 min before: smtp.greeting of mail, seen from durban-1: Postfix -\> \<b\>Postfix\</b\>
+    - it has happened before
+        - incident 3 of 2026-11-09, lasted 25 min: the disk was full
+
+    ### Runs that failed, by site
+
+    Each row is 10 min; – is where none was seen.
+
+    | from | durban | \<i\>richards-bay\</i\> | cape |
+    |---|---|---|---|
+    | Nov 23 13:50 | 0 | 0 | 0 |
+    | Nov 23 14:00 | 8 | 8 | 0 |
+    | Nov 23 14:10 | 10 | 10 | 0 |
+    | Nov 23 14:20 | – | 10 | 0 |
+    | Nov 23 14:30 | 10 | 6 | 0 |
+    | Nov 23 14:40 | 6 | – | 0 |
+    | Nov 23 14:50 | 0 | 0 | 0 |
+
+    ### How long runs took that passed, by site
+
+    Each row is 10 min; – is where none was seen.
+
+    | from | durban | \<i\>richards-bay\</i\> | cape |
+    |---|---|---|---|
+    | Nov 23 13:50 | 812 ms | 812 ms | 812 ms |
+    | Nov 23 14:00 | – | – | 812 ms |
+    | Nov 23 14:10 | – | – | 812 ms |
+    | Nov 23 14:20 | – | – | 812 ms |
+    | Nov 23 14:30 | – | – | 812 ms |
+    | Nov 23 14:40 | – | – | 812 ms |
+    | Nov 23 14:50 | 812 ms | 812 ms | 812 ms |
+
+    ## What went well
+
+    - it was noticed 9 s after the first run that failed
+    - it was confirmed before it was told: another vantage point failed too
+    - somebody took it on 3 min after it was noticed
+    - people were told first 111 s after it was noticed
+    - it was mended 34 min after it was noticed
+    - \_\_\_\_
+
+    ## What to improve
+
+    - for 1 minute nobody knows how mail was: would more places to look from help?
+    - something changed at the targets in the day before: was that planned, and tried first?
+    - it had happened once before, last as incident 3: why did it come again?
+    - \_\_\_\_
+
+    ## Action items
+
+    |  | what | who | by | state |
+    |---|---|---|---|---|
+    | A1 | alert at 80 % of the disk \| \<script\>alert(1)\</script\> | Ann \`x\` | 2026-12-15 | open |
+
+    ## Reviewed by
+
+    - user bob, 2026-11-24 10:00:00: the disk must be watched \](javascript:alert(1))
+    "#);
 }
 
 #[test]
