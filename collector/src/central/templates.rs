@@ -66,6 +66,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_example_is_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let example = include_str!("../../../deploy/examples/templates/users-first.txt");
+        fs::write(folder.path().join("users-first.txt"), example).unwrap();
+        assert!(!read_templates(folder.path()).is_empty());
+        assert_eq!(template_mistakes(folder.path()), Vec::<String>::new());
+    }
+
+    #[test]
     fn what_cannot_be_used_is_told_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         assert!(template_mistakes(&folder.path().join("none")).is_empty());

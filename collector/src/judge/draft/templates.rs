@@ -81,6 +81,11 @@ impl Templates {
         self.own.insert(name.to_owned(), source);
     }
 
+    /// Whether operators put none in any's place.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.unreadable.is_empty()
+    }
+
     /// An operator's template is there and cannot be read: in words.
     pub fn put_unreadable(&mut self, name: &str, words: String) {
         self.unreadable.insert(name.to_owned(), words);

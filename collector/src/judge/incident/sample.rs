@@ -57,6 +57,16 @@ fn told(at: Timestamp, what: &str, words: &str, by: Option<&str>) -> Entry {
     Entry { at, what: what.into(), words: words.into(), by: by.map(str::to_owned) }
 }
 
+fn impact() -> Impact {
+    Impact {
+        title: "Mail in KwaZulu".into(),
+        sites: ["durban".to_owned(), "richards-bay".to_owned()].into(),
+        was_down: true,
+        users: Some(120),
+        because_of: None,
+    }
+}
+
 /// An outage as they are: two of three sites, taken on after three minutes; not over yet. Its server's words are hostile.
 pub(crate) fn outage() -> Incident {
     let fault = FaultBrief {
@@ -76,13 +86,6 @@ pub(crate) fn outage() -> Incident {
         verified_at: None,
     };
     let fails = |site: &str| format!("mail fails from {site}-1: {}", fault.in_words());
-    let impact = Impact {
-        title: "Mail in KwaZulu".into(),
-        sites: ["durban".to_owned(), "richards-bay".to_owned()].into(),
-        was_down: true,
-        users: Some(120),
-        because_of: None,
-    };
     Incident {
         state: State::Acknowledged,
         scope: Scope::Some { failing: 2, of: 3 },
@@ -93,7 +96,7 @@ pub(crate) fn outage() -> Incident {
         resolved_at: None,
         verified_at: None,
         ended_at: None,
-        services: [("mail-kzn".to_owned(), impact)].into(),
+        services: [("mail-kzn".to_owned(), impact())].into(),
         places: vec![place("durban", 0), place("richards-bay", 4)],
         works_from: ["cape".to_owned()].into(),
         changes: vec![Changed {
