@@ -35,7 +35,8 @@ pub(in crate::cli) struct DraftArguments {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "when", required = true, multiple = false)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("when").required(true).multiple(false))]
 pub(in crate::cli) struct EstimateArguments {
     /// Its number
     #[arg(value_parser = number)]
