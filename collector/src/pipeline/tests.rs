@@ -3,6 +3,7 @@
 
 mod crashes;
 mod month;
+mod reviewed;
 mod silent;
 
 use std::path::Path;
