@@ -208,3 +208,46 @@ fn estimated(recovered_at: Option<Timestamp>, note: &str) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{minute, outage, outage_over};
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_for_what_lasts_and_figures_are_for_what_is_over() {
+        let estimate = |recovered_at| IncidentAction::Estimate {
+            incident: 7,
+            recovered_at,
+            note: "a new disk".into(),
+        };
+        let measured = IncidentAction::Measured { incident: 7, figures: Box::default() };
+        let mut it = outage();
+        it.act(&measured, minute(19, 0), "");
+        assert_eq!(it.figures, None);
+        it.act(&estimate(Some(minute(50, 0))), minute(20, 0), "user ann");
+        it.act(&estimate(None), minute(21, 0), "user bob");
+        let said: Vec<_> = it.timeline.iter().rev().take(2).map(|it| it.words.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "nobody knows when it works again: a new disk",
+                "it is to work again by 2026-11-23 12:50 UTC: a new disk"
+            ]
+        );
+        let stated = Estimate { at: minute(21, 0), recovered_at: None, by: "user bob".into() };
+        assert_eq!(it.estimate, Some(stated));
+        assert_eq!(
+            estimate(None).words(),
+            "estimated the end of incident 7: nobody knows when it works again: a new disk"
+        );
+
+        let mut it = outage_over();
+        let entries = it.timeline.len();
+        it.act(&measured, minute(50, 0), "");
+        assert_eq!((it.figures, it.timeline.len()), (Some(Box::default()), entries));
+        it = outage_over();
+        it.act(&estimate(None), minute(50, 0), "user ann");
+        assert_eq!((it.estimate, it.timeline.last().unwrap().what.as_str()), (None, "too late"));
+    }
+}
