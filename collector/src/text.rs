@@ -32,7 +32,8 @@ pub fn markdown(text: &str) -> String {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '#' | '$'
         );
         // "1. " and "1) " begin lists; "://" makes a link to some
-        let begins_list = matches!(c, '.' | ')') && are_digits;
+        let begins_list =
+            matches!(c, '.' | ')') && are_digits && rest.as_str().trim_start() != rest.as_str();
         let is_link = c == ':' && rest.as_str().starts_with('/');
         if is_markup || begins_line || begins_list || is_link {
             shown.push('\\');
@@ -76,6 +77,7 @@ mod tests {
             ("a|b `c` **d**\n# e", "a\\|b \\`c\\` \\*\\*d\\*\\* \\# e"),
             ("- 5.7.8", "\\- 5.7.8"),
             ("12) x", "12\\) x"),
+            ("127.0.0.1", "127.0.0.1"),
         ] {
             assert_eq!(markdown(text), shown);
         }

@@ -127,8 +127,9 @@ fn done(
             let recovery = recovery.ok_or(NotDone::Words(no))?;
             let now = operators.clock.wall();
             let planning = Planning::new(&operators.registry, author.clone(), now);
-            let recovered_at = planning.recovery(&recovery).map_err(NotDone::Planning)?;
-            IncidentAction::Estimate { incident, recovered_at, note }
+            let (recovered_at, time_zone) =
+                planning.recovery(&recovery).map_err(NotDone::Planning)?;
+            IncidentAction::Estimate { incident, recovered_at, time_zone, note }
         }
     };
     let known = operators.query.incident(incident).map_err(NotDone::Query)?;

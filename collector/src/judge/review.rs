@@ -86,7 +86,10 @@ fn between(from: Timestamp, until: Timestamp) -> SignedDuration {
 }
 
 fn words(long: SignedDuration) -> String {
-    duration(long.as_secs())
+    match long.as_secs() {
+        0 => "less than 1 s".to_owned(),
+        s => duration(s),
+    }
 }
 
 fn noticed(incident: &Incident, lessons: &mut Lessons) {

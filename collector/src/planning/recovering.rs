@@ -29,14 +29,18 @@ pub enum RecoveryWish {
 }
 
 impl Planning<'_> {
-    /// The time that is meant; `None`: nobody knows.
+    /// The time that is meant, `None` where nobody knows; and the zone in which it is told.
     ///
     /// # Errors
     /// When it is no time, or not ahead.
-    pub fn recovery(&self, wish: &RecoveryWish) -> Result<Option<Timestamp>, PlanningError> {
+    pub fn recovery(
+        &self,
+        wish: &RecoveryWish,
+    ) -> Result<(Option<Timestamp>, String), PlanningError> {
         let now = self.now.timestamp();
+        let (told_in, _) = self.zone(&Zone::default())?;
         let at = match wish {
-            RecoveryWish::Unknown => return Ok(None),
+            RecoveryWish::Unknown => return Ok((None, told_in)),
             RecoveryWish::In(seconds) => {
                 let later = self.now.plus(Duration::from_secs(*seconds));
                 later.timestamp()
@@ -49,7 +53,7 @@ impl Planning<'_> {
                 }
             }
         };
-        if at > now { Ok(Some(at)) } else { Err(PlanningError::NotAhead(at)) }
+        if at > now { Ok((Some(at), told_in)) } else { Err(PlanningError::NotAhead(at)) }
     }
 }
 

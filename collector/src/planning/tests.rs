@@ -135,14 +135,15 @@ fn it_is_to_work_again_at_the_next_such_time() {
         (at("soon", None), Err("--at \"soon\" is no time")),
         (at("25:00", None), Err("--at \"25:00\" is no time")),
     ] {
-        let found = desk.planning().recovery(&wish).map(|at| at.unwrap().to_string());
+        let found = desk.planning().recovery(&wish).map(|(at, _)| at.unwrap().to_string());
         match (&found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(error), Err(words)) => assert!(error.to_string().starts_with(words), "{error}"),
             _ => panic!("{wish:?}: {found:?}"),
         }
     }
-    assert_eq!(desk.planning().recovery(&RecoveryWish::Unknown).unwrap(), None);
+    let unknown = desk.planning().recovery(&RecoveryWish::Unknown).unwrap();
+    assert_eq!(unknown, (None, "Africa/Johannesburg".to_owned()));
 }
 
 #[test]

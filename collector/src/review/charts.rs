@@ -86,7 +86,17 @@ fn table(chart: &Chart, title: &str, told: impl Fn(&[u64]) -> String) -> String 
     let together = steps.div_ceil(MOST_ROWS).max(1);
     let length_s =
         u64::try_from(together).unwrap_or(1).saturating_mul(chart.step_s).try_into().unwrap_or(0);
-    let each = duration(length_s);
+    let each = if length_s == 60 { "a minute".to_owned() } else { duration(length_s) };
+    let is_seen = |row: usize| {
+        let mut steps = chart
+            .bands
+            .iter()
+            .flat_map(|band| band.values.iter().skip(row * together).take(together));
+        steps.any(Option::is_some)
+    };
+    let rows = steps.div_ceil(together);
+    let first = (0..rows).find(|row| is_seen(*row)).unwrap_or(0);
+    let end = (0..rows).rev().find(|row| is_seen(*row)).map_or(0, |last| last + 1);
     let mut table =
         format!("### {title}\n\nEach row is {each}; – is where none was seen.\n\n| from |");
     for band in &chart.bands {
@@ -94,7 +104,11 @@ fn table(chart: &Chart, title: &str, told: impl Fn(&[u64]) -> String) -> String 
     }
     table.push_str(&format!("\n|---|{}\n", "---|".repeat(chart.bands.len())));
     let mut at = chart.from;
-    for row in 0..steps.div_ceil(together) {
+    for row in 0..end {
+        if row < first {
+            at = at.saturating_add(SignedDuration::from_secs(length_s)).unwrap_or(at);
+            continue;
+        }
         let time = at.to_zoned(chart.zone.clone());
         table.push_str(&format!("| {} |", time.strftime("%b %-d %H:%M")));
         for band in &chart.bands {

@@ -170,8 +170,8 @@ impl Telling {
             let users = impact(it).and_then(|it| it.users);
             vec![
                 markdown(if it.title.is_empty() { &it.service } else { &it.title }),
-                format!("{} min", it.down_minutes),
-                format!("{} min", it.unknown_minutes),
+                minutes(it, it.down_minutes),
+                minutes(it, it.unknown_minutes),
                 markdown(&named(&sites)),
                 users.map_or_else(|| "–".to_owned(), |users| users.to_string()),
             ]
@@ -225,6 +225,15 @@ impl Telling {
     }
 }
 
+/// Whether any of a service's minutes was counted; they are made some minutes after they were.
+fn is_counted(service: &ServiceFigures) -> bool {
+    [service.up_minutes, service.down_minutes, service.unknown_minutes].iter().any(|it| *it > 0)
+}
+
+fn minutes(service: &ServiceFigures, minutes: u64) -> String {
+    if is_counted(service) { format!("{minutes} min") } else { "–".to_owned() }
+}
+
 fn ran(ran: &Ran) -> String {
     let all = ran.pass.saturating_add(ran.fail).saturating_add(ran.void);
     let void = match ran.void {
@@ -238,11 +247,10 @@ fn runs(review: &ReviewAnswer) -> String {
     let figures = &review.figures;
     let within =
         if figures.is_by_hour { "in the hours in which it lasted" } else { "while it lasted" };
-    let mut text = format!(
-        "Round trips {within}: {}. All runs: {}.",
-        ran(&figures.round_trips),
-        ran(&figures.runs)
-    );
+    let mut text = format!("Runs {within}: {}.", ran(&figures.runs));
+    if figures.round_trips != Ran::default() {
+        text.push_str(&format!(" Of those, round trips: {}.", ran(&figures.round_trips)));
+    }
     let of_site = figures.sites.iter().map(|it| {
         let site = if it.site.is_empty() { "all other sites" } else { &it.site };
         format!("{}: {}", markdown(site), ran(&it.runs))
@@ -256,12 +264,13 @@ fn runs(review: &ReviewAnswer) -> String {
 
 fn budgets(service: &ServiceFigures) -> Vec<Vec<String>> {
     let called = if service.title.is_empty() { &service.service } else { &service.title };
+    let is_known = |it: &Spent| it.unit != "minutes" || is_counted(service);
     let row = |it: &Spent| {
         vec![
             markdown(called),
             markdown(&format!("{} {}, {}", it.objective, it.target, it.window)),
-            format!("{} {}", it.spent, it.unit),
-            share(it),
+            if is_known(it) { format!("{} {}", it.spent, it.unit) } else { "–".to_owned() },
+            if is_known(it) { share(it) } else { "not counted yet".to_owned() },
         ]
     };
     service.budgets.iter().map(row).collect()

@@ -122,7 +122,7 @@ fn a_review_is_a_document() {
     |---|---|---|---|---|
     | Mail in KwaZulu | 33 min | 1 min | durban and richards-bay | 120 |
 
-    Round trips while it lasted: 66 of 108 failed, 2 could not be judged. All runs: 68 of 110 failed, 2 could not be judged. By site: durban: 34 of 38 failed, 2 could not be judged; \<i\>richards-bay\</i\>: 34 of 37 failed; cape: 0 of 35 failed.
+    Runs while it lasted: 68 of 110 failed, 2 could not be judged. Of those, round trips: 66 of 108 failed, 2 could not be judged. By site: durban: 34 of 38 failed, 2 could not be judged; \<i\>richards-bay\</i\>: 34 of 37 failed; cape: 0 of 35 failed.
 
     ### Error budgets
 

@@ -1,6 +1,7 @@
 //! What operators do to an incident.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::figures::Figures;
@@ -46,6 +47,9 @@ pub enum IncidentAction {
         incident: u64,
         /// When; `None`: nobody knows.
         recovered_at: Option<Timestamp>,
+        /// In which zone (IANA) that is told; UTC where it is empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        time_zone: String,
         /// Why; may be empty.
         note: String,
     },
@@ -109,8 +113,8 @@ impl IncidentAction {
     pub fn words(&self) -> String {
         let note_of_estimate;
         let (what, note) = match self {
-            Self::Estimate { recovered_at, note, .. } => {
-                note_of_estimate = estimated(*recovered_at, note);
+            Self::Estimate { recovered_at, time_zone, note, .. } => {
+                note_of_estimate = estimated((*recovered_at, time_zone), note);
                 ("estimated the end of", &note_of_estimate)
             }
             Self::Measured { .. } => return format!("measured incident {}", self.incident()),
@@ -167,10 +171,10 @@ impl Incident {
         }
         let note_of_estimate;
         let (word, note) = match action {
-            IncidentAction::Estimate { recovered_at, note, .. } => {
+            IncidentAction::Estimate { recovered_at, time_zone, note, .. } => {
                 let recovered_at = *recovered_at;
                 self.estimate = Some(Estimate { at, recovered_at, by: by.to_owned() });
-                note_of_estimate = estimated(recovered_at, note);
+                note_of_estimate = estimated((recovered_at, time_zone), note);
                 ("estimated", &note_of_estimate)
             }
             IncidentAction::Measured { .. } => return,
@@ -196,10 +200,15 @@ impl Incident {
     }
 }
 
-/// An estimate in words; times of the timeline's words are UTC.
-fn estimated(recovered_at: Option<Timestamp>, note: &str) -> String {
+/// An estimate in words, which say their zone: whoever reads a timeline may have another.
+fn estimated((recovered_at, time_zone): (Option<Timestamp>, &str), note: &str) -> String {
+    let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
     let mut words = match recovered_at {
-        Some(at) => format!("it is to work again by {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+        Some(at) => {
+            let name = zone.iana_name().unwrap_or("UTC").to_owned();
+            let at = at.to_zoned(zone);
+            format!("it is to work again by {} ({name})", at.strftime("%Y-%m-%d %H:%M"))
+        }
         None => "nobody knows when it works again".to_owned(),
     };
     if !note.is_empty() {
@@ -219,6 +228,7 @@ mod tests {
         let estimate = |recovered_at| IncidentAction::Estimate {
             incident: 7,
             recovered_at,
+            time_zone: "Africa/Johannesburg".into(),
             note: "a new disk".into(),
         };
         let measured = IncidentAction::Measured { incident: 7, figures: Box::default() };
@@ -232,7 +242,7 @@ mod tests {
             said,
             [
                 "nobody knows when it works again: a new disk",
-                "it is to work again by 2026-11-23 12:50 UTC: a new disk"
+                "it is to work again by 2026-11-23 14:50 (Africa/Johannesburg): a new disk"
             ]
         );
         let stated = Estimate { at: minute(21, 0), recovered_at: None, by: "user bob".into() };

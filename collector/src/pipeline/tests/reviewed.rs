@@ -89,8 +89,6 @@ async fn figures_that_were_kept_are_there_when_minutes_are_gone() {
     let (late, _) = reviewed(bare.path(), "views");
     assert!(late.figures.is_by_hour);
     assert_eq!((late.figures.runs.fail, late.figures.course.step_s), (45, 3_600));
-    assert!(
-        markdown(&late).contains("Round trips in the hours in which it lasted: 45 of 180 failed.")
-    );
+    assert!(markdown(&late).contains("Runs in the hours in which it lasted: 45 of 180 failed."));
     assert_eq!(late.figures.services[0].down_minutes, 15, "minutes of services stay");
 }
