@@ -1,8 +1,9 @@
 //! What incidents came to, measured once and kept with them: minutes are thrown away after some days, and a review reads
 //! the same for ever.
 //!
-//! It waits until an incident cannot come back as itself any more and what comes late has mostly come, and looks only while
-//! the views have caught up, so that a replay, in which the figures come by their own record, measures nothing again.
+//! It waits until an incident cannot come back as itself any more and what comes late has mostly come. It begins when the
+//! views hold everything from before its start, so that a replay, in which figures come by their own record, measures
+//! nothing again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(crate) struct Reviewing {
     query: Query,
     registry: Arc<Registry>,
     clock: Clock,
+    /// The first control record that there was not when it began: what came before must be in the views.
+    begun_at: u64,
     /// Incidents that are to be measured once they are over; `None` before the first look.
     waiting: Option<BTreeSet<u64>>,
     /// The number of the next incident that there will be.
@@ -45,7 +48,8 @@ impl Reviewing {
         clock: Clock,
     ) -> Self {
         let query = Query::new(registry.clone(), ledger.clone(), reader, clock);
-        Self { query, registry: registry.clone(), clock, waiting: None, next: 1 }
+        let begun_at = registry.control().index().next();
+        Self { query, registry: registry.clone(), clock, begun_at, waiting: None, next: 1 }
     }
 
     /// Looks until the shutdown.
@@ -68,8 +72,12 @@ impl Reviewing {
         }
     }
 
-    fn look(&mut self) -> Result<(), QueryError> {
-        if self.query.judged() < self.registry.control().index().next() {
+    /// Measures what is due, if the views have caught up.
+    ///
+    /// # Errors
+    /// When the views or the journal cannot be used; the next look tries again.
+    pub(crate) fn look(&mut self) -> Result<(), QueryError> {
+        if self.query.judged() < self.begun_at {
             return Ok(());
         }
         self.notice()?;
@@ -78,7 +86,7 @@ impl Reviewing {
         for number in self.waiting.clone().unwrap_or_default() {
             let Some(incident) = self.query.reader().incident(number)? else { continue };
             match due(&incident, now) {
-                Due::Never => drop(self.waiting.as_mut().map(|it| it.remove(&number))),
+                Due::Never => self.forget(number),
                 Due::Now if measured < AT_ONCE => {
                     measured += 1;
                     let figures = Box::new(self.query.figures_of(&incident)?);
@@ -86,11 +94,18 @@ impl Reviewing {
                     self.registry
                         .control()
                         .append(now, Control::Acted(Action::Incident(action)))?;
+                    self.forget(number);
                 }
                 Due::Now | Due::Later => {}
             }
         }
         Ok(())
+    }
+
+    fn forget(&mut self, number: u64) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.remove(&number);
+        }
     }
 
     /// Takes in incidents that are new since it looked last.

@@ -1,6 +1,7 @@
 //! What an outage came to, counted by hand; kept once it is measured, also when minutes are long gone.
 
 use super::*;
+use crate::control::ControlNext;
 use crate::judge::action::Action;
 use crate::judge::incident::IncidentAction;
 use crate::judge::incident::figures::{Figures, Ran};
@@ -91,4 +92,38 @@ async fn figures_that_were_kept_are_there_when_minutes_are_gone() {
     assert_eq!((late.figures.runs.fail, late.figures.course.step_s), (45, 3_600));
     assert!(markdown(&late).contains("Runs in the hours in which it lasted: 45 of 180 failed."));
     assert_eq!(late.figures.services[0].down_minutes, 15, "minutes of services stay");
+}
+
+#[tokio::test]
+async fn what_is_over_is_measured_once_and_kept() {
+    let folder = outage().await;
+    let measured = || {
+        let (control, _) = ControlJournal::open(&folder.path().join("control")).unwrap();
+        let mut records = control.follow(1);
+        let mut count = 0;
+        while let ControlNext::Record { record, .. } = records.read().unwrap() {
+            let acted = matches!(
+                &record.control,
+                Control::Acted(Action::Incident(IncidentAction::Measured { incident: 1, .. }))
+            );
+            count += usize::from(acted);
+        }
+        count
+    };
+    let views = folder.path().join("views");
+    for expected in [0, 1, 1, 1] {
+        let mut opened = opened(folder.path(), &views);
+        // what it has not read yet it does not judge by
+        opened.reviewing.look().unwrap();
+        while opened.pipeline.read().unwrap() {}
+        opened.pipeline.maintain().unwrap();
+        while opened.pipeline.read().unwrap() {}
+        opened.pipeline.commit().unwrap();
+        assert_eq!(opened.query.review(1, Vec::new()).unwrap().are_final, expected == 1);
+        for _ in 0..3 {
+            opened.reviewing.look().unwrap();
+        }
+        opened.killed();
+        assert_eq!(measured(), 1);
+    }
 }
