@@ -20,6 +20,7 @@ mod network;
 pub mod path;
 mod planned;
 mod questions;
+mod reviews;
 mod runs;
 mod table;
 mod telling;
@@ -63,6 +64,7 @@ pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
 pub use export::ExportEnd;
 pub use incidents::{Act, IncidentWish};
+pub use reviews::{ReviewFormat, ReviewWanted};
 pub use telling::{ChannelAnswer, ChannelTested, ChannelsAnswer};
 
 /// Bytes of a question at most.
@@ -278,6 +280,7 @@ impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
         let status = match error {
             QueryError::Unknown { .. } | QueryError::NoIncident(_) => StatusCode::NOT_FOUND,
+            QueryError::NotOver { .. } | QueryError::Merged { .. } => StatusCode::CONFLICT,
             QueryError::Journal(_) | QueryError::Views(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.to_string())

@@ -36,6 +36,7 @@ use crate::oidc::Oidc;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
+use crate::reviewing::Reviewing;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
@@ -84,6 +85,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock).with_delivery(&delivery);
     let work = fleet.work.clone();
     let reader = rollups.reader();
+    let reviewing = Reviewing::new((&registry, &ledger), rollups.reader(), clock);
     let query = Arc::new(Query::new(registry.clone(), ledger.clone(), reader, clock));
     let progress = Arc::new(Progress::default());
     let subject = subject((&control, &ledger, &progress), &delivery, clock);
@@ -103,7 +105,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let kept = config.raw_retention;
     tasks.spawn(upkeep::retain(ledger.clone(), kept, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
-    tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
+    look_after(&mut tasks, (&fleet, clock), reviewing, &shutdown);
     tasks.spawn(delivery.run(shutdown.clone()));
     tasks.spawn(upkeep::keep_warm(query, shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
@@ -146,6 +148,17 @@ fn operators(
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, folder, clock)).transpose()?,
         clock,
     })
+}
+
+/// What comes after windows and incidents that are over.
+fn look_after(
+    tasks: &mut JoinSet<()>,
+    (fleet, clock): (&Fleet, Clock),
+    reviewing: Reviewing,
+    shutdown: &CancellationToken,
+) {
+    tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
+    tasks.spawn(reviewing.go_on(shutdown.clone()));
 }
 
 async fn all_ended(sets: [JoinSet<()>; 2]) {

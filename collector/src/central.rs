@@ -1,4 +1,5 @@
-//! What an operator wrote: the collector's checks in `checks.d`, and which agents each is for; services in `services.d`.
+//! What an operator wrote: the collector's checks in `checks.d`, and which agents each is for; services in `services.d`;
+//! and the templates of drafts in `templates`, which are never in force but used as they stand.
 //!
 //! Invariant: what is in force is what was applied last, whatever stands in the files. Settings are only carried: what
 //! they mean the probe on the agent knows. Absent on purpose: any stream, which `ingest` has, and any agent's answer,
@@ -8,6 +9,7 @@ mod files;
 mod pairs;
 mod plan;
 mod services;
+mod templates;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +26,7 @@ pub use services::{
     FOLDER as SERVICES_FOLDER, MAX_SERVICES, Runner, ServiceChange, ServicesDifference,
     read_services, warnings,
 };
+pub use templates::{FOLDER as TEMPLATES_FOLDER, read_templates, template_mistakes};
 
 /// Checks in all files at most; as many as one agent may have.
 pub const MAX_CHECKS: usize = mailsonde_proto::convert::MAX_CHECKS;

@@ -23,6 +23,7 @@ mod login;
 mod session;
 mod user;
 
+mod actions;
 mod capacity;
 mod exclusion;
 mod maintenance;
@@ -37,6 +38,7 @@ mod export;
 mod incidents;
 mod objectives;
 mod observations;
+mod reviews;
 mod services;
 mod sla;
 mod status;
@@ -139,6 +141,12 @@ enum Command {
     Notices(notices::NoticesArguments),
     /// Who is on call now, and next
     OnCall,
+    /// Incidents that are over, looked back at: what happened, what it came to, what is learnt
+    #[command(subcommand)]
+    Reviews(reviews::ReviewsCommand),
+    /// What is to be done after incidents, by whom, by when
+    #[command(subcommand)]
+    Actions(actions::ActionsCommand),
     /// The newest observations first
     Observations(observations::ObservationsArguments),
     /// What changed in DNS: who saw it, what, from, to, when
@@ -257,6 +265,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Channel(command) => asking(channel::run(setting, &command)),
         Command::Notices(arguments) => asking(notices::run(setting, &arguments)),
         Command::OnCall => asking(channel::on_call(setting)),
+        Command::Reviews(command) => asking(reviews::run(setting, &command)),
+        Command::Actions(command) => asking(actions::run(setting, &command)),
         Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
         Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
         Command::Objectives(arguments) => asking(objectives::run(setting, &arguments)),

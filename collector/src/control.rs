@@ -23,6 +23,7 @@ use mailsonde_proto::journal::{
 };
 use mailsonde_proto::{AgentId, WallTime};
 
+use crate::judge::followup::FollowUpError;
 use crate::judge::planned::PlannedError;
 use crate::judge::stated::StatedError;
 
@@ -99,6 +100,9 @@ pub enum ControlError {
     /// A number cannot be stated.
     #[error(transparent)]
     Stated(#[from] StatedError),
+    /// An action item cannot become so.
+    #[error(transparent)]
+    FollowUp(#[from] FollowUpError),
 }
 
 /// The control journal; one writer, which many may share.

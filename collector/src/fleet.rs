@@ -144,7 +144,8 @@ impl Fleet {
             Err(FleetError::Mistakes(mistakes)) => return Ok(self.shown(mistakes)),
             Err(error) => return Err(error),
         };
-        let Looked { then, difference, warnings, .. } = looked;
+        let Looked { then, difference, mut warnings, .. } = looked;
+        warnings.extend(crate::central::template_mistakes(&self.folder.templates()));
         let agents = if difference.changes.is_empty() {
             Answered::default()
         } else {

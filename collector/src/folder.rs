@@ -135,6 +135,11 @@ impl Folder {
         self.0.join(crate::notifier::FOLDER)
     }
 
+    /// The files of templates.
+    pub fn templates(&self) -> PathBuf {
+        self.0.join(crate::central::TEMPLATES_FOLDER)
+    }
+
     /// The socket that operators' commands talk to.
     ///
     /// # Errors

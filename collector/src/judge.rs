@@ -6,13 +6,17 @@ pub mod definition;
 
 pub mod action;
 pub mod diagnosis;
+pub mod draft;
 pub mod engine;
+pub mod followup;
 pub mod incident;
 pub mod message;
 pub mod outside;
 pub mod planned;
+pub mod review;
 pub mod routing;
 pub mod telling;
+pub mod timeline;
 
 pub mod agreement;
 pub mod burn;

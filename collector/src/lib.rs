@@ -18,6 +18,8 @@ pub mod links;
 pub mod oidc;
 pub mod planning;
 pub mod query;
+pub mod review;
+mod reviewing;
 pub mod vendors;
 pub mod watched;
 
@@ -29,6 +31,7 @@ pub mod registry;
 pub mod pipeline;
 pub mod rollups;
 
+pub mod chart;
 pub mod notifier;
 
 pub mod central;
@@ -45,3 +48,4 @@ pub mod period;
 mod secret;
 pub mod selector;
 pub mod series;
+pub mod text;

@@ -4,6 +4,8 @@
 //! Invariant: what is planned passed [`Planned::check`] at the moment at which it was written. Absent on purpose: what
 //! a plan means, which `judge` says.
 
+mod following;
+mod recovering;
 mod stating;
 
 use std::str::FromStr;
@@ -17,11 +19,14 @@ use serde::{Deserialize, Serialize};
 use crate::control::{Author, Control, ControlError, Roll};
 use crate::judge::action::Action;
 use crate::judge::definition::{Definitions, Exclusion};
+use crate::judge::followup::FollowUpError;
 use crate::judge::planned::{
     ExclusionPlan, Planned, PlannedAction, PlannedError, Scope, SilencePlan, WindowPlan, zone,
 };
 use crate::registry::Registry;
 
+pub use following::{ActionItemAct, ActionItemWish, ProgressWish};
+pub use recovering::RecoveryWish;
 pub use stating::StatedWish;
 
 /// A maintenance window that somebody wishes.
@@ -169,6 +174,9 @@ pub enum PlanningError {
     /// Two ends, or none.
     #[error("say either how long by --{0}, or the end by --until")]
     OneEnd(&'static str),
+    /// It is to be ahead, and is not.
+    #[error("{0} has passed: say when it is to work again, or --unknown")]
+    NotAhead(Timestamp),
     /// It would be over before it begins.
     #[error("--until ({until}) must lie behind the beginning ({from})")]
     Backwards {
@@ -179,6 +187,12 @@ pub enum PlanningError {
     },
 }
 
+impl From<FollowUpError> for PlanningError {
+    fn from(error: FollowUpError) -> Self {
+        Self::Control(error.into())
+    }
+}
+
 impl From<PlannedError> for PlanningError {
     fn from(error: PlannedError) -> Self {
         Self::Control(error.into())
@@ -187,7 +201,7 @@ impl From<PlannedError> for PlanningError {
 
 /// What is called by a number, such as `W1` or `1`; `None` for what is neither.
 pub fn number(text: &str) -> Option<u64> {
-    let digits = text.trim_start_matches(['W', 'w', 'S', 's', 'X', 'x']);
+    let digits = text.trim_start_matches(['W', 'w', 'S', 's', 'X', 'x', 'A', 'a']);
     let is_number = text.len() - digits.len() <= 1 && digits.bytes().all(|b| b.is_ascii_digit());
     if is_number { digits.parse().ok() } else { None }
 }

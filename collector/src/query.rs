@@ -7,13 +7,16 @@
 pub mod agents;
 pub mod capacity;
 pub mod changes;
+pub mod drafts;
 pub mod export;
 pub mod fleet;
+pub mod followups;
 pub mod incidents;
 pub mod notices;
 pub mod objectives;
 pub mod observations;
 pub mod planned;
+pub mod reviews;
 pub mod routes;
 pub mod services;
 pub mod sla;
@@ -21,6 +24,7 @@ pub mod status;
 
 mod access;
 mod behind;
+mod figures;
 mod measured;
 mod series;
 
@@ -43,9 +47,12 @@ pub use agents::{
 };
 pub use capacity::{CapacityAnswer, CapacityWanted, SubjectAnswer};
 pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
+pub use drafts::{DraftAnswer, DraftWanted};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
+pub use followups::{ActionItemAnswer, ActionsAnswer, ActionsWanted};
 pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWanted};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
+pub use reviews::{ReviewAnswer, ReviewLine, ReviewsAnswer};
 pub use services::{ServiceAnswer, ServicesAnswer, SiteAnswer};
 pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
 
@@ -61,6 +68,27 @@ pub enum QueryError {
     /// There is no incident of this number.
     #[error("there is no incident {0}: `mailsonde-collector incidents list` lists them")]
     NoIncident(u64),
+    /// It is not over: there is no review yet.
+    #[error(
+        "incident {number} is {state}: its review is made when runs have shown that it is over; until then see \
+         `mailsonde-collector incidents show {number}`"
+    )]
+    NotOver {
+        /// Which.
+        number: u64,
+        /// How far it is.
+        state: &'static str,
+    },
+    /// It is another's.
+    #[error(
+        "incident {number} turned out to be part of incident {into}: ask for that one's review"
+    )]
+    Merged {
+        /// Which.
+        number: u64,
+        /// Of which.
+        into: u64,
+    },
     /// The question names something that there is not.
     #[error("there is no {what} called {name}: see `mailsonde-collector {}`", listed_by(what))]
     Unknown {
@@ -183,7 +211,25 @@ impl Query {
     /// # Errors
     /// When there is none of this number, or the views cannot be read.
     pub fn incident(&self, number: u64) -> Result<IncidentAnswer, QueryError> {
-        incidents::show(self.views.reader(), number, self.clock.wall().timestamp())
+        let mut answer =
+            incidents::show(self.views.reader(), number, self.clock.wall().timestamp())?;
+        let wanted = ActionsWanted { incident: Some(number), open: false };
+        answer.actions = self.actions(&wanted).actions;
+        Ok(answer)
+    }
+
+    /// What is to be done after incidents.
+    pub fn actions(&self, wanted: &ActionsWanted) -> ActionsAnswer {
+        let (today, control) = (self.today(), self.registry.control());
+        let actions = control.look(|roll| followups::actions(roll.follow_ups(), wanted, today));
+        let time_zone = self.views.reader().chronicle().current().time_zone.clone();
+        ActionsAnswer { today, time_zone, actions }
+    }
+
+    /// The day that it is in the organisation's time zone.
+    fn today(&self) -> jiff::civil::Date {
+        let zone = measured::zone(self.views.reader().chronicle().current());
+        self.clock.wall().timestamp().to_zoned(zone).date()
     }
 
     /// The first control record that is not in the views.

@@ -43,6 +43,7 @@ mod services;
 mod telling;
 
 mod outages;
+mod reviews;
 
 mod watched;
 

@@ -31,7 +31,8 @@ impl From<EnrolmentError> for Refusal {
                 ControlError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 ControlError::TokenExpired(_)
                 | ControlError::RevokedKey
-                | ControlError::Stated(_) => StatusCode::BAD_REQUEST,
+                | ControlError::Stated(_)
+                | ControlError::FollowUp(_) => StatusCode::BAD_REQUEST,
             },
             EnrolmentError::OldAuthority { .. }
             | EnrolmentError::Identity(

@@ -13,6 +13,7 @@ use super::{Operators, Refusal, Shared};
 use crate::control::{Author, Control, ControlError};
 use crate::judge::action::Action;
 use crate::judge::incident::{CannotAct, IncidentAction};
+use crate::planning::{Planning, PlanningError, RecoveryWish};
 use crate::query::{IncidentAnswer, IncidentsWanted, QueryError};
 
 /// What somebody wants done to an incident.
@@ -28,6 +29,9 @@ pub struct IncidentWish {
     /// With `review`: whether it was about security.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security: Option<bool>,
+    /// With `estimate`: when it is to work again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryWish>,
 }
 
 /// What can be done to an incident.
@@ -42,6 +46,8 @@ pub enum Act {
     Resolve,
     /// Look back at it.
     Review,
+    /// Say when it is to work again.
+    Estimate,
 }
 
 /// Bytes of a note at most.
@@ -56,6 +62,7 @@ pub(super) enum NotDone {
     Cannot(CannotAct),
     Words(&'static str),
     Control(ControlError),
+    Planning(PlanningError),
 }
 
 impl From<NotDone> for Refusal {
@@ -63,6 +70,7 @@ impl From<NotDone> for Refusal {
         match no {
             NotDone::Query(error) => error.into(),
             NotDone::Cannot(error) => Self(StatusCode::CONFLICT, error.to_string()),
+            NotDone::Planning(error) => error.into(),
             NotDone::Words(words) => Self(StatusCode::BAD_REQUEST, words.to_owned()),
             NotDone::Control(error) => Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
@@ -99,7 +107,7 @@ fn done(
     incident: u64,
     wish: IncidentWish,
 ) -> Result<IncidentAnswer, NotDone> {
-    let IncidentWish { act, note, security } = wish;
+    let IncidentWish { act, note, security, recovery } = wish;
     if note.len() > MAX_NOTE {
         return Err(NotDone::Words("a note holds at most 8 KiB: say it shorter"));
     }
@@ -114,6 +122,15 @@ fn done(
         Act::Note => IncidentAction::Note { incident, note },
         Act::Resolve => IncidentAction::Resolve { incident, note },
         Act::Review => IncidentAction::Review { incident, note, security },
+        Act::Estimate => {
+            let no = "say when it is to work again: in, at, or unknown";
+            let recovery = recovery.ok_or(NotDone::Words(no))?;
+            let now = operators.clock.wall();
+            let planning = Planning::new(&operators.registry, author.clone(), now);
+            let (recovered_at, time_zone) =
+                planning.recovery(&recovery).map_err(NotDone::Planning)?;
+            IncidentAction::Estimate { incident, recovered_at, time_zone, note }
+        }
     };
     let known = operators.query.incident(incident).map_err(NotDone::Query)?;
     known.incident.allows(&action).map_err(NotDone::Cannot)?;
@@ -132,7 +149,8 @@ pub(super) fn acknowledge(
     author: Author,
     incident: u64,
 ) -> Result<IncidentAnswer, NotDone> {
-    let wish = IncidentWish { act: Act::Acknowledge, note: String::new(), security: None };
+    let (act, note) = (Act::Acknowledge, String::new());
+    let wish = IncidentWish { act, note, security: None, recovery: None };
     done(operators, author, incident, wish)
 }
 

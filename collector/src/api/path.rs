@@ -1,5 +1,7 @@
 //! Where each question is asked.
 
+pub use super::reviews::paths::*;
+
 /// How mail is doing.
 pub const STATUS: &str = "/api/v1/status";
 /// The newest observations.

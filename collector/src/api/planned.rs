@@ -12,6 +12,7 @@ use super::caller::Caller;
 use super::{Operators, Refusal, Shared};
 use crate::control::ControlError;
 use crate::judge::definition::Definitions;
+use crate::judge::followup::FollowUpError;
 use crate::judge::planned::{Planned, PlannedError};
 use crate::planning::{
     Doing, ExclusionWish, ExtendWish, Planning, PlanningError, SilenceWish, StatedWish, WindowWish,
@@ -41,11 +42,23 @@ pub(super) fn of_planned(error: &PlannedError) -> StatusCode {
     }
 }
 
+fn of_follow_up(error: &FollowUpError) -> StatusCode {
+    match error {
+        FollowUpError::NoSuchItem(_) => StatusCode::NOT_FOUND,
+        FollowUpError::Already { .. }
+        | FollowUpError::NotOpen { .. }
+        | FollowUpError::ManyOfOne(_)
+        | FollowUpError::Many => StatusCode::CONFLICT,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
 impl From<PlanningError> for Refusal {
     fn from(error: PlanningError) -> Self {
         let status = match &error {
             PlanningError::Control(ControlError::Planned(planned)) => of_planned(planned),
             PlanningError::Control(ControlError::Stated(_)) => StatusCode::BAD_REQUEST,
+            PlanningError::Control(ControlError::FollowUp(error)) => of_follow_up(error),
             PlanningError::Control(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };

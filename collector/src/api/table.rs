@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::caller::{Caller, shown};
 use super::{
     Shared, access, authority, config, export, fleet, incidents, path, planned, questions, refusal,
-    runs, telling, watched,
+    reviews, runs, telling, watched,
 };
 use crate::control::Role;
 
@@ -24,6 +24,7 @@ const OPERATOR: Option<Role> = Some(Role::Operator);
 const ADMIN: Option<Role> = Some(Role::Admin);
 
 /// Everything that can be asked.
+#[allow(clippy::too_many_lines, reason = "a line for each question")]
 fn table() -> Vec<Line> {
     [of_mail(), of_the_fleet(), of_plans(), of_access()].into_iter().flatten().collect()
 }
@@ -52,6 +53,12 @@ fn of_mail() -> Vec<Line> {
         // whoever has a signed link
         asked(path::ACKNOWLEDGE, ANYBODY, telling::ask),
         done(path::ACKNOWLEDGE, ANYBODY, telling::take_on),
+        asked(path::DRAFT, VIEWER, reviews::draft),
+        asked(path::REVIEWS, VIEWER, reviews::list),
+        asked(path::REVIEW, VIEWER, reviews::show),
+        asked(path::ACTIONS, VIEWER, reviews::actions),
+        done(path::ACTIONS, OPERATOR, reviews::add_action),
+        done(path::ACTION, OPERATOR, reviews::change_action),
         // what was promised
         asked(path::OBJECTIVES, VIEWER, questions::objectives),
         asked(path::SLA, VIEWER, questions::sla),
@@ -253,6 +260,12 @@ mod tests {
         GET /api/v1/on-call viewer
         GET /acknowledge anybody
         POST /acknowledge anybody
+        GET /api/v1/incidents/{id}/draft viewer
+        GET /api/v1/reviews viewer
+        GET /api/v1/reviews/{id} viewer
+        GET /api/v1/actions viewer
+        POST /api/v1/actions operator
+        POST /api/v1/actions/{id} operator
         GET /api/v1/objectives viewer
         GET /api/v1/sla viewer
         GET /api/v1/sla/explain viewer

@@ -30,6 +30,8 @@ pub use reach::{Runner, warnings};
 pub const FOLDER: &str = "services.d";
 /// Services in all files at most.
 pub const MAX_SERVICES: usize = 1_000;
+/// Characters of what people do while mail does not work, at most.
+const MAX_INSTEAD: usize = 200;
 /// Bytes of all that is said at most: it becomes one record of the control journal.
 const MAX_BYTES: usize = 4 << 20;
 
@@ -47,7 +49,8 @@ pub fn read_services(
         Ok(names) => names.iter().for_each(|name| reading.file(folder, name)),
         Err(message) => reading.mistakes.push(folder::whole(folder, message)),
     }
-    let Reading { services, mut mistakes, time_zone, objectives, routes, rotations, .. } = reading;
+    let Reading { services, mut mistakes, time_zone, instead, objectives, routes, .. } = reading;
+    let rotations = reading.rotations;
     mistakes.extend(route::mistakes(&reading.mentions, channels));
     mistakes.extend(whole::mistakes(&services));
     if services.len() > MAX_SERVICES {
@@ -56,9 +59,17 @@ pub fn read_services(
     }
     let services = services.into_iter().map(|read| read.service).collect();
     let time_zone = time_zone.map(|(_, time_zone)| time_zone);
+    let instead = instead.map(|(_, instead)| instead).unwrap_or_default();
     let is_without_canary = reading.canary == Some(false);
-    let definitions =
-        Definitions { time_zone, services, objectives, routes, rotations, is_without_canary };
+    let definitions = Definitions {
+        time_zone,
+        instead,
+        services,
+        objectives,
+        routes,
+        rotations,
+        is_without_canary,
+    };
     let bytes = serde_json::to_vec(&definitions).map_or(usize::MAX, |bytes| bytes.len());
     if bytes > MAX_BYTES {
         let words = format!("the services hold more than {} MiB", MAX_BYTES >> 20);
@@ -77,6 +88,7 @@ struct Reading {
     canary: Option<bool>,
     mentions: route::Mentions,
     time_zone: Option<(Place, String)>,
+    instead: Option<(Place, String)>,
     mistakes: Vec<Mistake>,
     /// Where each objective of the organisation stands, each route, each rotation.
     taken: BTreeMap<String, Place>,
@@ -100,6 +112,7 @@ impl Reading {
         };
         let mut section = Section::new(&file, (0, root.get_ref()), "");
         self.time_zone(&mut section);
+        self.instead(&mut section);
         for mut inner in section.tables("service", MAX_SERVICES + 1, "service: ") {
             self.services.extend(service::read(&mut inner));
             section.take_over(inner);
@@ -143,6 +156,22 @@ impl Reading {
                 section.wrong("time_zone", words);
             }
             None => self.time_zone = Some((section.place("time_zone"), zone)),
+        }
+    }
+
+    fn instead(&mut self, section: &mut Section<'_>) {
+        let said = section.words("instead", MAX_INSTEAD);
+        if said.is_empty() {
+            return;
+        }
+        match &self.instead {
+            Some((other, _)) => {
+                let words = format!(
+                    "instead is said at {other} already: there is one for all, and a service may have its own"
+                );
+                section.wrong("instead", words);
+            }
+            None => self.instead = Some((section.place("instead"), said)),
         }
     }
 }

@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 use super::terminal::{Terminal, Tone, complain, printable, say};
 use super::{Ending, Setting, client};
 use crate::api::{ApplyWish, path};
-use crate::central::{Change, Difference, SERVICES_FOLDER, read_folder, read_services};
+use crate::central::{
+    Change, Difference, SERVICES_FOLDER, read_folder, read_services, template_mistakes,
+};
 use crate::config::Mistake;
 use crate::fleet::{Plan, RefusedCheck};
 use crate::folder::Folder;
@@ -91,6 +93,11 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
             Err(wrong) => mistakes.extend(wrong),
         }
     }
+    // drafts are made all the same, by the templates in the program: a warning
+    let warnings = template_mistakes(&Folder::at(folder).templates());
+    fine.extend(
+        warnings.iter().map(|it| format!("{}\n", terminal.paint(Tone::Doubtful, &printable(it)))),
+    );
     if mistakes.is_empty() {
         say(&fine.concat())?;
         return Ok(Ending::Done);

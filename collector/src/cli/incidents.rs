@@ -1,5 +1,6 @@
 //! `incidents`: what is or was wrong, and what is done about it.
 
+mod draft;
 mod show;
 
 use jiff::Timestamp;
@@ -50,6 +51,10 @@ pub(super) enum IncidentsCommand {
         #[arg(long, default_value = "")]
         note: String,
     },
+    /// Say when it is to work again
+    Estimate(draft::EstimateArguments),
+    /// What people are to be told of it: shown, never sent
+    Draft(draft::DraftArguments),
     /// Look back at it, once it is over
     Review {
         /// Its number
@@ -85,7 +90,7 @@ fn limit(text: &str) -> Result<usize, String> {
 }
 
 /// `7`, or `#7` as lists have it.
-fn number(text: &str) -> Result<u64, String> {
+pub(super) fn number(text: &str) -> Result<u64, String> {
     let number = text.strip_prefix('#').unwrap_or(text).parse();
     number.map_err(|_no_number| "an incident has a number: `incidents list` has them".to_owned())
 }
@@ -102,6 +107,11 @@ pub(super) async fn run(setting: &Setting, command: &IncidentsCommand) -> anyhow
     let (number, act, note, security) = match command {
         IncidentsCommand::List(arguments) => return list(setting, arguments).await,
         IncidentsCommand::Show { number } => return show(setting, *number).await,
+        IncidentsCommand::Draft(arguments) => return draft::run(setting, arguments).await,
+        IncidentsCommand::Estimate(arguments) => {
+            let wish = arguments.wish(&setting.terminal);
+            return act_on(setting, arguments.number, &wish).await;
+        }
         IncidentsCommand::Ack { number, note } => (number, Act::Acknowledge, note, None),
         IncidentsCommand::Note { number, note } => (number, Act::Note, note, None),
         IncidentsCommand::Resolve { number, note } => (number, Act::Resolve, note, None),
@@ -109,9 +119,14 @@ pub(super) async fn run(setting: &Setting, command: &IncidentsCommand) -> anyhow
             (number, Act::Review, note, *security)
         }
     };
-    let wish = IncidentWish { act, note: note.clone(), security };
+    let wish = IncidentWish { act, note: note.clone(), security, recovery: None };
+    act_on(setting, *number, &wish).await
+}
+
+/// Does something to an incident, and says what became of it.
+async fn act_on(setting: &Setting, number: u64, wish: &IncidentWish) -> anyhow::Result<Ending> {
     let path = path::with(path::INCIDENT, &number.to_string());
-    let answer = client::send::<IncidentAnswer>(&setting.collector, &path, &wish).await?;
+    let answer = client::send::<IncidentAnswer>(&setting.collector, &path, wish).await?;
     let text = match setting.json {
         true => format!("{}\n", answer.raw),
         false => {

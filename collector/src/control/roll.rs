@@ -9,6 +9,7 @@ use super::people::People;
 use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::followup::FollowUps;
 use crate::judge::outside::Outside;
 use crate::judge::planned::Planned;
 use crate::judge::stated::Numbers;
@@ -42,6 +43,7 @@ pub struct Roll {
     archived: HashMap<u64, u32>,
     numbers: Numbers,
     outside: Outside,
+    follow_ups: FollowUps,
     people: People,
 }
 
@@ -82,6 +84,9 @@ impl Roll {
             Control::Acted(Action::Incident(_)) => {}
             Control::Acted(Action::Stated(stated)) => self.numbers.apply(stated),
             Control::Heard(heard) => self.outside.hear(heard),
+            Control::Acted(Action::FollowUp(action)) => {
+                self.follow_ups.apply(record.received_at, action);
+            }
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
             }
@@ -130,6 +135,11 @@ impl Roll {
     /// Numbers that operators stated.
     pub fn numbers(&self) -> &Numbers {
         &self.numbers
+    }
+
+    /// What is to be done after incidents.
+    pub fn follow_ups(&self) -> &FollowUps {
+        &self.follow_ups
     }
 
     /// The collector's checks, as they were applied last.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::followup::FollowUpAction;
 use super::incident::IncidentAction;
 use super::planned::PlannedAction;
 use super::stated::Stated;
@@ -16,6 +17,8 @@ pub enum Action {
     Planned(PlannedAction),
     /// To what is known of capacity beside what is measured.
     Stated(Stated),
+    /// To what is to be done after an incident.
+    FollowUp(FollowUpAction),
 }
 
 /// Bytes that are no action that we know.
@@ -30,6 +33,7 @@ impl Action {
             Self::Incident(action) => action.words(),
             Self::Planned(action) => action.words(),
             Self::Stated(stated) => stated.words(),
+            Self::FollowUp(action) => action.words(),
         }
     }
 

@@ -29,6 +29,10 @@ pub struct Definitions {
     /// The organisation's time zone (IANA), in which months and days begin; without it UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+    /// What people do while mail does not work, as one line for them, such as `call the service desk: 031 …`; where a
+    /// service does not say another.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instead: String,
     /// In the order of their files; none: each check is a service of its own.
     pub services: Vec<Service>,
     /// Objectives of the organisation as a whole: those about incidents; none: the usual ones.
@@ -86,6 +90,9 @@ pub struct Service {
     /// The yearly growth that is planned for, for the outlook on capacity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<Share>,
+    /// What people do while it does not work, as one line for them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instead: String,
 }
 
 /// A week's hours in the organisation's time zone, and the days on which there are none.
@@ -298,6 +305,7 @@ impl Service {
             objectives: Objective::of_mail(kind == ROUND_TRIP),
             agreements: Vec::new(),
             growth: None,
+            instead: String::new(),
         }
     }
 }

@@ -32,6 +32,8 @@ use crate::series::{SeriesId, ServiceId};
 
 pub use kept::{Kept, Restored};
 
+pub(super) use grouping::family;
+
 use fleet::Fleet;
 
 /// An incident that was over comes back as itself within this.
@@ -260,7 +262,9 @@ impl Engine {
         if incident.merged_into.is_some() {
             return;
         }
-        let said = |entry: &&Entry| !entry.words.is_empty() && entry.by.is_some();
+        let said = |entry: &&Entry| {
+            !entry.words.is_empty() && entry.by.is_some() && entry.what != "estimated"
+        };
         let note = incident.timeline.iter().rev().find(said).map(|entry| entry.words.clone());
         self.past.retain(|past| past.number != incident.number);
         self.past.push_back(Past {

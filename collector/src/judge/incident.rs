@@ -6,7 +6,9 @@
 
 mod acts;
 pub mod counted;
+pub mod figures;
 pub mod kpi;
+mod recovery;
 #[cfg(test)]
 pub(crate) mod sample;
 mod words;
@@ -18,6 +20,7 @@ use mailsonde_proto::Fault;
 use serde::{Deserialize, Serialize};
 
 pub use acts::{CannotAct, IncidentAction};
+pub use recovery::{Estimate, Expected};
 
 use super::outside::VendorSaid;
 use super::watch::Confirmed;
@@ -90,6 +93,12 @@ pub struct Incident {
     pub timeline: Vec<Entry>,
     /// Entries that did not fit.
     pub more_entries: u64,
+    /// When it is to work again, as somebody said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+    /// What it came to, once it is over and was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Box<figures::Figures>>,
 }
 
 /// What an incident is about.

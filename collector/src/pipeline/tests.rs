@@ -3,6 +3,7 @@
 
 mod crashes;
 mod month;
+mod reviewed;
 mod silent;
 mod young;
 
@@ -17,6 +18,7 @@ use crate::query::Query;
 use crate::query::export::{ExportWanted, Exported};
 use crate::query::sla::{AgreementAnswer, SlaWanted};
 use crate::registry::Registry;
+use crate::reviewing::Reviewing;
 use crate::store::ledger::{LedgerOptions, Opened};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -98,6 +100,7 @@ fn judge(journals: &Path, views: &Path, every: usize) -> Judged {
 struct OpenedPipeline {
     pipeline: Pipeline,
     query: Query,
+    reviewing: Reviewing,
     writer: std::thread::JoinHandle<()>,
 }
 
@@ -111,18 +114,20 @@ fn opened(journals: &Path, views: &Path) -> OpenedPipeline {
     let extent = extent(&ledger, &control);
     let (rollups, _) = Rollups::open(views, extent, clock.wall()).unwrap();
     let registry = Arc::new(Registry::new(control.clone()).unwrap());
+    let soon = Clock::starting_at(BEGIN.plus(HOUR));
+    let reviewing = Reviewing::new((&registry, &ledger), rollups.reader(), soon);
     let query = Query::new(registry, ledger.clone(), rollups.reader(), clock);
     let pipeline =
         Pipeline::new(rollups, (ledger, control), clock, Arc::default(), Outlets::nowhere())
             .unwrap();
-    OpenedPipeline { pipeline, query, writer }
+    OpenedPipeline { pipeline, query, reviewing, writer }
 }
 
 impl OpenedPipeline {
     /// As after a SIGKILL: what was gathered and not committed is gone.
     fn killed(self) {
-        let Self { pipeline, query, writer } = self;
-        drop((pipeline, query));
+        let Self { pipeline, query, reviewing, writer } = self;
+        drop((pipeline, query, reviewing));
         writer.join().unwrap();
     }
 

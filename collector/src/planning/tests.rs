@@ -146,3 +146,55 @@ fn a_service_without_objectives_has_the_usual_ones() {
     let names: Vec<&str> = names.iter().map(|objective| objective.name.as_str()).collect();
     assert_eq!(names, ["uptime", "delivery"]);
 }
+
+#[test]
+fn it_is_to_work_again_at_the_next_such_time() {
+    let desk = Desk::new(Some("Africa/Johannesburg")); // where it is two in the afternoon
+    let at = |text: &str, said: Option<&str>| RecoveryWish::At {
+        at: text.into(),
+        zone: Zone { said: said.map(str::to_owned), own: None },
+    };
+    for (wish, expected) in [
+        (RecoveryWish::In(7_200), Ok("2026-12-06T14:00:00Z")),
+        (at("14:30", None), Ok("2026-12-06T12:30:00Z")),
+        (at("14:00", None), Ok("2026-12-07T12:00:00Z")),
+        (at("08:00", None), Ok("2026-12-07T06:00:00Z")),
+        (at("14:30", Some("Europe/Berlin")), Ok("2026-12-06T13:30:00Z")),
+        (at("2026-12-08 08:00", None), Ok("2026-12-08T06:00:00Z")),
+        (at("2026-12-06 13:00", None), Err("2026-12-06T11:00:00Z has passed")),
+        (at("soon", None), Err("--at \"soon\" is no time")),
+        (at("25:00", None), Err("--at \"25:00\" is no time")),
+    ] {
+        let found = desk.planning().recovery(&wish).map(|(at, _)| at.unwrap().to_string());
+        match (&found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Err(error), Err(words)) => assert!(error.to_string().starts_with(words), "{error}"),
+            _ => panic!("{wish:?}: {found:?}"),
+        }
+    }
+    let unknown = desk.planning().recovery(&RecoveryWish::Unknown).unwrap();
+    assert_eq!(unknown, (None, "Africa/Johannesburg".to_owned()));
+}
+
+#[test]
+fn what_is_to_be_done_has_a_number() {
+    let desk = Desk::new(None);
+    let wish = |title: &str| ActionItemWish {
+        incident: 7,
+        title: title.into(),
+        owner: " Ann ".into(),
+        due: "2026-12-15".parse().unwrap(),
+    };
+    assert_eq!(desk.planning().follow_up(wish("alert on the disk")).unwrap(), 1);
+    assert_eq!(desk.planning().follow_up(wish("write to the vendor")).unwrap(), 2);
+    let empty = desk.planning().follow_up(wish(" ")).unwrap_err().to_string();
+    assert_eq!(empty, "--title must say something");
+    let done = ProgressWish { act: ActionItemAct::Done, note: "it is on".into() };
+    assert_eq!(desk.planning().progress(1, done).unwrap(), 1);
+    let known = desk.registry.control().look(|roll| {
+        let all = roll.follow_ups().iter();
+        all.map(|it| (it.plan.owner.clone(), it.progress.as_str())).collect::<Vec<_>>()
+    });
+    assert_eq!(known, [("Ann".to_owned(), "done"), ("Ann".to_owned(), "open")]);
+    assert_eq!((number("A12"), number("a3"), number("AB")), (Some(12), Some(3), None));
+}

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
+use super::followups::ActionItemAnswer;
 use crate::judge::diagnosis::{Diagnosis, diagnose};
 use crate::judge::incident::kpi::{Kpi, kpi};
 use crate::judge::incident::{Incident, Kind, Severity, State};
@@ -89,6 +90,9 @@ pub struct IncidentAnswer {
     pub incident: Incident,
     /// What it probably is, and what to do.
     pub diagnosis: Diagnosis,
+    /// What is to be done after it.
+    #[serde(default)]
+    pub actions: Vec<ActionItemAnswer>,
 }
 
 pub(super) fn list(
@@ -126,7 +130,7 @@ pub(super) fn show(
     let incident = reader.incident(number)?.ok_or(QueryError::NoIncident(number))?;
     let diagnosis = diagnose(&incident);
     let silenced_by = reader.chronicle().silenced(&incident, now);
-    Ok(IncidentAnswer { now, silenced_by, incident, diagnosis })
+    Ok(IncidentAnswer { now, silenced_by, incident, diagnosis, actions: Vec::new() })
 }
 
 fn line(incident: &Incident, silenced_by: Option<u64>) -> IncidentLine {

@@ -40,6 +40,11 @@ fn an_incident_is_dealt_with_and_outlives_the_collector() {
     company.lab.restart(Server::Postfix).unwrap();
     wait_until("it is verified", PATIENCE, || company.incident(number).state == State::Verified);
     assert_eq!(company.incidents().len(), before + 1, "{:#?}", company.incidents());
+    let told = company.collector(&["reviews", "show", &shown]);
+    told.expect(0, &format!("# Review of incident {number}: Mail failed"));
+    told.expect(0, ", from all 3 sites. What failed: mail-acted in ");
+    told.expect(0, "| acknowledged | I look at it |");
+    told.expect(0, "### Runs that failed, by site");
     act(&company, &["review", &shown, "a watchdog is to start it", "--security", "no"], "reviewed");
     let over = company.incident(number);
     assert_eq!((over.reopened, over.is_security), (0, false), "{:#?}", over.timeline);

@@ -105,11 +105,21 @@ fn share(share: Share) -> Value {
 
 fn of_organisation(definitions: &Definitions) -> Keys {
     // Every field by name: a new one cannot be forgotten here.
-    let Definitions { time_zone, services: _, objectives, routes, rotations, is_without_canary } =
-        definitions;
+    let Definitions {
+        time_zone,
+        instead,
+        services: _,
+        objectives,
+        routes,
+        rotations,
+        is_without_canary,
+    } = definitions;
     let mut keys = Keys::new();
     if let Some(zone) = time_zone {
         keys.insert("time_zone".to_owned(), text(zone).to_string());
+    }
+    if !instead.is_empty() {
+        keys.insert("instead".to_owned(), text(instead).to_string());
     }
     objectives.iter().for_each(|objective| of_objective(objective, &mut keys));
     // as they are kept: key by key they would be a page
@@ -141,12 +151,15 @@ fn keys(service: &Service) -> Keys {
         objectives,
         agreements,
         growth,
+        instead,
     } = service;
     let mut keys = Keys::new();
     let mut add = |key: &str, value: Value| {
         keys.insert(key.to_owned(), value.to_string());
     };
-    for (key, words) in [("title", title), ("description", description), ("owner", owner)] {
+    for (key, words) in
+        [("title", title), ("description", description), ("owner", owner), ("instead", instead)]
+    {
         if !words.is_empty() {
             add(key, text(words));
         }

@@ -38,6 +38,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Read> {
     let title = section.words("title", 128);
     let description = section.words("description", 2_000);
     let owner = section.words("owner", 256);
+    let instead = section.words("instead", super::MAX_INSTEAD);
     section.require(
         "checks",
         "say which checks it is made of, such as checks = [\"mail\", \"imap-*\"]",
@@ -76,6 +77,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Read> {
         objectives,
         agreements,
         growth: growth.filter(|growth: &Share| growth.ppm() > 0),
+        instead,
     };
     Some(Read {
         service,

@@ -23,6 +23,7 @@ const EXAMPLE: &str = include_str!("../../../../deploy/examples/services.toml");
 fn the_example_is_right_and_says_everything() {
     let definitions = read(&[("services.toml", EXAMPLE)]).unwrap();
     assert_eq!(definitions.time_zone.as_deref(), Some("Africa/Johannesburg"));
+    assert!(definitions.instead.ends_with("call the service desk: 031 555 0100"));
     let [durban, names] = &definitions.services[..] else { panic!("{definitions:?}") };
     assert_eq!(durban.shown(), "Mail in Durban");
     assert_eq!(durban.checks, ["mail", "between-*"]);
@@ -50,6 +51,7 @@ fn the_example_is_right_and_says_everything() {
     let credits: Vec<_> =
         contract.credits.iter().map(|step| (step.below.ppm(), step.credit.ppm())).collect();
     assert_eq!(credits, [(995_000, 100_000), (990_000, 250_000)]);
+    assert!(durban.instead.ends_with("031 555 0199"));
     // what is not said stays unsaid
     assert_eq!((names.on.as_str(), names.down_when), ("*", Quorum::Half));
     assert!(names.objectives.is_empty() && names.agreements.is_empty() && names.hours.is_none());
@@ -93,7 +95,7 @@ fn every_mistake_of_a_service_is_told_with_its_place() {
          title = \"a\\u0007\"\n[[service]]\nchecks = [\"*\"]\nhours = [\"monday\"]\n"
     ), @r#"
     services.d/a.toml:1:13: time_zone must be a time zone by its IANA name, such as "Africa/Johannesburg", not "Africa/Durban"
-    services.d/a.toml:2:1: services is not known here: there is objective, rotation, route, service, time_zone
+    services.d/a.toml:2:1: services is not known here: there is instead, objective, rotation, route, service, time_zone
     services.d/a.toml:3:1: service: checks is missing: say which checks it is made of, such as checks = ["mail", "imap-*"]
     services.d/a.toml:4:8: service: name must be 1 to 64 letters, digits, dots, dashes or underscores, not "m a"
     services.d/a.toml:7:19: service "mail": checks must be a text in quotes
@@ -106,7 +108,7 @@ fn every_mistake_of_a_service_is_told_with_its_place() {
     services.d/a.toml:13:10: service "mail": growth must be a percentage with at most four decimals, such as "99.9%"
     services.d/a.toml:14:12: service "mail": holidays are days without hours: say hours as well
     services.d/a.toml:14:13: service "mail": holidays must be dates, such as "2026-12-25"
-    services.d/a.toml:15:1: service "mail": colour is not known here: there is agreement, checks, depends_on, description, down_when, growth, holidays, hours, name, objective, on, owner, title, users, voice
+    services.d/a.toml:15:1: service "mail": colour is not known here: there is agreement, checks, depends_on, description, down_when, growth, holidays, hours, instead, name, objective, on, owner, title, users, voice
     services.d/a.toml:18:10: service "b": checks is empty: a service without checks can be judged by nothing
     services.d/a.toml:19:9: service "b": hours overlap on mon: write each hour of it once
     services.d/a.toml:20:9: service "b": title must have no control characters
@@ -172,19 +174,20 @@ fn services_of_all_files_fit_together() {
         + &service("itself", "depends_on = [\"itself\"]")
         + &service("fine", "depends_on = [\"a\"]")
         + &service("one", promised);
-    let b = "time_zone = \"UTC\"\n".to_owned()
+    let b = "time_zone = \"UTC\"\ninstead = \"call them\"\n".to_owned()
         + &service("c", "depends_on = [\"a\"]")
         + &service("fine", "")
         + &service("two", promised);
-    let c = "time_zone = \"UTC\"\n";
+    let c = "time_zone = \"UTC\"\ninstead = \"call us\"\n";
     let mistakes = read(&[("a.toml", &a), ("b.toml", &b), ("c.toml", c)]).unwrap_err();
     insta::assert_snapshot!(ConfigError::Mistakes(mistakes).to_string(), @r#"
     services.d/a.toml:2:8: service "a": depends_on goes in a circle: a -> b -> c -> a
     services.d/a.toml:4:20: service "a": depends_on: there is no service called dsn
     services.d/a.toml:10:8: service "itself": depends_on goes in a circle: itself -> itself
-    services.d/b.toml:7:8: service "fine": there is another service of this name at services.d/a.toml:14
-    services.d/b.toml:14:8: service "two": there is another agreement called x at services.d/a.toml:21
+    services.d/b.toml:8:8: service "fine": there is another service of this name at services.d/a.toml:14
+    services.d/b.toml:15:8: service "two": there is another agreement called x at services.d/a.toml:21
     services.d/c.toml:1:13: time_zone is said at services.d/b.toml:1 already: there is one for all
+    services.d/c.toml:2:11: instead is said at services.d/b.toml:2 already: there is one for all, and a service may have its own
     "#);
 }
 
@@ -223,6 +226,8 @@ fn what_changes_is_told_key_by_key() {
         .replace("target = \"99.5%\"", "target = \"99.7%\"")
         .replace("sat 08:00-12:00", "sat 09:00-12:00")
         .replace("users = 120\n", "")
+        .replace("031 555 0199", "031 555 0200")
+        .replace("call the service desk", "call")
         .replace("Africa/Johannesburg", "Africa/Maputo")
         .replace("name = \"names\"", "name = \"dns\"")
         .replace("[\"names\"]", "[\"dns\"]")
@@ -234,9 +239,9 @@ fn what_changes_is_told_key_by_key() {
     lines.push(serde_json::to_string(&difference.settings).unwrap());
     insta::assert_snapshot!(lines.join("\n"), @r#"
     {"service":"dns","what":"added","settings":[["checks","","[\"dns\", \"posture\"]"],["down_when","","\"half\""],["on","","\"*\""],["title","","\"DNS\""],["voice","","\"site\""]]}
-    {"service":"mail-durban","what":"changed","settings":[["agreement.contract-2026.target","\"99.5%\"","\"99.7%\""],["depends_on","[\"names\"]","[\"dns\"]"],["hours","[\"mon-fri 08:00-18:00\", \"sat 08:00-12:00\"]","[\"mon-fri 08:00-18:00\", \"sat 09:00-12:00\"]"],["users","120",""]]}
+    {"service":"mail-durban","what":"changed","settings":[["agreement.contract-2026.target","\"99.5%\"","\"99.7%\""],["depends_on","[\"names\"]","[\"dns\"]"],["hours","[\"mon-fri 08:00-18:00\", \"sat 08:00-12:00\"]","[\"mon-fri 08:00-18:00\", \"sat 09:00-12:00\"]"],["instead","\"as long as mail in Durban does not work, use the group on the phone: 031 555 0199\"","\"as long as mail in Durban does not work, use the group on the phone: 031 555 0200\""],["users","120",""]]}
     {"service":"names","what":"removed","settings":[["checks","[\"dns\", \"posture\"]",""],["down_when","\"half\"",""],["on","\"*\"",""],["title","\"DNS\"",""],["voice","\"site\"",""]]}
-    [["objective.security.target","\"1%\"","\"2%\""],["time_zone","\"Africa/Johannesburg\"","\"Africa/Maputo\""]]
+    [["instead","\"as long as mail does not work, call the service desk: 031 555 0100\"","\"as long as mail does not work, call: 031 555 0100\""],["objective.security.target","\"1%\"","\"2%\""],["time_zone","\"Africa/Johannesburg\"","\"Africa/Maputo\""]]
     "#);
     assert_eq!((difference.unchanged, difference.is_implicit), (0, false));
     assert!(compare(&now, &now).is_empty());

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use crate::cli::actions::items;
 use crate::cli::figures::{roughly, time_to_the_second};
 use crate::cli::terminal::{Terminal, Tone, lines, printable, words};
-use crate::judge::incident::{Incident, Severity};
+use crate::judge::incident::{Expected, Incident, Severity};
 use crate::query::IncidentAnswer;
 
 /// Lines of the timeline that are shown; the first ones and the last.
@@ -13,7 +14,7 @@ const MOST: usize = 60;
 const PLACES: usize = 12;
 
 pub(super) fn shown(answer: &IncidentAnswer, terminal: &Terminal) -> String {
-    let IncidentAnswer { now, silenced_by, incident, diagnosis } = answer;
+    let IncidentAnswer { now, silenced_by, incident, diagnosis, actions } = answer;
     let at = |at: Timestamp| time_to_the_second(at, *now, &terminal.zone);
     let tone = match (incident.is_live(), incident.severity) {
         (false, _) => Tone::Plain,
@@ -40,6 +41,9 @@ pub(super) fn shown(answer: &IncidentAnswer, terminal: &Terminal) -> String {
         at(incident.opened_at),
         roughly(incident.began_at, until)
     ));
+    if let Some(line) = expected(incident, *now, at) {
+        text.insert_str(text.len().saturating_sub(1), &line);
+    }
     for sentence in &diagnosis.sentences {
         text.push_str(&format!("{}\n", printable(&sentence.words)));
         for evidence in &sentence.evidence {
@@ -54,8 +58,30 @@ pub(super) fn shown(answer: &IncidentAnswer, terminal: &Terminal) -> String {
             text.push_str(&format!("{number}. {step}\n"));
         }
     }
+    if !actions.is_empty() {
+        text.push_str(&format!("\naction items\n{}", items(actions, terminal)));
+    }
     text.push_str(&timeline(incident, terminal, at));
     text
+}
+
+/// When it is to work again, as somebody said.
+fn expected(
+    incident: &Incident,
+    now: Timestamp,
+    at: impl Fn(Timestamp) -> String,
+) -> Option<String> {
+    let estimate = incident.estimate.as_ref().filter(|_| incident.is_live())?;
+    let by = printable(&estimate.by);
+    Some(match incident.expected(now) {
+        Expected::Stated { by_when } => {
+            format!("to work again by {}, says {by}\n", at(by_when))
+        }
+        Expected::Passed { by_when } => {
+            format!("was to work again by {}, said {by}: that has passed\n", at(by_when))
+        }
+        _ => format!("nobody knows when it works again, says {by}\n"),
+    })
 }
 
 fn services(incident: &Incident, terminal: &Terminal) -> String {

@@ -35,7 +35,7 @@ enum Tie {
 }
 
 /// Phases of the same part of a session are one family.
-pub(super) fn family(phase: &str) -> &str {
+pub(in crate::judge) fn family(phase: &str) -> &str {
     match phase.rsplit('.').next().unwrap_or(phase) {
         "resolve" | "lookup" | "dns" => "resolve",
         "connect" | "tcp" | "banner" | "greeting" => "connect",
@@ -184,6 +184,8 @@ impl Engine {
             merged_into: None,
             timeline: Vec::new(),
             more_entries: 0,
+            estimate: None,
+            figures: None,
         };
         self.incidents.insert(number, incident);
         self.dirty.incident(number);
@@ -221,6 +223,7 @@ impl Engine {
         (incident.resolved_at, incident.verified_at, incident.ended_at) = (None, None, None);
         if was_verified {
             incident.reopened += 1;
+            (incident.estimate, incident.figures) = (None, None);
             // from where it fails now is looked at anew; how bad it was at worst stays
             incident.scope = Scope::OnePlace { site: place.site.clone() };
             incident.fault = place.fault.clone();

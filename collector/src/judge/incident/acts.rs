@@ -1,9 +1,11 @@
 //! What operators do to an incident.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{Incident, State};
+use super::figures::Figures;
+use super::{Estimate, Incident, State};
 
 /// What an operator does to an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,25 @@ pub enum IncidentAction {
         note: String,
         /// Whether it was about security, where the operator says so.
         security: Option<bool>,
+    },
+    /// When it is to work again.
+    Estimate {
+        /// Its number.
+        incident: u64,
+        /// When; `None`: nobody knows.
+        recovered_at: Option<Timestamp>,
+        /// In which zone (IANA) that is told; UTC where it is empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        time_zone: String,
+        /// Why; may be empty.
+        note: String,
+    },
+    /// What it came to, now that it is over; by the collector itself.
+    Measured {
+        /// Its number.
+        incident: u64,
+        /// All of it.
+        figures: Box<Figures>,
     },
 }
 
@@ -82,13 +103,21 @@ impl IncidentAction {
             Self::Acknowledge { incident, .. }
             | Self::Note { incident, .. }
             | Self::Resolve { incident, .. }
-            | Self::Review { incident, .. } => *incident,
+            | Self::Review { incident, .. }
+            | Self::Estimate { incident, .. }
+            | Self::Measured { incident, .. } => *incident,
         }
     }
 
     /// What was done, for the audit log.
     pub fn words(&self) -> String {
+        let note_of_estimate;
         let (what, note) = match self {
+            Self::Estimate { recovered_at, time_zone, note, .. } => {
+                note_of_estimate = estimated((*recovered_at, time_zone), note);
+                ("estimated the end of", &note_of_estimate)
+            }
+            Self::Measured { .. } => return format!("measured incident {}", self.incident()),
             Self::Acknowledge { note, .. } => ("acknowledged", note),
             Self::Note { note, .. } => ("noted on", note),
             Self::Resolve { note, .. } => ("resolved", note),
@@ -117,18 +146,38 @@ impl Incident {
             (IncidentAction::Note { .. }, _)
             | (IncidentAction::Acknowledge { .. }, State::Open | State::Acknowledged)
             | (IncidentAction::Resolve { .. }, State::Open | State::Acknowledged)
-            | (IncidentAction::Review { .. }, State::Verified | State::Reviewed) => Ok(()),
-            (IncidentAction::Review { .. }, _) => Err(CannotAct::NotOver { number, state }),
+            | (IncidentAction::Estimate { .. }, State::Open | State::Acknowledged)
+            | (
+                IncidentAction::Review { .. } | IncidentAction::Measured { .. },
+                State::Verified | State::Reviewed,
+            ) => Ok(()),
+            (IncidentAction::Review { .. } | IncidentAction::Measured { .. }, _) => {
+                Err(CannotAct::NotOver { number, state })
+            }
             _ => Err(CannotAct::Over { number, state }),
         }
     }
 
     /// Does it; what is not allowed (any more) is noted, and changes nothing else.
     pub fn act(&mut self, action: &IncidentAction, at: Timestamp, by: &str) {
-        if self.allows(action).is_err() {
+        let is_allowed = self.allows(action).is_ok();
+        if let IncidentAction::Measured { figures, .. } = action {
+            // it may have come back while it was measured: then it is measured again, and nobody need be told
+            self.figures = if is_allowed { Some(figures.clone()) } else { self.figures.take() };
+            return;
+        }
+        if !is_allowed {
             return self.tell_of(at, "too late", action.words(), Some(by));
         }
+        let note_of_estimate;
         let (word, note) = match action {
+            IncidentAction::Estimate { recovered_at, time_zone, note, .. } => {
+                let recovered_at = *recovered_at;
+                self.estimate = Some(Estimate { at, recovered_at, by: by.to_owned() });
+                note_of_estimate = estimated((recovered_at, time_zone), note);
+                ("estimated", &note_of_estimate)
+            }
+            IncidentAction::Measured { .. } => return,
             IncidentAction::Acknowledge { note, .. } => {
                 self.state = State::Acknowledged;
                 self.acknowledged_at.get_or_insert(at);
@@ -148,5 +197,67 @@ impl Incident {
             }
         };
         self.tell_of(at, word, note.clone(), Some(by));
+    }
+}
+
+/// An estimate in words, which say their zone: whoever reads a timeline may have another.
+fn estimated((recovered_at, time_zone): (Option<Timestamp>, &str), note: &str) -> String {
+    let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+    let mut words = match recovered_at {
+        Some(at) => {
+            let name = zone.iana_name().unwrap_or("UTC").to_owned();
+            let at = at.to_zoned(zone);
+            format!("it is to work again by {} ({name})", at.strftime("%Y-%m-%d %H:%M"))
+        }
+        None => "nobody knows when it works again".to_owned(),
+    };
+    if !note.is_empty() {
+        words.push_str(": ");
+        words.push_str(note);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{minute, outage, outage_over};
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_for_what_lasts_and_figures_are_for_what_is_over() {
+        let estimate = |recovered_at| IncidentAction::Estimate {
+            incident: 7,
+            recovered_at,
+            time_zone: "Africa/Johannesburg".into(),
+            note: "a new disk".into(),
+        };
+        let measured = IncidentAction::Measured { incident: 7, figures: Box::default() };
+        let mut it = outage();
+        it.act(&measured, minute(19, 0), "");
+        assert_eq!(it.figures, None);
+        it.act(&estimate(Some(minute(50, 0))), minute(20, 0), "user ann");
+        it.act(&estimate(None), minute(21, 0), "user bob");
+        let said: Vec<_> = it.timeline.iter().rev().take(2).map(|it| it.words.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "nobody knows when it works again: a new disk",
+                "it is to work again by 2026-11-23 14:50 (Africa/Johannesburg): a new disk"
+            ]
+        );
+        let stated = Estimate { at: minute(21, 0), recovered_at: None, by: "user bob".into() };
+        assert_eq!(it.estimate, Some(stated));
+        assert_eq!(
+            estimate(None).words(),
+            "estimated the end of incident 7: nobody knows when it works again: a new disk"
+        );
+
+        let mut it = outage_over();
+        let entries = it.timeline.len();
+        it.act(&measured, minute(50, 0), "");
+        assert_eq!((it.figures, it.timeline.len()), (Some(Box::default()), entries));
+        it = outage_over();
+        it.act(&estimate(None), minute(50, 0), "user ann");
+        assert_eq!((it.estimate, it.timeline.last().unwrap().what.as_str()), (None, "too late"));
     }
 }

@@ -21,7 +21,7 @@ fn second(minutes: u32, seconds: u64) -> WallTime {
 }
 
 /// Writes both journals minute by minute: three sites, one check, an operator.
-async fn write(folder: &Path) {
+pub(super) async fn write(folder: &Path) {
     let (control, _) = ControlJournal::open(&folder.join("control")).unwrap();
     let mut next = [1_u64; 4];
     for minutes in 0..MINUTES {
