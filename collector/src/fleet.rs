@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::central::{
     Change, CheckSet, Defined, Difference, PairTrouble, Runner, ServiceChange, plan, read_folder,
-    read_services,
+    read_services, read_templates,
 };
 use crate::config::Mistake;
 use crate::control::{AppliedCheck, Author, Control, ControlError, Roll};
@@ -252,7 +252,8 @@ impl Fleet {
         let services = read_services(&self.folder.services(), names.as_ref());
         let mistakes = match (checks, services, channels) {
             (Ok(checks), Ok(services), Ok(channels)) => {
-                let services = channels::routed(services, &channels);
+                let mut services = channels::routed(services, &channels);
+                services.templates = read_templates(&self.folder.templates()).into_own();
                 return Ok((Files { checks, services }, channels));
             }
             (checks, services, channels) => [checks.err(), services.err(), channels.err()],

@@ -76,8 +76,8 @@ pub(super) async fn show(
     Parameters(wanted): Parameters<ReviewWanted>,
 ) -> Response {
     let format = wanted.format.unwrap_or(ReviewFormat::Json);
-    // messages that went out stand here once there are any
-    let answer = move |operators: &Operators| operators.query.review(id, Vec::new());
+    let answer =
+        move |operators: &Operators| operators.query.review(id, operators.query.told_of(id)?);
     shared.work_for(answer, |review| written(&review, format)).await
 }
 

@@ -68,6 +68,7 @@ pub fn read_services(
         objectives,
         routes,
         rotations,
+        templates: BTreeMap::new(),
         is_without_canary,
     };
     let bytes = serde_json::to_vec(&definitions).map_or(usize::MAX, |bytes| bytes.len());

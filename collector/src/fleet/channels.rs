@@ -7,8 +7,9 @@ use crate::config::Mistake;
 use crate::control::AppliedCheck;
 use crate::folder::Folder;
 use crate::judge::definition::Definitions;
+use crate::judge::draft::Audience;
 use crate::judge::incident::Severity;
-use crate::judge::routing::{Audience, Recipients, Route};
+use crate::judge::routing::{Recipients, Route};
 use crate::notifier::Channels;
 
 /// Reads `channels.d`; `checks` are those that the collector gives to agents, with the hosts that they watch.

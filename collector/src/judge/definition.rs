@@ -44,6 +44,9 @@ pub struct Definitions {
     /// Who is on call when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rotations: Vec<Rotation>,
+    /// Operators' templates of messages, by their files' names; of all others those in the program are used.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: BTreeMap<String, String>,
     /// Whether channels get no weekly sign of life.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_without_canary: bool,

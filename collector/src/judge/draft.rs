@@ -25,10 +25,11 @@ use super::definition::Definitions;
 use super::incident::{Incident, State};
 
 /// For whom a draft is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Audience {
     /// Who runs mail.
+    #[default]
     Technical,
     /// Who answers for it.
     Management,

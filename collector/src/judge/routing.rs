@@ -10,6 +10,7 @@ use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
 use super::definition::BusinessHours;
+use super::draft::Audience;
 use super::incident::{Incident, Severity};
 use super::window::in_hours;
 use crate::selector::{Selector, is_match};
@@ -65,19 +66,6 @@ pub struct Step {
     /// How many times again at most.
     #[serde(default)]
     pub times: u32,
-}
-
-/// For whom a message is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Audience {
-    /// Who is to mend it.
-    #[default]
-    Technical,
-    /// Who answers for it.
-    Management,
-    /// Who cannot use it.
-    Users,
 }
 
 /// People who are on call in turn.
@@ -195,17 +183,6 @@ impl Rotation {
             until = until.min(stand_in.from);
         }
         Some((member, told(until)))
-    }
-}
-
-impl Audience {
-    /// Its word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Technical => "technical",
-            Self::Management => "management",
-            Self::Users => "users",
-        }
     }
 }
 

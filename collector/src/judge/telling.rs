@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::definition::Definitions;
 use super::incident::Incident;
 use super::message::{Message, Occasion};
+use super::routing::Route;
 use course::{Course, Say, Seen};
 use limits::Pace;
 
@@ -141,7 +142,7 @@ impl Teller {
                 to.at(&scene.definitions.rotations, scene.zone, scene.now.timestamp())
             });
             for say in said {
-                self.say(incident, (route.audience, &mut course), &mut told, (say, scene));
+                self.say((incident, route), &mut course, &mut told, (say, scene));
             }
             due = due.into_iter().chain(next.map(WallTime::from)).min();
             if course != Course::default() {
@@ -163,8 +164,8 @@ impl Teller {
     /// One thing is said to some channels: at once, later, or in the summary.
     fn say(
         &mut self,
-        incident: &Incident,
-        (audience, course): (super::routing::Audience, &mut Course),
+        (incident, route): (&Incident, &Route),
+        course: &mut Course,
         told: &mut Told,
         (say, scene): (Say, &Scene<'_>),
     ) {
@@ -185,7 +186,7 @@ impl Teller {
             *count += 1;
             let message = Message {
                 id: format!("{}-{count}-{}", incident.number, notice::short(channel)),
-                ..words::of_incident(incident, &say, audience, scene.zone)
+                ..words::of_incident(incident, &say, route, scene)
             };
             told.last_us = now.as_us();
             self.add(channel, not_before, message);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::QueryError;
 use crate::delivery::Held;
 use crate::judge::message::Occasion;
+use crate::judge::review::Told;
 use crate::judge::telling::{Fate, Notice};
 use crate::rollups::Reader;
 
@@ -119,6 +120,22 @@ fn of(notice: Notice, held: &[Held]) -> NoticeAnswer {
 }
 
 impl super::Query {
+    /// The messages about an incident that channels took, oldest first.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn told_of(&self, incident: u64) -> Result<Vec<Told>, QueryError> {
+        let notices = self.views.reader().notices()?;
+        let told = notices.into_iter().filter(|it| it.message.incident() == Some(incident));
+        let sent = told.filter_map(|notice| {
+            let at = notice.settled_at?;
+            let is_sent = matches!(notice.fate, Some(Fate::Sent { .. }));
+            let (channel, what) = (notice.channel, notice.message.title);
+            is_sent.then_some(Told { at, channel, what })
+        });
+        Ok(sent.collect())
+    }
+
     /// What was told to whom; `held` is what waits.
     ///
     /// # Errors

@@ -112,6 +112,7 @@ fn of_organisation(definitions: &Definitions) -> Keys {
         objectives,
         routes,
         rotations,
+        templates,
         is_without_canary,
     } = definitions;
     let mut keys = Keys::new();
@@ -128,6 +129,11 @@ fn of_organisation(definitions: &Definitions) -> Keys {
     }
     for rotation in rotations {
         keys.insert(format!("rotation.{}", rotation.name), told(rotation));
+    }
+    for (name, template) in templates {
+        let sum = crc32c::crc32c(template.as_bytes());
+        let short = format!("{} bytes, {sum:08x}", template.len());
+        keys.insert(format!("template.{name}"), text(&short).to_string());
     }
     if *is_without_canary {
         keys.insert("canary".to_owned(), Value::from(false).to_string());

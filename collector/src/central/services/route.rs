@@ -8,8 +8,9 @@ use jiff::civil::DateTime;
 use super::super::folder::Place;
 use super::{hours, target};
 use crate::config::section::Section;
+use crate::judge::draft::Audience;
 use crate::judge::incident::Severity;
-use crate::judge::routing::{Audience, Member, Recipients, Rotation, Route, StandIn, Step};
+use crate::judge::routing::{Member, Recipients, Rotation, Route, StandIn, Step};
 use crate::selector::{NotASelector, Selector};
 
 /// Routes, and rotations, in all files at most.
@@ -209,10 +210,8 @@ fn severity(text: &str) -> Result<Severity, String> {
 }
 
 fn audience(text: &str) -> Result<Audience, String> {
-    let all = [Audience::Technical, Audience::Management, Audience::Users];
-    let known = all.into_iter().find(|audience| audience.as_str() == text);
-    known.ok_or_else(|| {
-        format!("must be \"technical\", \"management\" or \"users\", not \"{text}\"")
+    text.parse().map_err(|_none| {
+        format!("must be \"technical\", \"management\", \"users\" or \"public\", not \"{text}\"")
     })
 }
 

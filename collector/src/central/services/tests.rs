@@ -317,7 +317,7 @@ override = [{ name = "Ben", from = "2026-12-09 09:00", until = "2026-12-08 09:00
     services.d/a.toml:5:12: route: severity must be "notice", "minor", "major" or "critical", not "bad"
     services.d/a.toml:8:20: route "a": there is no channel "nowhere" in channels.d: ops
     services.d/a.toml:9:12: route "a": there is no rotation "nobody"
-    services.d/a.toml:10:12: route "a": audience must be "technical", "management" or "users", not "all"
+    services.d/a.toml:10:12: route "a": audience must be "technical", "management", "users" or "public", not "all"
     services.d/a.toml:11:11: route "a": updates must be a number and a unit from "1m" to "7d"
     services.d/a.toml:12:9: route "a": step: after is missing: how long nobody has taken it on, such as after = "10m"
     services.d/a.toml:12:39: route "a": step: times says how often it is told again: say repeat as well

@@ -76,6 +76,21 @@ fn name_of(audience: Audience, moment: Moment) -> String {
 }
 
 impl Templates {
+    /// Those that were put in force, by their files' names.
+    pub fn of(own: BTreeMap<String, String>) -> Self {
+        Self { own, unreadable: BTreeMap::new() }
+    }
+
+    /// The operators', by their files' names.
+    pub fn into_own(self) -> BTreeMap<String, String> {
+        self.own
+    }
+
+    /// Whether operators have one of their own for this.
+    pub(crate) fn has_own(&self, audience: Audience, moment: Moment) -> bool {
+        self.own.contains_key(&name_of(audience, moment))
+    }
+
     /// Puts an operator's template in the place of the one of its name.
     pub fn put(&mut self, name: &str, source: String) {
         self.own.insert(name.to_owned(), source);

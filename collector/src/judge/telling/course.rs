@@ -61,6 +61,8 @@ pub(super) struct Say {
     pub(super) channels: Vec<String>,
     /// Since then it changed as is to be told: the number of entries of the timeline that are known already.
     pub(super) known_entries: usize,
+    /// When anything was said before.
+    pub(super) told_at: Option<Timestamp>,
 }
 
 impl Course {
@@ -137,17 +139,20 @@ impl Course {
         };
         let due = told.due(route, seen);
         (self.since, self.told) = (None, Some(told));
-        (vec![Say { occasion: Occasion::Opened, channels: to, known_entries: 0 }], due)
+        (
+            vec![Say { occasion: Occasion::Opened, channels: to, known_entries: 0, told_at: None }],
+            due,
+        )
     }
 }
 
 impl LastTold {
     fn say(&mut self, occasion: Occasion, channels: Vec<String>, seen: &Seen<'_>) -> Say {
         let known_entries = std::mem::replace(&mut self.entries, seen.incident.timeline.len());
-        self.last = seen.now;
+        let told_at = Some(std::mem::replace(&mut self.last, seen.now));
         (self.severity, self.breadth) =
             (self.severity.max(seen.incident.severity), breadth(&seen.incident.scope));
-        Say { occasion, channels, known_entries }
+        Say { occasion, channels, known_entries, told_at }
     }
 
     fn over(&mut self, seen: &Seen<'_>) -> Say {

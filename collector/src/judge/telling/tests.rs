@@ -1,9 +1,10 @@
 //! Scenarios of incidents as they change and time as it passes; no clock, no disk, no channel.
 
 use super::*;
+use crate::judge::draft::Audience;
 use crate::judge::incident::sample::incident;
 use crate::judge::incident::{Impact, Scope, Severity, State};
-use crate::judge::routing::{Audience, Member, Recipients, Rotation, Route, Step};
+use crate::judge::routing::{Member, Recipients, Rotation, Route, Step};
 
 /// 2026-11-30T08:00:00Z, a Monday.
 const BEGIN: WallTime = WallTime::from_s(1_796_025_600);
@@ -502,4 +503,23 @@ fn what_is_told_can_be_read() {
     Services: Mail in Durban
     People: 120 behind these services
     "#);
+}
+
+#[test]
+fn who_does_not_run_mail_is_told_in_their_words_and_by_operators_templates() {
+    let users = Route { audience: Audience::Users, updates_s: Some(3_600), ..route("u", &["u"]) };
+    let mut desk = Desk::new(vec![users, route("t", &["t"])]);
+    let own = "OWN {{ headline }}\nlook at the manual".to_owned();
+    desk.definitions.templates = [("technical-first.txt".to_owned(), own)].into();
+    desk.open(1, Severity::Major);
+    desk.after(2);
+    let pending = desk.teller.pending();
+    let message = |channel: &str| {
+        let found = pending.iter().find(|it| it.notice.channel == channel);
+        found.unwrap().notice.message.clone()
+    };
+    let (users, technical) = (message("u"), message("t"));
+    assert!(users.fields.is_empty() && !users.text.contains("refused"), "{users:?}");
+    assert!(users.text.contains("09:00"), "when the next word comes: {}", users.text);
+    assert!(technical.title.starts_with("OWN ") && technical.text == "look at the manual\n");
 }

@@ -5,11 +5,12 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::course::Say;
-use super::notice;
+use super::{Scene, notice};
 use crate::judge::diagnosis::diagnose;
+use crate::judge::draft::{About, Audience, Draft, Moment, Templates, draft};
 use crate::judge::incident::{Incident, Kind, Severity};
 use crate::judge::message::{Field, Message, Occasion};
-use crate::judge::routing::Audience;
+use crate::judge::routing::Route;
 
 /// Sentences of a diagnosis, next steps and lines of a timeline that a message has at most.
 const MOST_SENTENCES: usize = 4;
@@ -22,21 +23,47 @@ const MOST_NAMED: usize = 6;
 pub(super) fn of_incident(
     incident: &Incident,
     say: &Say,
-    audience: Audience,
-    zone: &TimeZone,
+    route: &Route,
+    scene: &Scene<'_>,
 ) -> Message {
-    let _one_for_all = audience;
+    let (title, text, fields) = match drafted(incident, say, route, scene) {
+        // what is told people who run nothing has no figures beside it
+        Some(Draft { subject, text, .. }) => (subject, text, Vec::new()),
+        None => (title(incident, say), text(incident, say), fields(incident, scene.zone)),
+    };
     Message {
         id: String::new(),
         conversation: format!("incident-{}", incident.number),
         occasion: say.occasion,
         severity: incident.severity,
         at: happened_at(incident, say),
-        title: title(incident, say),
-        text: text(incident, say),
-        fields: fields(incident, zone),
+        title,
+        text,
+        fields,
         links: Vec::new(),
     }
+}
+
+/// By a template: for everybody who does not run mail, and for those who do where operators wrote one.
+fn drafted(incident: &Incident, say: &Say, route: &Route, scene: &Scene<'_>) -> Option<Draft> {
+    let moment = match say.occasion {
+        Occasion::Opened => Moment::First,
+        Occasion::Over => Moment::AllClear,
+        _ => Moment::Update,
+    };
+    let templates = Templates::of(scene.definitions.templates.clone());
+    let audience = route.audience;
+    if audience == Audience::Technical && !templates.has_own(audience, moment) {
+        return None;
+    }
+    let now = scene.now.timestamp();
+    let updates = route.updates_s.and_then(|every_s| i64::try_from(every_s).ok());
+    let next_at =
+        updates.and_then(|every_s| now.checked_add(SignedDuration::from_secs(every_s)).ok());
+    let next_at = next_at.filter(|_| moment != Moment::AllClear);
+    let (definitions, told_at) = (scene.definitions, say.told_at);
+    let about = About { definitions, templates: &templates, now, told_at, next_at };
+    Some(draft(incident, &about, audience, moment))
 }
 
 /// When it happened what is told: by records, as everything.
