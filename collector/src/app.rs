@@ -3,18 +3,18 @@
 //! Start: the folder's lock, the journals (mended), then agents are accepted; views catch up behind that.
 //! End: no new streams, streams ended, what was received written, views committed.
 
+mod telling;
+mod upkeep;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Damage;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -25,29 +25,21 @@ use crate::agents;
 use crate::api::{self, Network, Operators};
 use crate::config::Config;
 use crate::control::{Control, ControlJournal};
+use crate::delivery::Delivery;
 use crate::enrolment::Enrolment;
-use crate::fleet::{Fleet, FleetError, confirm};
+use crate::fleet::{Fleet, FleetError};
 use crate::folder::Folder;
 use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
-use crate::judge::engine::Wish;
+use crate::links::Links;
 use crate::oidc::Oidc;
-use crate::pipeline::{Confirm, Pipeline, Progress, extent};
+use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
 use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
 use crate::watched::{Subject, Watched};
-
-/// The control journal gets the time so often: what `judge` knows of 'now' where nothing else happens.
-const TICK: Duration = Duration::from_secs(60);
-/// Old observations are looked for this often.
-const RETAIN: Duration = Duration::from_secs(600);
-/// The server's certificate is looked at this often.
-const RENEW: Duration = Duration::from_secs(12 * 3_600);
-/// Between two segments that are rewritten as columns.
-const COMPACT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves agents and operators until SIGTERM or SIGINT.
 ///
@@ -88,45 +80,42 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let listener = listen(config.listen).await?;
     let rollups = rollups(&folder, extent(&ledger, &control), clock)?;
     let enrolment = enrolment(&config, &listener, authorities, control.clone())?;
-    let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock);
-    let work = fleet.work.clone();
+    let (delivery, links) = telling::open(&folder, &config, &control, clock)?;
     let progress = Arc::new(Progress::default());
-    let watched = watched(&folder, &config, (&control, &ledger, &progress), clock)?;
-    let operators = Operators {
-        fleet: fleet.clone(),
-        query: Query::new(registry.clone(), ledger.clone(), rollups.reader(), clock),
-        enrolment: enrolment.clone(),
-        registry: registry.clone(),
-        tls: tls.clone(),
-        access: Access::new(control.clone(), clock)?,
-        oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, &folder, clock)).transpose()?,
-        watched: watched.clone(),
-        clock,
-    };
+    let held = (&control, &ledger, &progress);
+    let watched = watched(&folder, &config, held, &delivery, clock)?;
+    let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock).with_delivery(&delivery);
+    let work = fleet.work.clone();
+    let reader = rollups.reader();
+    let query = Arc::new(Query::new(registry.clone(), ledger.clone(), reader, clock));
+    let known = (&enrolment, &tls);
+    let told = (delivery.clone(), links, watched.clone());
+    let operators = operators((&folder, &config), &fleet, query.clone(), known, told)?;
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     control.append(clock.wall(), Control::Started)?;
-    let (confirm, wishes) = confirm();
+    let (outlets, wishes) = telling::outlets(delivery.clone());
     let journals = (ledger.clone(), control.clone());
-    let pipeline = Pipeline::new(rollups, journals, clock, progress.clone(), confirm)?;
+    let pipeline = Pipeline::new(rollups, journals, clock, progress.clone(), outlets)?;
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
     let mut tasks = JoinSet::new();
-    tasks.spawn(tick(control, clock, shutdown.clone()));
-    tasks.spawn(retain(ledger.clone(), config.raw_retention, progress, clock, shutdown.clone()));
+    tasks.spawn(upkeep::tick(control, clock, shutdown.clone()));
+    let kept = config.raw_retention;
+    tasks.spawn(upkeep::retain(ledger.clone(), kept, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
     tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
+    tasks.spawn(delivery.run(shutdown.clone()));
+    tasks.spawn(upkeep::keep_warm(query, shutdown.clone()));
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(watched.run(shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
-    tasks.spawn(renew(tls, shutdown.clone()));
+    tasks.spawn(upkeep::renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
     let serving = agents::serve(listener, acceptor, ingest, enrolment, shutdown.clone());
     let served = tokio::select! {
         served = serving => served.context("agents cannot be served any more"),
-        () = ended_early(&mut threads, &shutdown) => {
-            Err(anyhow!("a part of the collector ended by itself, which is a defect: see the log"))
-        }
+        early = ended_early(&mut threads, &shutdown) => Err(early),
     };
     shutdown.cancel();
     work.end().await;
@@ -134,11 +123,28 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     served
 }
 
-/// How the pipeline has runs confirmed, and where its wishes come out.
-fn confirm() -> (Confirm, mpsc::Receiver<Wish>) {
-    let (wish, wishes) = mpsc::channel(confirm::WAITING);
-    // more than fit are a flood, in which there is evidence enough
-    (Box::new(move |it| drop(wish.try_send(it))), wishes)
+/// Everything that operators can ask for.
+fn operators(
+    (folder, config): (&Folder, &Config),
+    fleet: &Fleet,
+    query: Arc<Query>,
+    (enrolment, tls): (&Enrolment, &Arc<ServerTls>),
+    (delivery, links, watched): (Delivery, Arc<Links>, Watched),
+) -> anyhow::Result<Operators> {
+    let clock = fleet.clock;
+    Ok(Operators {
+        fleet: fleet.clone(),
+        query,
+        enrolment: enrolment.clone(),
+        registry: fleet.registry.clone(),
+        delivery,
+        links,
+        tls: tls.clone(),
+        access: Access::new(enrolment.control.clone(), clock)?,
+        oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, folder, clock)).transpose()?,
+        watched,
+        clock,
+    })
 }
 
 async fn all_ended(sets: [JoinSet<()>; 2]) {
@@ -175,13 +181,13 @@ fn threads(
     threads.spawn_blocking(move || pipeline.run(&stop));
     threads.spawn_blocking(move || drop(writer.join().inspect_err(|_| panicked("ledger"))));
     let (stop, compacted, read) = (shutdown.clone(), ledger.clone(), progress.clone());
-    threads.spawn_blocking(move || compact(&compacted, &read, &stop));
+    threads.spawn_blocking(move || upkeep::compact(&compacted, &read, &stop));
     threads
 }
 
 /// Returns when a thread ends although nobody stops the collector: without it nothing would be stored, or
 /// nothing folded, and nobody would know.
-async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) {
+async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) -> anyhow::Error {
     let ended = threads.join_next().await;
     if shutdown.is_cancelled() {
         return std::future::pending().await;
@@ -189,6 +195,7 @@ async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) {
     if let Some(Err(error)) = ended {
         tracing::error!(%error, "a thread of the collector ended by itself");
     }
+    anyhow!("a part of the collector ended by itself, which is a defect: see the log")
 }
 
 fn panicked(thread: &'static str) {
@@ -264,14 +271,16 @@ fn watched(
     folder: &Folder,
     config: &Config,
     (control, ledger, progress): (&Arc<ControlJournal>, &Ledger, &Arc<Progress>),
+    delivery: &Delivery,
     clock: Clock,
 ) -> anyhow::Result<Watched> {
+    let notices = delivery.clone();
     let subject = Subject {
         control: control.clone(),
         stored: ledger.index().clone(),
         refused: ledger.refused(),
         progress: progress.clone(),
-        notices: Box::new(|| Ok(())),
+        notices: Box::new(move || notices.health()),
         clock,
     };
     let opened = Watched::open(&config.outside, folder.path(), subject);
@@ -317,68 +326,5 @@ async fn answer(
 ) {
     if let Err(error) = operators.serve(listener, network, shutdown).await {
         tracing::error!(%error, "operators cannot be answered any more: restart the collector");
-    }
-}
-
-/// Keeps the server's certificate valid however long the collector runs.
-async fn renew(tls: Arc<ServerTls>, shutdown: CancellationToken) {
-    let mut due = tokio::time::interval(RENEW);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        if let Err(error) = tls.renew_if_due() {
-            tracing::error!(%error, "the server's certificate cannot be renewed");
-        }
-    }
-}
-
-async fn tick(control: Arc<ControlJournal>, clock: Clock, shutdown: CancellationToken) {
-    let mut due = tokio::time::interval(TICK);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        let (control, now) = (control.clone(), clock.wall());
-        let written = tokio::task::spawn_blocking(move || control.append(now, Control::Tick)).await;
-        if let Ok(Err(error)) = written {
-            tracing::error!(%error, "the control journal cannot be written");
-        }
-    }
-}
-
-/// Rewrites closed segments as columns, as long as nobody is kept waiting by it.
-fn compact(ledger: &Ledger, progress: &Progress, shutdown: &CancellationToken) {
-    while !shutdown.is_cancelled() {
-        std::thread::sleep(COMPACT_PAUSE);
-        if !progress.caught_up.load(Ordering::Relaxed) {
-            continue;
-        }
-        if let Err(error) = ledger.compact(progress.next.load(Ordering::Relaxed)) {
-            tracing::warn!(%error, "a segment stays as it is");
-        }
-    }
-}
-
-/// Removes observations that are past their time, once the pipeline has read them.
-async fn retain(
-    ledger: Ledger,
-    kept: Duration,
-    progress: Arc<Progress>,
-    clock: Clock,
-    shutdown: CancellationToken,
-) {
-    let mut due = tokio::time::interval(RETAIN);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        let read = progress.next.load(Ordering::Relaxed);
-        if let Err(error) = ledger.retain(clock.wall().minus(kept), read).await {
-            tracing::warn!(%error, "old observations stay");
-        }
     }
 }

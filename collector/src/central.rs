@@ -5,7 +5,6 @@
 //! which the registry has.
 
 mod files;
-pub(crate) mod folder;
 mod pairs;
 mod plan;
 pub(crate) mod services;
@@ -14,6 +13,7 @@ use std::collections::BTreeMap;
 
 use mailsonde_proto::convert::{AssignedCheck, Assignment};
 
+use crate::config::folder;
 use crate::control::{AppliedCheck, Enrolled};
 use crate::selector::{NotASelector, Selector};
 

@@ -28,6 +28,9 @@ mod exclusion;
 mod maintenance;
 mod silence;
 
+mod channel;
+mod notices;
+
 mod changes;
 mod checks;
 mod export;
@@ -129,6 +132,13 @@ enum Command {
     /// What is or was wrong, and what is done about it
     #[command(subcommand)]
     Incidents(incidents::IncidentsCommand),
+    /// Where messages go: list channels, try one
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
+    /// What was told to whom, when, and what came of it
+    Notices(notices::NoticesArguments),
+    /// Who is on call now, and next
+    OnCall,
     /// The newest observations first
     Observations(observations::ObservationsArguments),
     /// What changed in DNS: who saw it, what, from, to, when
@@ -244,6 +254,9 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Vendors => asking(vendors::run(setting)),
         Command::Services => asking(services::run(setting)),
         Command::Incidents(command) => asking(incidents::run(setting, &command)),
+        Command::Channel(command) => asking(channel::run(setting, &command)),
+        Command::Notices(arguments) => asking(notices::run(setting, &arguments)),
+        Command::OnCall => asking(channel::on_call(setting)),
         Command::Observations(arguments) => asking(observations::run(setting, &arguments)),
         Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
         Command::Objectives(arguments) => asking(objectives::run(setting, &arguments)),

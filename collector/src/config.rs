@@ -8,6 +8,9 @@ pub mod outside;
 mod read;
 mod secret;
 
+pub(crate) mod folder;
+pub(crate) mod section;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,6 +53,8 @@ pub struct Config {
     pub agent_certificate: Duration,
     /// Where operators connect to over the network; `None`: nowhere.
     pub operators: Option<OperatorsConfig>,
+    /// Under which URL operators reach it, for links in messages; `None`: there are no links.
+    pub operators_url: Option<url::Url>,
     /// Where operators may sign in; `None`: by passwords only.
     pub oidc: Option<OidcConfig>,
     /// Who watches this collector, whom it watches, which vendors it hears.
@@ -137,6 +142,7 @@ impl Config {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             agent_certificate: AGENT_VALIDITY,
             operators: None,
+            operators_url: None,
             oidc: None,
             outside: OutsideConfig::default(),
         }
@@ -255,10 +261,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, peer, raw_retention, segment_size, vendor, watched
+        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, vendor, watched
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, peer, raw_retention, segment_size, vendor, watched
+        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, vendor, watched
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }

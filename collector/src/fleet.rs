@@ -4,6 +4,7 @@
 //! agent longer than a bound. Absent on purpose: streams, which `ingest` has, and any judgement of what is found.
 
 mod answers;
+mod channels;
 pub mod confirm;
 mod run;
 
@@ -20,12 +21,15 @@ use crate::central::{
 };
 use crate::config::Mistake;
 use crate::control::{AppliedCheck, Author, Control, ControlError, Roll};
+use crate::delivery::{self, Delivery};
 use crate::folder::Folder;
 use crate::judge::definition::Definitions;
+use crate::notifier::Channels;
 use crate::registry::Registry;
 use crate::store::ledger::Ledger;
 
 pub use answers::{Answered, RefusedCheck};
+pub use channels::read_channels;
 pub use run::{RunLine, RunWish};
 
 /// Wishes for runs that are worked on at once.
@@ -38,12 +42,14 @@ pub struct Fleet {
     pub registry: Arc<Registry>,
     /// Where observations come in.
     pub ledger: Ledger,
-    /// The collector's folder, in which those of the files are: `checks.d` and `services.d`.
+    /// The collector's folder, in which those of the files are: `checks.d`, `services.d`, `channels.d`.
     pub folder: Folder,
     /// What time it is.
     pub clock: Clock,
     /// What is under way.
     pub work: Arc<Work>,
+    /// Sends messages; it gets the channels of the files.
+    delivery: Option<Delivery>,
 }
 
 /// Runs that were asked for and are under way.
@@ -120,7 +126,12 @@ impl Fleet {
     /// Reaches these agents, sees what comes in here, and reads its files from those of `folder`.
     pub fn new(registry: &Arc<Registry>, ledger: &Ledger, folder: Folder, clock: Clock) -> Self {
         let (registry, ledger, work) = (registry.clone(), ledger.clone(), Arc::default());
-        Self { registry, ledger, folder, clock, work }
+        Self { registry, ledger, folder, clock, work, delivery: None }
+    }
+
+    /// The same; what sends messages gets the channels of the files when they are put in force.
+    pub fn with_delivery(self, delivery: &Delivery) -> Self {
+        Self { delivery: Some(delivery.clone()), ..self }
     }
 
     /// What the files would change; asks agents that are here what they would say. It changes nothing.
@@ -153,9 +164,10 @@ impl Fleet {
         if id.is_some_and(|id| id != looked.difference.id) {
             return Err(FleetError::OtherPlan);
         }
-        let Looked { read, now, then, difference, warnings } = looked;
+        let Looked { read, channels, now, then, difference, warnings } = looked;
         let shown = Plan { warnings, ..self.shown(Vec::new()) };
         if difference.is_empty() {
+            self.use_channels(channels);
             return Ok(Plan { difference: Some(difference), ..shown });
         }
         let (registry, at) = (self.registry.clone(), self.clock.wall());
@@ -176,6 +188,7 @@ impl Fleet {
             Err(ControlError::AppliedMeanwhile) => return Err(FleetError::OtherPlan),
             written => written?,
         }
+        self.use_channels(channels);
         tracing::info!(
             checks = difference.changes.len(),
             services = difference.services.changes.len(),
@@ -230,16 +243,30 @@ impl Fleet {
     }
 
     /// The files, or their mistakes.
-    fn read(&self) -> Result<Files, Vec<String>> {
-        let read = (read_folder(&self.folder.checks()), read_services(&self.folder.services()));
-        let mistakes = match read {
-            (Ok(checks), Ok(services)) => return Ok(Files { checks, services }),
-            (checks, services) => [checks.err(), services.err()].into_iter().flatten().flatten(),
+    fn read(&self) -> Result<(Files, Channels), Vec<String>> {
+        let checks = read_folder(&self.folder.checks());
+        let known = checks.as_deref().unwrap_or_default();
+        let channels = read_channels(&self.folder, known);
+        let names = channels.as_ref().ok().map(delivery::names);
+        let services = read_services(&self.folder.services(), names.as_ref());
+        let mistakes = match (checks, services, channels) {
+            (Ok(checks), Ok(services), Ok(channels)) => {
+                let services = channels::routed(services, &channels);
+                return Ok((Files { checks, services }, channels));
+            }
+            (checks, services, channels) => [checks.err(), services.err(), channels.err()],
         };
+        let mistakes = mistakes.into_iter().flatten().flatten();
         Err(mistakes.map(|mistake: Mistake| mistake.to_string()).collect())
     }
 
-    fn compared(&self, read: Files) -> Result<Looked, FleetError> {
+    fn use_channels(&self, channels: Channels) {
+        if let Some(delivery) = &self.delivery {
+            delivery.use_channels(channels);
+        }
+    }
+
+    fn compared(&self, (read, channels): (Files, Channels)) -> Result<Looked, FleetError> {
         let now = self.registry.control().look(Files::in_force);
         let then = set(read.checks.clone())?;
         let agents = self.registry.control().agents();
@@ -258,7 +285,7 @@ impl Fleet {
             let runners = self.runners(&checks, &then);
             warnings.extend(crate::central::warnings(&read.services, &runners));
         }
-        Ok(Looked { read, now, then, difference, warnings })
+        Ok(Looked { read, channels, now, then, difference, warnings })
     }
 
     /// Every agent, with what it will run: its own checks, and those of the files.
@@ -305,6 +332,7 @@ impl Files {
 /// The files, compared with what is in force.
 struct Looked {
     read: Files,
+    channels: Channels,
     now: Files,
     then: CheckSet,
     difference: Difference,

@@ -125,6 +125,16 @@ impl Folder {
         self.0.join(crate::central::SERVICES_FOLDER)
     }
 
+    /// The key that signs links in messages.
+    pub fn links_key(&self) -> PathBuf {
+        self.0.join("links.key")
+    }
+
+    /// The files of channels.
+    pub fn channels(&self) -> PathBuf {
+        self.0.join(crate::notifier::FOLDER)
+    }
+
     /// The socket that operators' commands talk to.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ pub mod incident;
 pub mod message;
 pub mod outside;
 pub mod planned;
+pub mod routing;
+pub mod telling;
 
 pub mod agreement;
 pub mod burn;

@@ -11,8 +11,10 @@ pub mod config;
 
 pub mod access;
 pub mod api;
+pub mod delivery;
 pub mod enrolment;
 pub mod fleet;
+pub mod links;
 pub mod oidc;
 pub mod planning;
 pub mod query;
@@ -27,6 +29,8 @@ pub mod registry;
 pub mod pipeline;
 pub mod rollups;
 
+pub mod notifier;
+
 pub mod central;
 pub mod control;
 pub mod judge;
@@ -38,5 +42,6 @@ pub mod folder;
 mod http;
 pub mod outward;
 pub mod period;
+mod secret;
 pub mod selector;
 pub mod series;

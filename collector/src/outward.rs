@@ -76,12 +76,20 @@ impl Outward {
     /// # Errors
     /// When the libraries refuse it.
     pub fn new(roots: RootCertStore) -> Result<Self, OutwardError> {
+        Self::with_limit(roots, TIME_LIMIT)
+    }
+
+    /// The same, with another limit of time for an exchange.
+    ///
+    /// # Errors
+    /// When the libraries refuse it.
+    pub fn with_limit(roots: RootCertStore, limit: Duration) -> Result<Self, OutwardError> {
         let client = Client::builder()
             .tls_backend_preconfigured(https_config(roots)?)
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(TIME_LIMIT)
+            .timeout(limit)
             .pool_max_idle_per_host(2)
             .user_agent(concat!("mailsonde-collector/", env!("CARGO_PKG_VERSION")))
             .build()

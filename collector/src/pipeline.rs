@@ -5,6 +5,7 @@
 //! Agents are accepted and acknowledged whether the pipeline keeps up or not.
 
 mod order;
+mod outlets;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,13 +19,14 @@ use mailsonde_proto::{AgentId, Clock, WallTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, ControlJournal, ControlRecord, chronicle_before, tell};
-use crate::judge::engine::Wish;
 use crate::judge::fold::Folded;
 use crate::judge::registry::{AgentSeen, Event, Gap};
 use crate::rollups::{Cursors, Happened, Rollups};
 use crate::store::ledger::{Entry, GapReason, Ledger};
 use crate::store::{self, Extent};
 use order::{Order, Step};
+
+pub use outlets::Outlets;
 
 /// Views are committed this often while observations come.
 const COMMIT: Duration = Duration::from_secs(1);
@@ -80,11 +82,10 @@ pub struct Pipeline {
     maintained_at: Instant,
     slotted_at: Instant,
     is_dirty: bool,
-    confirm: Confirm,
+    outlets: Outlets,
+    /// Whether there may be messages that nobody was asked to send.
+    is_to_notify: bool,
 }
-
-/// Has runs done that are to confirm what was seen; it must not wait.
-pub type Confirm = Box<dyn Fn(Wish) + Send>;
 
 impl Pipeline {
     /// A pipeline that reads on where the views stand. The chronicle is made here, from the first control record up
@@ -97,7 +98,7 @@ impl Pipeline {
         (ledger, control): (Ledger, Arc<ControlJournal>),
         clock: Clock,
         progress: Arc<Progress>,
-        confirm: Confirm,
+        outlets: Outlets,
     ) -> Result<Self, Stumble> {
         let cursors = rollups.cursors();
         rollups.set_chronicle(chronicle_before(&control, cursors.control_next)?);
@@ -116,7 +117,8 @@ impl Pipeline {
             maintained_at: now,
             slotted_at: now,
             is_dirty: false,
-            confirm,
+            outlets,
+            is_to_notify: true,
         })
     }
 
@@ -152,7 +154,10 @@ impl Pipeline {
         self.progress.caught_up.store(caught_up, Ordering::Relaxed);
         self.progress.steps.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.monotonic();
-        if self.is_dirty && now >= self.committed_at + COMMIT {
+        // a message waits for the commit only
+        self.is_to_notify |= self.rollups.take_notice_news();
+        let is_news = self.is_to_notify && caught_up;
+        if self.is_dirty && (is_news || now >= self.committed_at + COMMIT) {
             self.commit()?;
         }
         if now >= self.slotted_at + SLOTS {
@@ -167,6 +172,10 @@ impl Pipeline {
         if now >= self.maintained_at + MAINTAIN {
             self.maintain()?;
         }
+        if is_news && !self.is_dirty {
+            self.is_to_notify = false;
+            (self.outlets.notify)(self.rollups.pending_notices());
+        }
         self.ask_for_runs();
         if caught_up && !self.tell_the_time() {
             self.ledger.index().wait_for(next, WAIT);
@@ -179,7 +188,7 @@ impl Pipeline {
         let now = self.clock.wall();
         for wish in self.rollups.take_wishes() {
             if now.since(wish.at) < NEWS {
-                (self.confirm)(wish);
+                (self.outlets.confirm)(wish);
             }
         }
     }
@@ -331,7 +340,7 @@ impl Pipeline {
         self.rollups.begin_judging()?;
         self.order = Order::new(&self.ledger, &self.control, cursors);
         self.progress.next.store(cursors.next, Ordering::Relaxed);
-        self.is_dirty = false;
+        (self.is_dirty, self.is_to_notify) = (false, true);
         Ok(())
     }
 }
@@ -376,6 +385,7 @@ fn happened(record: &ControlRecord) -> Option<Happened> {
         Control::Heard(_) => Happened::Heard,
         Control::Tick => Happened::Tick,
         Control::Started => Happened::Started,
+        Control::Notified(notified) => Happened::Notified(Box::new(notified.clone())),
         Control::NotRun { agent, check } => Happened::NotRun(*agent, check.clone()),
         _ => return None,
     })

@@ -10,9 +10,11 @@ pub mod changes;
 pub mod export;
 pub mod fleet;
 pub mod incidents;
+pub mod notices;
 pub mod objectives;
 pub mod observations;
 pub mod planned;
+pub mod routes;
 pub mod services;
 pub mod sla;
 pub mod status;
@@ -78,7 +80,7 @@ fn listed_by(what: &str) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct SeriesReading {
     /// How it is doing.
-    pub state: SeriesState,
+    pub state: Arc<SeriesState>,
     /// Round trips of the last 15 minutes.
     pub now: Spread,
     /// Round trips of the same hour of the last seven days.
@@ -147,6 +149,14 @@ impl Query {
             records_behind: self.ledger.index().next().saturating_sub(self.views.next()),
         };
         Ok(status::answer(vantage_points, collector, now))
+    }
+
+    /// Reads what has changed since it was last called, so that [`Query::status`] need not.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn keep_warm(&self) -> Result<(), QueryError> {
+        Ok(self.views.keep_warm(self.clock.wall())?)
     }
 
     /// How services are.

@@ -16,7 +16,9 @@ mod judging;
 mod merge;
 mod missing;
 mod pace;
+mod recent;
 mod slots;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,6 +35,7 @@ use crate::judge::engine::Engine;
 use crate::judge::fold::{Fold, Sealed};
 use crate::judge::objective::thresholds;
 use crate::judge::registry::Event;
+use crate::judge::telling::Teller;
 use crate::period::{Period, Resolution};
 use crate::store::recovery::What;
 use crate::store::{Error, Extent, Found, Head, Recovery, Row, Views, Writes};
@@ -78,6 +81,7 @@ pub struct Rollups {
     /// Observations before this have been judged.
     floor: u64,
     engine: Engine,
+    teller: Teller,
     cursors: Cursors,
     snapshot_at: WallTime,
     /// For which time the slots of hours that are under way were made.
@@ -101,6 +105,7 @@ impl Rollups {
             fold: Fold::default(),
             floor: 0,
             engine: Engine::default(),
+            teller: Teller::default(),
             cursors: Cursors::default(),
             snapshot_at: now,
             made_at: BTreeMap::new(),
@@ -222,6 +227,7 @@ impl Rollups {
             }
         }
         judging::put(&mut writes, self.engine.take());
+        telling::put(&mut writes, self.teller.take());
         self.views.commit(&writes, head)
     }
 

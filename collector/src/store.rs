@@ -29,6 +29,7 @@ pub mod row;
 
 pub mod recovery;
 
+mod changed;
 mod closed;
 mod counted;
 mod files;
@@ -43,6 +44,7 @@ mod shelf;
 mod snapshot;
 mod steps;
 
+pub use changed::AsOf;
 pub use head::Head;
 pub use opening::Found;
 pub use recovery::{Extent, Recovery};

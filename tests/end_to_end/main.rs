@@ -38,7 +38,9 @@ mod maintenance;
 mod operators;
 mod pairs;
 
+mod channels;
 mod services;
+mod telling;
 
 mod outages;
 

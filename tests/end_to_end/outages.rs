@@ -4,6 +4,7 @@
 //! Every scenario has checks of its own, so that none is taken for another's that came back.
 
 mod branches;
+mod drill;
 mod mail;
 mod operators;
 mod servers;

@@ -1,8 +1,14 @@
-//! Doubles of services elsewhere, on this host: they answer as the real ones do, and keep what they were asked.
+//! Doubles of the services that channels send to: each takes what the real one takes and refuses what that refuses,
+//! by a schema written from what the service publishes (`doubles/schemas`), and can be told to answer badly.
+//!
+//! They listen on loopback. Absent on purpose: what a service does with a message afterwards.
 
 pub mod feeds;
 pub mod heartbeat;
 
 mod answering;
+mod chat;
+mod server;
 
-pub use answering::{Answering, Question, Reply};
+pub use chat::{PATH_SECRET, SIGNING_SECRET, Service, TOKEN, all};
+pub use server::{Answering, Double, Received, Reply};

@@ -51,7 +51,7 @@ const SEEN: Duration = Duration::from_secs(3);
 const GLANCE: Duration = Duration::from_millis(30);
 
 /// Why it was not done.
-enum NotDone {
+pub(super) enum NotDone {
     Query(QueryError),
     Cannot(CannotAct),
     Words(&'static str),
@@ -124,6 +124,16 @@ fn done(
         .map_err(NotDone::Control)?;
     operators.wait_until_judged();
     operators.query.incident(incident).map_err(NotDone::Query)
+}
+
+/// Somebody takes an incident on.
+pub(super) fn acknowledge(
+    operators: &Operators,
+    author: Author,
+    incident: u64,
+) -> Result<IncidentAnswer, NotDone> {
+    let wish = IncidentWish { act: Act::Acknowledge, note: String::new(), security: None };
+    done(operators, author, incident, wish)
 }
 
 impl Operators {

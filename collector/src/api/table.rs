@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::caller::{Caller, shown};
 use super::{
     Shared, access, authority, config, export, fleet, incidents, path, planned, questions, refusal,
-    runs, watched,
+    runs, telling, watched,
 };
 use crate::control::Role;
 
@@ -24,8 +24,11 @@ const OPERATOR: Option<Role> = Some(Role::Operator);
 const ADMIN: Option<Role> = Some(Role::Admin);
 
 /// Everything that can be asked.
-#[allow(clippy::too_many_lines, reason = "a line for each question")]
 fn table() -> Vec<Line> {
+    [of_mail(), of_the_fleet(), of_plans(), of_access()].into_iter().flatten().collect()
+}
+
+fn of_mail() -> Vec<Line> {
     vec![
         // how mail is doing
         asked(path::STATUS, VIEWER, questions::status),
@@ -41,6 +44,14 @@ fn table() -> Vec<Line> {
         asked(path::INCIDENTS, VIEWER, incidents::list),
         asked(path::INCIDENT, VIEWER, incidents::show),
         done(path::INCIDENT, OPERATOR, incidents::act),
+        // who is told
+        asked(path::CHANNELS, VIEWER, telling::channels),
+        done(path::CHANNEL_TEST, OPERATOR, telling::test),
+        asked(path::NOTICES, VIEWER, telling::notices),
+        asked(path::ON_CALL, VIEWER, telling::on_call),
+        // whoever has a signed link
+        asked(path::ACKNOWLEDGE, ANYBODY, telling::ask),
+        done(path::ACKNOWLEDGE, ANYBODY, telling::take_on),
         // what was promised
         asked(path::OBJECTIVES, VIEWER, questions::objectives),
         asked(path::SLA, VIEWER, questions::sla),
@@ -48,6 +59,11 @@ fn table() -> Vec<Line> {
         asked(path::EXPORT_OBSERVATIONS, VIEWER, export::observations),
         asked(path::EXPORT_SLOTS, VIEWER, export::slots),
         asked(path::EXPORT_DEFINITIONS, VIEWER, export::definitions),
+    ]
+}
+
+fn of_the_fleet() -> Vec<Line> {
+    vec![
         // the fleet
         asked(path::AGENTS, VIEWER, questions::agents),
         done(path::AGENT, OPERATOR, fleet::change_agent),
@@ -63,6 +79,11 @@ fn table() -> Vec<Line> {
         asked(path::PLAN, OPERATOR, config::plan),
         done(path::APPLY, OPERATOR, config::apply),
         done(path::RUNS, OPERATOR, runs::run),
+    ]
+}
+
+fn of_plans() -> Vec<Line> {
+    vec![
         // what is planned, silenced, left out
         asked(path::MAINTENANCE, VIEWER, planned::windows),
         done(path::MAINTENANCE, OPERATOR, planned::plan),
@@ -80,6 +101,11 @@ fn table() -> Vec<Line> {
         done(path::EXCLUSION_WITHDRAW, OPERATOR, planned::withdraw_exclusion),
         asked(path::CAPACITY, VIEWER, planned::capacity),
         done(path::CAPACITY, OPERATOR, planned::state),
+    ]
+}
+
+fn of_access() -> Vec<Line> {
+    vec![
         // who may ask
         done(path::LOGIN, ANYBODY, access::sign_in),
         done(path::LOGIN_OIDC, ANYBODY, access::begin_oidc),
@@ -208,7 +234,7 @@ mod tests {
         let lines = endpoints().into_iter().map(|Endpoint { method, path, least }| {
             format!("{method} {path} {}\n", least.map_or("anybody", Role::as_str))
         });
-        insta::assert_snapshot!(lines.collect::<String>(), @r"
+        insta::assert_snapshot!(lines.collect::<String>(), @r#"
         GET /api/v1/status viewer
         GET /api/v1/observations viewer
         GET /api/v1/changes viewer
@@ -221,6 +247,12 @@ mod tests {
         GET /api/v1/incidents viewer
         GET /api/v1/incidents/{id} viewer
         POST /api/v1/incidents/{id} operator
+        GET /api/v1/channels viewer
+        POST /api/v1/channels/{name}/test operator
+        GET /api/v1/notices viewer
+        GET /api/v1/on-call viewer
+        GET /acknowledge anybody
+        POST /acknowledge anybody
         GET /api/v1/objectives viewer
         GET /api/v1/sla viewer
         GET /api/v1/sla/explain viewer
@@ -271,6 +303,6 @@ mod tests {
         GET /api/v1/api-tokens admin
         POST /api/v1/api-tokens admin
         POST /api/v1/api-tokens/{name}/revoke admin
-        ");
+        "#);
     }
 }

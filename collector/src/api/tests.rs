@@ -17,11 +17,14 @@ use crate::access::Access;
 use crate::cli::client::{NotRunning, ask, send};
 use crate::config::OutsideConfig;
 use crate::control::ControlJournal;
+use crate::delivery::Delivery;
 use crate::enrolment::{AgentChange, Enrolment, NewToken, TokenWish};
 use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{AGENT_VALIDITY, Authorities, Authority, PrivateKey, ServerTls};
-use crate::pipeline::{Pipeline, extent};
+use crate::links::Links;
+use crate::notifier::Channels;
+use crate::pipeline::{Outlets, Pipeline, extent};
 use crate::query::status::samples::{NOW, check, refused, run};
 use crate::query::{
     AgentChanged, AgentsAnswer, AuditAnswer, ChecksAnswer, ObservationsAnswer, Query, State,
@@ -64,6 +67,14 @@ struct Running {
     temporary: tempfile::TempDir,
 }
 
+fn no_channels(control: &Arc<ControlJournal>, clock: Clock) -> Delivery {
+    Delivery::new(control.clone(), Channels::default(), Arc::new(|_, _| Vec::new()), clock)
+}
+
+fn pipeline(rollups: Rollups, journals: (Ledger, Arc<ControlJournal>), clock: Clock) -> Pipeline {
+    Pipeline::new(rollups, journals, clock, Arc::default(), Outlets::nowhere()).unwrap()
+}
+
 impl Running {
     async fn start() -> Self {
         let temporary = tempfile::tempdir().unwrap();
@@ -79,9 +90,7 @@ impl Running {
         let extent = extent(&opened.ledger, &control);
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
-        let journals = (opened.ledger.clone(), control.clone());
-        let pipeline = Pipeline::new(rollups, journals, clock, Arc::default(), Box::new(drop));
-        let pipeline = pipeline.unwrap();
+        let pipeline = pipeline(rollups, (opened.ledger.clone(), control.clone()), clock);
         let enrolment = Enrolment {
             authorities: authorities.clone(),
             control,
@@ -96,12 +105,14 @@ impl Running {
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
         let operators = Operators {
             watched: watched(&folder, enrolment.control.clone(), &opened.ledger, clock),
-            query,
+            query: Arc::new(query),
             fleet,
             enrolment: enrolment.clone(),
             registry: registry.clone(),
             access: access.clone(),
             oidc: None,
+            delivery: no_channels(&enrolment.control, clock),
+            links: Arc::new(Links::open(&folder, None).unwrap()),
             tls,
             clock,
         };

@@ -1,5 +1,5 @@
-//! Reads `services.d`: services, objectives and agreements, every mistake of every file with its place; what applying
-//! them would change; and what is right and will not work as it reads.
+//! Reads `services.d`: services, objectives, agreements, and who is told of incidents, every mistake of every file with its
+//! place; what applying them would change; and what is right and will not work as it reads.
 //!
 //! Invariant: what is read says what the operator said and no more. What holds where nothing is said (each check a
 //! service, the usual objectives) `judge` knows, because it depends on the checks that there are.
@@ -7,18 +7,19 @@
 mod difference;
 mod hours;
 mod reach;
-pub(crate) mod section;
+mod route;
 mod service;
 mod target;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::folder::{self, File, Place};
 use crate::config::Mistake;
+use crate::config::section::Section;
 use crate::judge::definition::{Definitions, Objective};
-use section::Section;
+use crate::judge::routing::{Rotation, Route};
 use target::{MAX_TARGETS, Whose};
 
 pub(super) use difference::compare;
@@ -33,17 +34,21 @@ pub const MAX_SERVICES: usize = 1_000;
 const MAX_BYTES: usize = 4 << 20;
 
 /// Reads every `*.toml` in a folder, by name; a folder that is not there defines nothing. In mistakes files are named
-/// with the folder's usual name before them.
+/// with the folder's usual name before them. `channels` are the names of those that there are, where that is known.
 ///
 /// # Errors
 /// Every mistake, in the order of files and lines.
-pub fn read_services(folder: &Path) -> Result<Definitions, Vec<Mistake>> {
+pub fn read_services(
+    folder: &Path,
+    channels: Option<&BTreeSet<String>>,
+) -> Result<Definitions, Vec<Mistake>> {
     let mut reading = Reading::default();
     match folder::names(folder) {
         Ok(names) => names.iter().for_each(|name| reading.file(folder, name)),
         Err(message) => reading.mistakes.push(folder::whole(folder, message)),
     }
-    let Reading { services, mut mistakes, time_zone, objectives, .. } = reading;
+    let Reading { services, mut mistakes, time_zone, objectives, routes, rotations, .. } = reading;
+    mistakes.extend(route::mistakes(&reading.mentions, &rotations, channels));
     mistakes.extend(whole::mistakes(&services));
     if services.len() > MAX_SERVICES {
         let words = format!("holds more than {MAX_SERVICES} services");
@@ -51,7 +56,9 @@ pub fn read_services(folder: &Path) -> Result<Definitions, Vec<Mistake>> {
     }
     let services = services.into_iter().map(|read| read.service).collect();
     let time_zone = time_zone.map(|(_, time_zone)| time_zone);
-    let definitions = Definitions { time_zone, services, objectives };
+    let is_without_canary = reading.canary == Some(false);
+    let definitions =
+        Definitions { time_zone, services, objectives, routes, rotations, is_without_canary };
     let bytes = serde_json::to_vec(&definitions).map_or(usize::MAX, |bytes| bytes.len());
     if bytes > MAX_BYTES {
         let words = format!("the services hold more than {} MiB", MAX_BYTES >> 20);
@@ -65,10 +72,16 @@ pub fn read_services(folder: &Path) -> Result<Definitions, Vec<Mistake>> {
 struct Reading {
     services: Vec<service::Read>,
     objectives: Vec<Objective>,
+    routes: Vec<Route>,
+    rotations: Vec<Rotation>,
+    canary: Option<bool>,
+    mentions: route::Mentions,
     time_zone: Option<(Place, String)>,
     mistakes: Vec<Mistake>,
-    /// Where each objective of the organisation stands.
+    /// Where each objective of the organisation stands, each route, each rotation.
     taken: BTreeMap<String, Place>,
+    taken_by_routes: BTreeMap<String, Place>,
+    taken_by_rotations: BTreeMap<String, Place>,
 }
 
 impl Reading {
@@ -99,7 +112,27 @@ impl Reading {
         if self.objectives.len() > MAX_TARGETS {
             section.wrong("objective", format!("there must be {MAX_TARGETS} objectives at most"));
         }
+        self.telling(&mut section);
         self.mistakes.extend(section.end());
+    }
+
+    /// Who is told.
+    fn telling(&mut self, section: &mut Section<'_>) {
+        for mut inner in section.tables("route", route::MAX_ROUTES, "route: ") {
+            let read = route::route(&mut inner, &mut self.mentions);
+            let named = (read.as_ref().map(|it| it.name.clone()), read);
+            route::keep(&mut inner, named, &mut self.taken_by_routes, &mut self.routes);
+            section.take_over(inner);
+        }
+        for mut inner in section.tables("rotation", route::MAX_ROUTES, "rotation: ") {
+            let read = route::rotation(&mut inner, &mut self.mentions);
+            let named = (read.as_ref().map(|it| it.name.clone()), read);
+            route::keep(&mut inner, named, &mut self.taken_by_rotations, &mut self.rotations);
+            section.take_over(inner);
+        }
+        if section.has("canary") {
+            self.canary = Some(section.flag("canary"));
+        }
     }
 
     fn time_zone(&mut self, section: &mut Section<'_>) {

@@ -81,7 +81,7 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
         }
     }
     if let Some(services) = services {
-        match read_services(&services) {
+        match read_services(&services, None) {
             Ok(read) => fine.push(format!(
                 "{} {}: {}\n",
                 services.display(),

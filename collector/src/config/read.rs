@@ -16,11 +16,11 @@ use super::{
 };
 pub(crate) use outside::page_path;
 
-use crate::central::folder::File;
-use crate::central::services::section::Section;
+use super::folder::File;
+use super::section::Section;
 use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "agent_certificate",
     "heartbeat",
     "listen",
@@ -33,6 +33,7 @@ const KEYS: [&str; 17] = [
     "operators_certificate",
     "operators_key",
     "operators_listen",
+    "operators_url",
     "peer",
     "raw_retention",
     "segment_size",
@@ -54,6 +55,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     let segment_bytes = reader.value("segment_size", segment_bytes);
     let agent_certificate = reader.value("agent_certificate", agent_certificate);
     let operators = reader.operators();
+    let operators_url = reader.value("operators_url", operators_url);
     let oidc = reader.oidc();
     let outside = reader.outside();
     reader.require("listen");
@@ -66,6 +68,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             segment_bytes: segment_bytes.unwrap_or(DEFAULT_SEGMENT_BYTES),
             agent_certificate: agent_certificate.unwrap_or(AGENT_VALIDITY),
             operators,
+            operators_url,
             oidc,
             outside,
         }),
@@ -184,6 +187,14 @@ fn path(text: &str) -> Result<PathBuf, String> {
 fn issuer(text: &str) -> Result<String, String> {
     let is_one = url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.has_host());
     if is_one { Ok(text.to_owned()) } else { Err("must be an https URL".into()) }
+}
+
+fn operators_url(text: &str) -> Result<url::Url, String> {
+    let form =
+        "must be an https URL without a path, such as \"https://collector.example.org:7444\"";
+    let url = url::Url::parse(text).map_err(|_no_url| form)?;
+    let is_one = url.scheme() == "https" && url.has_host() && url.path() == "/";
+    if is_one && url.query().is_none() { Ok(url) } else { Err(form.to_owned()) }
 }
 
 fn word(text: &str) -> Result<String, String> {

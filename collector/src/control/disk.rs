@@ -126,6 +126,7 @@ fn body_of(control: &Control) -> Option<Body> {
             Body::Archived(judged::ArchivedOnDisk { incident: *incident, bytes: bytes.clone() })
         }
         Control::Started => Body::Started(TickOnDisk {}),
+        Control::Notified(notified) => Body::Notified(judged::notified_of(notified)),
         Control::NotRun { agent, check } => {
             Body::NotRun(judged::NotRunOnDisk { agent: agent.0.to_vec(), check: check.clone() })
         }
@@ -180,6 +181,7 @@ fn control_of(body: Body) -> Result<Control, NotAControlRecord> {
             Control::Archived { incident, bytes }
         }
         Body::Started(TickOnDisk {}) => Control::Started,
+        Body::Notified(read) => judged::notified(&read)?,
         Body::NotRun(judged::NotRunOnDisk { agent: id, check }) => {
             Control::NotRun { agent: agent(&id)?, check }
         }
@@ -208,7 +210,7 @@ struct OnDisk {
     received_at_ns: i64,
     #[prost(
         oneof = "Body",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 27, 30, 31, 32, 33, 34, 35, 36"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 26, 27, 30, 31, 32, 33, 34, 35, 36"
     )]
     body: Option<Body>,
     #[prost(uint64, tag = "11")]
@@ -252,6 +254,8 @@ enum Body {
     Started(TickOnDisk),
     #[prost(message, tag = "25")]
     NotRun(judged::NotRunOnDisk),
+    #[prost(message, tag = "26")]
+    Notified(judged::NotifiedOnDisk),
     #[prost(message, tag = "27")]
     Heard(judged::HeardOnDisk),
     #[prost(message, tag = "30")]

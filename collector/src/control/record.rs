@@ -10,6 +10,7 @@ use super::access::AccessRecord;
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
 use crate::judge::outside::Heard;
+use crate::judge::telling::Notified;
 
 /// One record of the control journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +98,8 @@ pub enum Control {
     },
     /// Something was heard from outside: a vendor's word, or another collector's silence.
     Heard(Heard),
+    /// What became of a message to a channel.
+    Notified(Notified),
     /// Who may ask, and who signed in.
     Access(AccessRecord),
     /// Something that a newer collector wrote.

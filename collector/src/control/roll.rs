@@ -92,6 +92,7 @@ impl Roll {
             | Control::CloneNoticed { .. }
             | Control::Started
             | Control::NotRun { .. }
+            | Control::Notified(_)
             | Control::Unknown => {}
         }
     }

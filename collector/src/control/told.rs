@@ -27,6 +27,7 @@ pub fn tell(chronicle: &mut Chronicle, record: &ControlRecord) {
         | Control::Tick
         | Control::Started
         | Control::NotRun { .. }
+        | Control::Notified(_)
         | Control::Operator(_)
         | Control::TokenMade(_)
         | Control::TokenWithdrawn { .. }

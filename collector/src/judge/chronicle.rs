@@ -5,6 +5,7 @@
 //! services and labels, however late it is made. Invariant: a question about a time up to the latest record gets
 //! the same answer for ever.
 
+mod silenced;
 mod stays;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

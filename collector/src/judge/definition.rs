@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use quorum::{NotAQuorum, Quorum, Voiced};
 pub use share::{NotAShare, Share};
 
+use super::routing::{Rotation, Route};
 use crate::selector::{Selector, is_match};
 
 /// The label by whose value vantage points of one site have one voice, where a service does not say another.
@@ -33,6 +34,15 @@ pub struct Definitions {
     /// Objectives of the organisation as a whole: those about incidents; none: the usual ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
+    /// Who is told of which incidents, in the order of their files; none: nobody is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// Who is on call when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotations: Vec<Rotation>,
+    /// Whether channels get no weekly sign of life.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_without_canary: bool,
 }
 
 /// What people care about.
@@ -257,6 +267,11 @@ impl Definitions {
             whole.objectives = Objective::of_incidents();
         }
         whole
+    }
+
+    /// Whether channels get a weekly sign of life.
+    pub fn has_canary(&self) -> bool {
+        !self.is_without_canary
     }
 
     /// The service of this name.

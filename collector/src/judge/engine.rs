@@ -124,10 +124,19 @@ struct Dirty {
     traits: BTreeSet<usize>,
     burns: BTreeSet<String>,
     incidents: BTreeSet<u64>,
+    /// Incidents that may have to be told of.
+    news: BTreeSet<u64>,
     /// Incidents whose scope has to be looked at again.
     stale: BTreeSet<u64>,
     /// Incidents that are over and are to outlive their evidence.
     archive: BTreeSet<u64>,
+}
+
+impl Dirty {
+    fn incident(&mut self, number: u64) {
+        self.incidents.insert(number);
+        self.news.insert(number);
+    }
 }
 
 /// A run that is wanted now, to confirm a failure or its end.
@@ -175,6 +184,21 @@ impl Engine {
         over.into_iter().filter_map(|number| self.incidents.get(&number).cloned()).collect()
     }
 
+    /// Incidents that changed since this was last asked.
+    pub fn take_news(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.dirty.news)
+    }
+
+    /// The time of the last record.
+    pub fn now(&self) -> WallTime {
+        self.now
+    }
+
+    /// One that is live or may come back.
+    pub fn find(&self, number: u64) -> Option<&Incident> {
+        self.incidents.get(&number)
+    }
+
     /// Everything that is live or may come back.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
         self.incidents.values()
@@ -202,7 +226,7 @@ impl Engine {
 
     /// An incident, to be changed.
     fn incident(&mut self, number: u64) -> Option<&mut Incident> {
-        self.dirty.incidents.insert(number);
+        self.dirty.incident(number);
         self.incidents.get_mut(&number)
     }
 

@@ -281,6 +281,11 @@ impl Planned {
         self.windows_at(at).find(covers).map(|(window, _)| window.number)
     }
 
+    /// Whether any silence held then.
+    pub fn has_silence(&self, at: WallTime) -> bool {
+        self.silences.iter().any(|silence| silence.holds(at))
+    }
+
     /// The silence that held then and there: an incident is one, and nobody is told of it.
     pub fn silenced(&self, at: WallTime, place: &Place<'_>) -> Option<u64> {
         let covers = |silence: &&Silence| silence.holds(at) && silence.reach.touches(place);

@@ -4,6 +4,7 @@
 mod crashes;
 mod month;
 mod silent;
+mod young;
 
 use std::path::Path;
 
@@ -112,7 +113,8 @@ fn opened(journals: &Path, views: &Path) -> OpenedPipeline {
     let registry = Arc::new(Registry::new(control.clone()).unwrap());
     let query = Query::new(registry, ledger.clone(), rollups.reader(), clock);
     let pipeline =
-        Pipeline::new(rollups, (ledger, control), clock, Arc::default(), Box::new(drop)).unwrap();
+        Pipeline::new(rollups, (ledger, control), clock, Arc::default(), Outlets::nowhere())
+            .unwrap();
     OpenedPipeline { pipeline, query, writer }
 }
 

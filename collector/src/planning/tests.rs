@@ -24,8 +24,12 @@ impl Desk {
     }
 
     fn planning(&self) -> Planning<'_> {
+        self.planning_at(NOW)
+    }
+
+    fn planning_at(&self, now: WallTime) -> Planning<'_> {
         let author = Author { who: "user ann".into(), from: "here".into() };
-        Planning::new(&self.registry, author, NOW)
+        Planning::new(&self.registry, author, now)
     }
 
     fn from(&self, window: u64) -> String {
@@ -115,4 +119,30 @@ fn numbers_are_written_with_their_letter_or_without() {
     ] {
         assert_eq!(number(text), expected, "{text}");
     }
+}
+
+#[test]
+fn what_comes_again_from_now_on_begins_at_a_whole_second() {
+    let desk = Desk::new(None);
+    let every = Some("FREQ=DAILY;COUNT=3".to_owned());
+    let wish = WindowWish { from: None, every, ..wish("", None, None) };
+    let now = NOW.plus(Duration::from_millis(250));
+    assert_eq!(desk.planning_at(now).plan(wish).unwrap(), 1);
+    assert_eq!(desk.from(1), "2026-12-06T12:00:01Z");
+    let next = |roll: &Roll| roll.planned().window(1).unwrap().next(now).unwrap().from;
+    assert_eq!(desk.registry.control().look(next), NOW.plus(Duration::from_secs(1)));
+}
+
+#[test]
+fn a_service_without_objectives_has_the_usual_ones() {
+    let desk = Desk::new(None);
+    let bare = crate::judge::definition::Service {
+        objectives: Vec::new(),
+        ..crate::judge::definition::Service::of_check("mail", "round-trip")
+    };
+    let said = Definitions { services: vec![bare], ..Definitions::default() };
+    desk.registry.control().append(NOW, Control::Services(said)).unwrap();
+    let names = defined(&desk.registry).services.remove(0).objectives;
+    let names: Vec<&str> = names.iter().map(|objective| objective.name.as_str()).collect();
+    assert_eq!(names, ["uptime", "delivery"]);
 }

@@ -223,12 +223,7 @@ fn words(
         }
         Control::Applied { checks } => format!("put {} checks in force", checks.len()),
         Control::Operator(action) => action.action.clone(),
-        Control::Services(definitions) if definitions.services.is_empty() => {
-            "put no services in force: each check is one of its own".to_owned()
-        }
-        Control::Services(definitions) => {
-            format!("put {} services in force", definitions.services.len())
-        }
+        Control::Services(definitions) => services_in_words(definitions.services.len()),
         Control::Acted(action) => action.words(),
         Control::Defined { .. }
         | Control::Tick
@@ -236,7 +231,15 @@ fn words(
         | Control::Started
         | Control::NotRun { .. }
         | Control::Heard(_)
+        | Control::Notified(_)
         | Control::Access(_)
         | Control::Unknown => "something".to_owned(),
+    }
+}
+
+fn services_in_words(count: usize) -> String {
+    match count {
+        0 => "put no services in force: each check is one of its own".to_owned(),
+        _ => format!("put {count} services in force"),
     }
 }

@@ -1,16 +1,12 @@
 //! Incidents, as operators ask for them.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
-use crate::judge::chronicle::Chronicle;
 use crate::judge::diagnosis::{Diagnosis, diagnose};
 use crate::judge::incident::kpi::{Kpi, kpi};
 use crate::judge::incident::{Incident, Kind, Severity, State};
-use crate::judge::planned::Place;
 use crate::rollups::Reader;
 
 /// Incidents in one answer when nobody says how many.
@@ -117,7 +113,7 @@ pub(super) fn list(
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let more = all.len().saturating_sub(limit);
     let chronicle = reader.chronicle();
-    let line = |incident: &Incident| line(incident, silenced(&chronicle, incident, now));
+    let line = |incident: &Incident| line(incident, chronicle.silenced(incident, now));
     let incidents = all.iter().take(limit).map(line).collect();
     Ok(IncidentsAnswer { now, incidents, more, kpi })
 }
@@ -129,34 +125,8 @@ pub(super) fn show(
 ) -> Result<IncidentAnswer, QueryError> {
     let incident = reader.incident(number)?.ok_or(QueryError::NoIncident(number))?;
     let diagnosis = diagnose(&incident);
-    let silenced_by = silenced(&reader.chronicle(), &incident, now);
+    let silenced_by = reader.chronicle().silenced(&incident, now);
     Ok(IncidentAnswer { now, silenced_by, incident, diagnosis })
-}
-
-/// The silence that holds for every place of an incident that is not over.
-fn silenced(chronicle: &Chronicle, incident: &Incident, now: Timestamp) -> Option<u64> {
-    if !incident.is_live() {
-        return None;
-    }
-    let services: Vec<&str> = incident.services.keys().map(String::as_str).collect();
-    let none = BTreeMap::new();
-    let mut found = None;
-    for place in &incident.places {
-        let agent = place.vantage_point.as_str();
-        let labels = labels_of(chronicle, agent, now).unwrap_or(&none);
-        let at = Place { services: &services, agent, labels, check: &place.check };
-        found = Some(chronicle.planned.silenced(now.into(), &at)?);
-    }
-    found
-}
-
-fn labels_of<'c>(
-    chronicle: &'c Chronicle,
-    agent: &str,
-    now: Timestamp,
-) -> Option<&'c BTreeMap<String, String>> {
-    let mut named = chronicle.agents().filter_map(|(_, history)| history.named_at(now.into()));
-    named.find(|(name, _)| *name == agent).map(|(_, labels)| labels)
 }
 
 fn line(incident: &Incident, silenced_by: Option<u64>) -> IncidentLine {

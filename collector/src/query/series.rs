@@ -14,8 +14,10 @@ use crate::store::Error;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const HOUR: Duration = Duration::from_secs(3_600);
-/// The availability of a day is read anew so often: it changes slowly, and takes a look at every hour.
+/// The availability of a day is counted so often, because it changes slowly and takes a look at every hour; by
+/// [`SeriesViews::keep_warm`], so that nobody who asks waits for it, or by whoever asks when it is much older.
 const DAY_EVERY: Duration = Duration::from_secs(5);
+const DAY_AT_LAST: Duration = Duration::from_secs(15);
 
 /// Reads the views for the status.
 pub(super) struct SeriesViews {
@@ -47,7 +49,7 @@ impl SeriesViews {
     /// Everything that is known of every series.
     pub(super) fn read(&self, now: WallTime) -> Result<BTreeMap<SeriesId, SeriesReading>, Error> {
         let mut pace = self.reader.pace(now)?;
-        let mut day = self.day(now)?;
+        let mut day = self.day(now, DAY_AT_LAST)?;
         let states = self.reader.states()?.into_iter().map(|(series, state)| {
             let pace = pace.remove(&series).unwrap_or_default();
             let (now, usual) = (pace.now.into(), pace.usual.into());
@@ -56,12 +58,23 @@ impl SeriesViews {
         Ok(states.collect())
     }
 
-    /// The hour that is under way and the 24 before it.
-    fn day(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Availability>, Error> {
+    /// Reads what has changed since, so that whoever asks next need not.
+    pub(super) fn keep_warm(&self, now: WallTime) -> Result<(), Error> {
+        self.reader.pace(now)?;
+        self.reader.states()?;
+        self.day(now, DAY_EVERY).map(drop)
+    }
+
+    /// The hour that is under way and the 24 before it; counted anew where that is so long ago.
+    fn day(
+        &self,
+        now: WallTime,
+        at_last: Duration,
+    ) -> Result<BTreeMap<SeriesId, Availability>, Error> {
         let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(day) = day.as_ref()
             && now >= day.read_at
-            && now.since(day.read_at) < DAY_EVERY
+            && now.since(day.read_at) < at_last
         {
             return Ok(day.found.clone());
         }

@@ -11,6 +11,7 @@ use crate::judge::fold::Folded;
 use crate::judge::incident::Incident;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::AgentRecord;
+use crate::judge::telling::Notified;
 use crate::store::{Error, Row, Table, Views, Writes};
 use mailsonde_proto::{AgentId, WallTime};
 
@@ -33,6 +34,8 @@ pub enum Happened {
     Heard,
     /// A run that was asked for did not begin.
     NotRun(AgentId, String),
+    /// It is known what became of a message.
+    Notified(Box<Notified>),
 }
 
 impl Rollups {
@@ -44,6 +47,7 @@ impl Rollups {
         let kept = kept(&self.views)?;
         let engine = Engine::restore(kept, &self.chronicle());
         self.engine = engine;
+        self.teller = super::telling::restored(&self.views)?;
         Ok(())
     }
 
@@ -75,8 +79,9 @@ impl Rollups {
                 self.engine.hear(outside, now);
             }
             Happened::NotRun(agent, check) => self.engine.not_run(agent, &check, now),
+            Happened::Notified(notified) => self.teller.notified(&notified, now),
         }
-        self.engine.settle();
+        self.settle();
         Ok(())
     }
 
@@ -103,11 +108,12 @@ impl Rollups {
     /// A record of the ledger was taken in whole.
     pub fn settle(&mut self) {
         self.engine.settle();
+        self.tell();
     }
 
     /// When judging wants to be told the time, at the latest.
     pub fn due(&self) -> Option<WallTime> {
-        self.engine.due()
+        self.engine.due().into_iter().chain(self.teller.due()).min()
     }
 
     /// Runs that are wanted to confirm what was seen.

@@ -12,7 +12,6 @@ use mailsonde_proto::WallTime;
 use super::Reader;
 use super::reader::Range;
 use crate::judge::availability::{Schedule, horizon, missed};
-use crate::judge::column::Column;
 use crate::judge::rollup::Counts;
 use crate::period::Resolution;
 use crate::series::{PhaseId, SeriesId};
@@ -61,9 +60,9 @@ impl Reader {
         };
         let widened = whole(Resolution::Hour).unwrap_or_else(|| range.clone());
         let widened = widened.start.min(range.start)..widened.end.max(range.end);
-        let hours = self.observed(Resolution::Hour, &widened)?;
+        let hours = self.recent().counts(&self.views, Resolution::Hour, &widened)?;
         let minutes = match whole(Resolution::Minute) {
-            Some(part) => self.observed(Resolution::Minute, &part)?,
+            Some(part) => self.recent().counts(&self.views, Resolution::Minute, &part)?,
             None => BTreeMap::new(),
         };
         let none = Observed::new();
@@ -81,30 +80,6 @@ impl Reader {
             (series, (counts, missed))
         });
         Ok(found.collect())
-    }
-
-    /// What was counted in each bucket of a range, by series.
-    fn observed(
-        &self,
-        resolution: Resolution,
-        range: &Range,
-    ) -> Result<BTreeMap<SeriesId, Observed>, Error> {
-        let mut observed: BTreeMap<SeriesId, Observed> = BTreeMap::new();
-        for period in self.periods(resolution, range)? {
-            self.views.figures_of_all(period, PhaseId::TOTAL, |series, stretch| {
-                let why = "its figures cannot be read";
-                let column = Column::decode_counts(stretch).ok();
-                for (bucket, cell) in column.ok_or(Error::Damaged { period, why })?.iter() {
-                    let begin = period.bucket_start(bucket);
-                    if range.contains(&begin) {
-                        let of_series = observed.entry(series).or_default();
-                        of_series.entry(begin).or_default().merge(&cell.counts);
-                    }
-                }
-                Ok(())
-            })?;
-        }
-        Ok(observed)
     }
 }
 

@@ -1,7 +1,6 @@
 //! How slow, compared with usual: the last quarter of an hour beside the same hour of the last week.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use mailsonde_proto::WallTime;
@@ -61,24 +60,23 @@ impl Reader {
         for (series, usual) in self.usual(now)? {
             pace.entry(series).or_default().usual = usual;
         }
-        for (series, cell) in self.sums(PhaseId::TOTAL, Resolution::Minute, &recent)? {
-            pace.entry(series).or_default().now = Percentiles::of(&cell.latency);
+        for (series, latency) in self.recent().latencies(&self.views, &recent)? {
+            pace.entry(series).or_default().now = Percentiles::of(&latency);
         }
         Ok(pace)
     }
 
-    /// Reads what is usual at this hour; the pipeline does so when an hour begins, so that nobody waits.
+    /// What is usual at this hour, read once in it.
     ///
     /// # Errors
     /// When the figures cannot be read.
     pub fn usual(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Percentiles>, Error> {
         let hour = WallTime::from_s(now.as_ns().div_euclid(3_600_000_000_000) * 3_600);
-        let mut usual = self.usual.lock().unwrap_or_else(PoisonError::into_inner);
-        if usual.hour != Some(hour) {
-            usual.found = self.usual_at(hour)?;
-            usual.hour = Some(hour);
+        let mut recent = self.recent();
+        if recent.usual.hour != Some(hour) {
+            recent.usual = Usual { found: self.usual_at(hour)?, hour: Some(hour) };
         }
-        Ok(usual.found.clone())
+        Ok(recent.usual.found.clone())
     }
 
     fn usual_at(&self, hour: WallTime) -> Result<BTreeMap<SeriesId, Percentiles>, Error> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use mailsonde_proto::{AgentId, WallTime};
 use prost::Message;
 
-use super::pace::Usual;
+use super::recent::Recent;
 use crate::judge::availability::Schedule;
 use crate::judge::chronicle::Chronicle;
 use crate::judge::column::Column;
@@ -16,6 +16,7 @@ use crate::judge::incident::Incident;
 use crate::judge::live::SeriesState;
 use crate::judge::registry::{AgentRecord, SeriesRecord};
 use crate::judge::rollup::{Cell, Counts};
+use crate::judge::telling::Notice;
 use crate::period::{Period, Resolution};
 use crate::series::{PhaseId, SeriesId};
 use crate::store::{Error, Head, Row, Table, Views};
@@ -28,12 +29,12 @@ pub type Range = std::ops::Range<WallTime>;
 pub struct Reader {
     pub(super) views: Arc<Views>,
     chronicle: Arc<RwLock<Chronicle>>,
-    pub(super) usual: Arc<Mutex<Usual>>,
+    recent: Arc<Mutex<Recent>>,
 }
 
 impl Reader {
     pub(super) fn new(views: Arc<Views>, chronicle: Arc<RwLock<Chronicle>>) -> Self {
-        Self { views, chronicle, usual: Arc::default() }
+        Self { views, chronicle, recent: Arc::default() }
     }
 
     /// What was in force when, as far as the pipeline has read. The pipeline waits while this is held: not for as long
@@ -86,11 +87,13 @@ impl Reader {
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub fn states(&self) -> Result<BTreeMap<SeriesId, SeriesState>, Error> {
-        self.table(Table::States, |row, value| match row {
-            Row::State(series) => Some((series, SeriesState::decode(value).ok()?)),
-            _ => None,
-        })
+    pub fn states(&self) -> Result<BTreeMap<SeriesId, Arc<SeriesState>>, Error> {
+        self.recent().states(&self.views)
+    }
+
+    /// What is kept of what questions about now read; others wait while it is held.
+    pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What targets measured of themselves, by series and month.
@@ -135,6 +138,19 @@ impl Reader {
     pub fn incident(&self, number: u64) -> Result<Option<Incident>, Error> {
         let bytes = self.views.get(&Row::Incident(number))?;
         Ok(bytes.and_then(|bytes| Incident::decode(&bytes).ok()))
+    }
+
+    /// Messages to channels, oldest first; one that cannot be read is left out.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn notices(&self) -> Result<Vec<Notice>, Error> {
+        let mut notices = Vec::new();
+        self.views.table(Table::Notices, |_, value| {
+            notices.extend(serde_json::from_slice::<Notice>(value).ok());
+            Ok(())
+        })?;
+        Ok(notices)
     }
 
     /// The cells of one series and phase whose buckets begin in a range, by the bucket's begin.
@@ -234,6 +250,9 @@ impl Reader {
             Table::Burns,
             Table::Incidents,
             Table::Judge,
+            Table::Told,
+            Table::Notices,
+            Table::Telling,
             Table::Gauges,
         ];
         for table in tables {

@@ -9,6 +9,7 @@ use mailsonde_proto::{
 mod crash;
 mod damage;
 mod figures;
+mod recent;
 
 use super::*;
 use crate::judge::registry::AgentSeen;

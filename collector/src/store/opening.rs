@@ -6,6 +6,7 @@ use std::sync::{Mutex, RwLock};
 
 use mailsonde_proto::WallTime;
 
+use super::changed::Changed;
 use super::closed::Closed;
 use super::files::{failed, make_folder, set_aside, sync_folder};
 use super::recovery::What;
@@ -55,7 +56,8 @@ impl Views {
             let mut opened = self.write();
             opened.unfinished = true;
             opened.rows.close();
-            let (anew, found) = open(&self.folder, ledger, now)?;
+            let (mut anew, found) = open(&self.folder, ledger, now)?;
+            anew.changed = opened.changed.anew(anew.head.commit);
             *opened = anew;
             found
         };
@@ -77,7 +79,8 @@ fn open(folder: &Path, ledger: Extent, now: WallTime) -> Result<(Opened, Found),
         Err(Trouble::Error(error)) => return Err(error),
     };
     let closed = Closed::open(folder)?;
-    let opened = Opened { rows, head, shelf, closed, unfinished: false };
+    let changed = Changed::new(0, head.commit);
+    let opened = Opened { rows, head, shelf, closed, changed, unfinished: false };
     let lost = lost(&opened, now)?;
     for period in &lost {
         let what = What::SealedSetAside(*period);

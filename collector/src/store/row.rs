@@ -46,6 +46,12 @@ pub enum Row {
         /// Which month.
         month: u32,
     },
+    /// What was told of an incident.
+    Told(u64),
+    /// A message to a channel.
+    Notice(u64),
+    /// What telling has to know beside these; there is one.
+    Telling,
     /// Figures of an open period.
     Figures {
         /// Which period.
@@ -75,6 +81,9 @@ const INCIDENT: u8 = 12;
 const JUDGE: u8 = 13;
 const GAUGES: u8 = 15;
 const FIGURES: u8 = 16;
+const TOLD: u8 = 17;
+const NOTICE: u8 = 18;
+const TELLING: u8 = 19;
 
 /// All rows of one sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +116,12 @@ pub enum Table {
     Judge,
     /// [`Row::Gauges`].
     Gauges,
+    /// [`Row::Told`].
+    Told,
+    /// [`Row::Notice`].
+    Notices,
+    /// [`Row::Telling`].
+    Telling,
     /// [`Row::Figures`].
     Figures,
 }
@@ -128,6 +143,9 @@ impl Table {
             Self::Incidents => INCIDENT,
             Self::Judge => JUDGE,
             Self::Gauges => GAUGES,
+            Self::Told => TOLD,
+            Self::Notices => NOTICE,
+            Self::Telling => TELLING,
             Self::Figures => FIGURES,
         }
     }
@@ -157,6 +175,9 @@ impl Row {
             Self::Gauges { series, month } => {
                 joined(GAUGES, &[&series.0.to_be_bytes(), &month.to_be_bytes()])
             }
+            Self::Told(number) => joined(TOLD, &[&number.to_be_bytes()]),
+            Self::Notice(number) => joined(NOTICE, &[&number.to_be_bytes()]),
+            Self::Telling => joined(TELLING, &[]),
             Self::Figures { period, mark, series, stretch } => {
                 let mut key = figures_prefix(*period, Some(*mark), Some(*series));
                 key.push(*stretch);
@@ -189,6 +210,9 @@ impl Row {
                 series: SeriesId(u64::from_be_bytes(taken(&mut rest)?)),
                 month: u32::from_be_bytes(taken(&mut rest)?),
             },
+            TOLD => Self::Told(u64::from_be_bytes(taken(&mut rest)?)),
+            NOTICE => Self::Notice(u64::from_be_bytes(taken(&mut rest)?)),
+            TELLING => Self::Telling,
             FIGURES => {
                 let period = period(&mut rest)?;
                 let mark = u64::from_be_bytes(taken(&mut rest)?);
@@ -264,6 +288,8 @@ mod tests {
             Row::Traits(SeriesId(5)),
             Row::Burn(ServiceId(4)),
             Row::Incident(17),
+            Row::Told(17),
+            Row::Notice(18),
             Row::Gauges { series: SeriesId(5), month: 683 },
             figures,
         ] {

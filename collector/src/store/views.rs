@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::changed::Changed;
 use super::closed::Closed;
 use super::files::free_bytes;
 use super::redo;
@@ -45,6 +46,8 @@ pub(super) struct Opened {
     pub(super) shelf: Shelf,
     /// Days that nothing can change any more.
     pub(super) closed: Closed,
+    /// What the last commits changed.
+    pub(super) changed: Changed,
     /// A commit was not finished: only opening the views again tells what the rows are.
     pub(super) unfinished: bool,
 }
@@ -83,6 +86,7 @@ impl Views {
         prepared.put(&self.steps)?;
         let mut opened = self.write();
         opened.rows.apply(&changes, &self.steps)?;
+        opened.changed.note(head.commit, writes.keys().copied().collect());
         (opened.head, opened.unfinished) = (head, false);
         Ok(())
     }

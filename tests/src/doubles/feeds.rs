@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Answering, Question, Reply};
+use super::answering::{Answering, Question, Reply};
 
 /// The organisation at Microsoft that is known.
 pub const TENANT: &str = "example.onmicrosoft.com";
@@ -53,9 +53,10 @@ impl Feeds {
         lock(&self.kept).has_trouble = has_trouble;
     }
 
-    /// Every question, in order.
-    pub fn asked(&self) -> Vec<Question> {
-        lock(&self.kept).asked.clone()
+    /// Every question, in order: its method and its path with parameters.
+    pub fn asked(&self) -> Vec<(String, String)> {
+        let asked = &lock(&self.kept).asked;
+        asked.iter().map(|it| (it.method.clone(), it.target.clone())).collect()
     }
 
     /// How often it was enough to say that nothing changed.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Answering, Question, Reply};
+use super::answering::{Answering, Question, Reply};
 
 /// What healthchecks.io takes of a ping's body (`Ping-Body-Limit`).
 const PING_BODY_LIMIT: usize = 100_000;

@@ -131,7 +131,7 @@ impl Plan {
         Definitions {
             time_zone: Some("Africa/Johannesburg".to_owned()),
             services: self.services.iter().map(|(service, _)| service.clone()).collect(),
-            objectives: Vec::new(),
+            ..Definitions::default()
         }
     }
 

@@ -86,6 +86,11 @@ fn differ(old: &Keys, new: &Keys) -> Vec<(String, String, String)> {
     all.filter(|(_, old, new)| old != new).collect()
 }
 
+/// A table in one line.
+fn told(value: &impl Serialize) -> String {
+    Value::try_from(value).map(|value| value.to_string()).unwrap_or_default()
+}
+
 fn text(value: &str) -> Value {
     Value::from(value)
 }
@@ -100,12 +105,23 @@ fn share(share: Share) -> Value {
 
 fn of_organisation(definitions: &Definitions) -> Keys {
     // Every field by name: a new one cannot be forgotten here.
-    let Definitions { time_zone, services: _, objectives } = definitions;
+    let Definitions { time_zone, services: _, objectives, routes, rotations, is_without_canary } =
+        definitions;
     let mut keys = Keys::new();
     if let Some(zone) = time_zone {
         keys.insert("time_zone".to_owned(), text(zone).to_string());
     }
     objectives.iter().for_each(|objective| of_objective(objective, &mut keys));
+    // as they are kept: key by key they would be a page
+    for route in routes {
+        keys.insert(format!("route.{}", route.name), told(route));
+    }
+    for rotation in rotations {
+        keys.insert(format!("rotation.{}", rotation.name), told(rotation));
+    }
+    if *is_without_canary {
+        keys.insert("canary".to_owned(), Value::from(false).to_string());
+    }
     keys
 }
 

@@ -1,6 +1,6 @@
 //! Business hours as operators write them: `mon-fri 08:00-18:00`.
 
-use super::section::Section;
+use crate::config::section::Section;
 use crate::judge::definition::{BusinessHours, Stretch};
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

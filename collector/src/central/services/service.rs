@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::folder::Place;
 use super::hours;
-use super::section::Section;
 use super::target::{self, MAX_TARGETS, Whose};
+use crate::config::section::Section;
 use crate::judge::definition::{NotAShare, Quorum, Service, Share, VOICE};
 use crate::selector::{NotASelector, Selector};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mailsonde_proto::check::is_name;
 
-use super::section::Section;
+use crate::config::section::Section;
 use crate::judge::definition::{
     Agreement, Credit, Exclusion, NotAShare, Objective, Share, Sli, Window,
 };

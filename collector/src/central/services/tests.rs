@@ -3,13 +3,14 @@ use std::fs;
 use super::*;
 use crate::config::ConfigError;
 use crate::judge::definition::{Exclusion, Quorum, Share, Sli, Window};
+use crate::judge::incident::Severity;
 
 fn read(files: &[(&str, &str)]) -> Result<Definitions, Vec<Mistake>> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
     }
-    read_services(folder.path())
+    read_services(folder.path(), None)
 }
 
 fn told(text: &str) -> String {
@@ -52,6 +53,16 @@ fn the_example_is_right_and_says_everything() {
     // what is not said stays unsaid
     assert_eq!((names.on.as_str(), names.down_when), ("*", Quorum::Half));
     assert!(names.objectives.is_empty() && names.agreements.is_empty() && names.hours.is_none());
+    let [desk, night] = &definitions.routes[..] else { panic!("{:?}", definitions.routes) };
+    assert_eq!((desk.severity, desk.updates_s), (Severity::Minor, Some(3_600)));
+    assert_eq!((&*desk.on, &desk.to.channels[..]), ("site=durban*", &["ops".to_owned()][..]));
+    assert_eq!(desk.hours.as_ref().unwrap().weekly.len(), 5);
+    assert_eq!((night.severity, &*night.services[0]), (Severity::Major, "*"));
+    let steps: Vec<_> = night.steps.iter().map(|it| (it.after_s, it.repeat_s, it.times)).collect();
+    assert_eq!(steps, [(600, Some(600), 3), (2_700, None, 0)]);
+    let [mail] = &definitions.rotations[..] else { panic!("{:?}", definitions.rotations) };
+    assert_eq!((mail.shift_s, mail.members.len(), mail.overrides.len()), (604_800, 2, 1));
+    assert!(definitions.has_canary());
     let of_incidents: Vec<_> =
         definitions.objectives.iter().map(|it| (it.name.as_str(), it.window)).collect();
     assert_eq!(of_incidents, [("resolved-24h", Window::Month), ("security", Window::Month)]);
@@ -59,7 +70,7 @@ fn the_example_is_right_and_says_everything() {
 
 #[test]
 fn all_files_are_one() {
-    assert_eq!(read_services(Path::new("/nowhere/services.d")), Ok(Definitions::default()));
+    assert_eq!(read_services(Path::new("/nowhere/services.d"), None), Ok(Definitions::default()));
     let b =
         "time_zone = \"utc\"\n[[service]]\nname = \"b\"\nchecks = [\"*\"]\ndepends_on = [\"a\"]\n";
     let a = "[[service]]\nname = \"a\"\nchecks = [\"mail\"]\n[[service.agreement]]\nname = \"x\"\n\
@@ -82,7 +93,7 @@ fn every_mistake_of_a_service_is_told_with_its_place() {
          title = \"a\\u0007\"\n[[service]]\nchecks = [\"*\"]\nhours = [\"monday\"]\n"
     ), @r#"
     services.d/a.toml:1:13: time_zone must be a time zone by its IANA name, such as "Africa/Johannesburg", not "Africa/Durban"
-    services.d/a.toml:2:1: services is not known here: there is objective, service, time_zone
+    services.d/a.toml:2:1: services is not known here: there is objective, rotation, route, service, time_zone
     services.d/a.toml:3:1: service: checks is missing: say which checks it is made of, such as checks = ["mail", "imap-*"]
     services.d/a.toml:4:8: service: name must be 1 to 64 letters, digits, dots, dashes or underscores, not "m a"
     services.d/a.toml:7:19: service "mail": checks must be a text in quotes
@@ -262,5 +273,58 @@ fn what_will_not_work_as_it_reads_is_told() {
     service "never": no agent that on selects runs any of its checks: nothing is known of it
     service "few": down_when = "3" cannot be reached, because there are 2 voices by site: it is down when all of them fail
     service "silent": delivery and latency count checks of kind round-trip, and it has none
+    "#);
+}
+
+#[test]
+fn every_mistake_of_who_is_told_has_its_place() {
+    let text = r#"
+canary = "no"
+[[route]]
+channels = []
+severity = "bad"
+[[route]]
+name = "a"
+channels = ["ops", "nowhere"]
+on_call = ["nobody"]
+audience = "all"
+updates = "1s"
+step = [{ channels = ["ops"], times = 3 }, { after = "5m", repeat = "5m", on_call = ["week"] }]
+[[route]]
+name = "a"
+[[rotation]]
+name = "week"
+from = "monday"
+[[rotation]]
+name = "day"
+from = "2026-12-07 09:00"
+shift = "5m"
+member = [{ name = "Ann", channel = "ann" }]
+override = [{ name = "Ben", from = "2026-12-09 09:00", until = "2026-12-08 09:00" }]
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.toml"), text).unwrap();
+    let channels = ["ops".to_owned()].into();
+    let mistakes = read_services(folder.path(), Some(&channels)).unwrap_err();
+    insta::assert_snapshot!(ConfigError::Mistakes(mistakes), @r#"
+    services.d/a.toml:2:10: canary must be true or false
+    services.d/a.toml:3:1: route: name is missing: it is what its notices are told by
+    services.d/a.toml:5:12: route: severity must be "notice", "minor", "major" or "critical", not "bad"
+    services.d/a.toml:8:20: route "a": there is no channel "nowhere" in channels.d: ops
+    services.d/a.toml:9:12: route "a": there is no rotation "nobody"
+    services.d/a.toml:10:12: route "a": audience must be "technical", "management" or "users", not "all"
+    services.d/a.toml:11:11: route "a": updates must be a number and a unit from "1m" to "7d"
+    services.d/a.toml:12:9: route "a": step: after is missing: how long nobody has taken it on, such as after = "10m"
+    services.d/a.toml:12:39: route "a": step: times says how often it is told again: say repeat as well
+    services.d/a.toml:12:69: route "a": step: say how often at most by times, such as times = 3
+    services.d/a.toml:12:86: route "a": step: there is no rotation "week"
+    services.d/a.toml:13:1: route "a": channels is missing: say who is told, by channels = ["…"] or on_call = ["…"]
+    services.d/a.toml:14:8: route "a": there is another one of this name at services.d/a.toml:7
+    services.d/a.toml:15:1: rotation "week": member is missing: say who is on call, as [[rotation.member]]
+    services.d/a.toml:17:8: rotation "week": from must be a time in the organisation's zone, such as "2026-12-07 09:00", not "monday"
+    services.d/a.toml:21:9: rotation "day": shift must be a number and a unit from "1h" to "366d"
+    services.d/a.toml:22:37: rotation "day": member: there is no channel "ann" in channels.d: ops
+    services.d/a.toml:23:22: rotation "day": override: name "Ben" is no member: there is Ann
+    services.d/a.toml:23:64: rotation "day": override: until must lie behind from
     "#);
 }

@@ -9,12 +9,12 @@ use mailsonde_proto::check::is_name;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::central::services::section::Section;
 use crate::config::outside::{
     DEFAULT_HEARTBEAT, DEFAULT_PEER, DEFAULT_SILENT_AFTER, DEFAULT_VENDOR, GOOGLE_WORKSPACE, GRAPH,
     HeartbeatConfig, HeartbeatKind, MICROSOFT_SIGN_IN, OutsideConfig, PageConfig, PeerConfig,
     VendorConfig, VendorKind, outside_url,
 };
+use crate::config::section::Section;
 use crate::config::{Mistake, Secret};
 
 /// Of each sort at most.

@@ -7,6 +7,7 @@ use crate::control::Control;
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
 use crate::judge::outside::Heard;
+use crate::judge::telling::Notified;
 
 /// As JSON: it is written rarely, and read by whoever looks at the journal.
 #[derive(Clone, PartialEq, Message)]
@@ -43,6 +44,13 @@ pub(super) struct HeardOnDisk {
     json: Vec<u8>,
 }
 
+/// As JSON, like what it is about.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct NotifiedOnDisk {
+    #[prost(bytes = "vec", tag = "1")]
+    json: Vec<u8>,
+}
+
 pub(super) fn services_of(definitions: &Definitions) -> ServicesOnDisk {
     ServicesOnDisk { json: serde_json::to_vec(definitions).unwrap_or_default() }
 }
@@ -68,4 +76,13 @@ pub(super) fn heard_of(heard: &Heard) -> HeardOnDisk {
 /// What a newer collector heard is passed over, like any record that we do not know.
 pub(super) fn heard(read: &HeardOnDisk) -> Control {
     serde_json::from_slice(&read.json).map_or(Control::Unknown, Control::Heard)
+}
+
+pub(super) fn notified_of(notified: &Notified) -> NotifiedOnDisk {
+    NotifiedOnDisk { json: serde_json::to_vec(notified).unwrap_or_default() }
+}
+
+pub(super) fn notified(read: &NotifiedOnDisk) -> Result<Control, NotAControlRecord> {
+    let read: Result<Notified, _> = serde_json::from_slice(&read.json);
+    read.map(Control::Notified).map_err(|error| wrong(&error))
 }

@@ -58,7 +58,7 @@ impl Engine {
         }
         self.remember(&incident);
         self.incidents.insert(number, incident);
-        self.dirty.incidents.insert(number);
+        self.dirty.incident(number);
     }
 
     /// Other things are planned at `now`.

@@ -186,7 +186,7 @@ impl Engine {
             more_entries: 0,
         };
         self.incidents.insert(number, incident);
-        self.dirty.incidents.insert(number);
+        self.dirty.incident(number);
         number
     }
 
@@ -287,7 +287,7 @@ impl Engine {
         gone.merged_into = Some(into);
         gone.tell(at, "merged", format!("it is part of incident {into}"));
         self.incidents.insert(other, gone);
-        self.dirty.incidents.insert(other);
+        self.dirty.incident(other);
         self.dirty.archive.insert(other);
         self.dirty.stale.insert(into);
     }

@@ -76,7 +76,7 @@ fn definitions(days: u32) -> Definitions {
     Definitions {
         time_zone: Some("Europe/Berlin".into()),
         services: vec![mail, posture],
-        objectives: Vec::new(),
+        ..Definitions::default()
     }
 }
 

@@ -54,7 +54,7 @@ fn definitions() -> Definitions {
             service("it takes three", three, &[("three", Sli::Uptime, 990_000)]),
             service("it takes half", Quorum::Half, &[("half", Sli::Uptime, 999_000)]),
         ],
-        objectives: Vec::new(),
+        ..Definitions::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Vantage points to show, for tests of this and of the screens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_proto::{
@@ -68,7 +69,7 @@ pub(crate) fn series(runs: impl IntoIterator<Item = (u64, Verdict)>) -> SeriesRe
         ..SeriesReading::default()
     };
     for (minutes_ago, verdict) in runs {
-        reading.state.observe(&run(minutes_ago, verdict));
+        Arc::make_mut(&mut reading.state).observe(&run(minutes_ago, verdict));
     }
     reading
 }

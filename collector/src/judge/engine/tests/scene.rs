@@ -64,6 +64,13 @@ impl Scene {
         scene
     }
 
+    /// The agent runs nothing any more.
+    pub(super) fn withdraw(&mut self, agent: &str) {
+        self.chronicle.announce(self.now, id(agent), &[]);
+        self.engine.reselect(&self.chronicle, Some(id(agent)));
+        self.engine.settle();
+    }
+
     pub(super) fn define(&mut self, definitions: Definitions) {
         self.chronicle.define(self.now, definitions);
         self.engine.reselect(&self.chronicle, None);

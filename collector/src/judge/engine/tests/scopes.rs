@@ -96,3 +96,20 @@ fn what_still_fails_when_the_cause_is_mended_has_a_cause_of_its_own() {
     }
     assert_eq!(scene.only().state, State::Verified);
 }
+
+#[test]
+fn what_is_not_to_run_any_more_has_not_passed() {
+    let mut scene = Scene::new(&["a@1", "b@2"], &["mail"]);
+    scene.all(&["a", "b"], "mail", &Verdict::Pass);
+    scene.after(30);
+    scene.scheduled("b", "mail", refused());
+    scene.answer(|agent, _| if agent == "b" { refused() } else { Verdict::Pass });
+    assert_eq!(scene.only().scope, Scope::Branch { site: "2".into() });
+    scene.withdraw("b");
+    let incident = scene.only();
+    assert_eq!(incident.state, State::Verified);
+    let words: Vec<&str> = incident.timeline.iter().map(|entry| entry.words.as_str()).collect();
+    assert!(words.iter().any(|words| words.contains("not to run any more")), "{words:?}");
+    assert!(words.iter().any(|words| words.contains("no run has shown that it works")));
+    assert!(!words.iter().any(|words| words.contains("pass")), "{words:?}");
+}

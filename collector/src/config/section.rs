@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::folder::{File, Place};
+use super::folder::{File, Place};
 use crate::config::Mistake;
 
 /// One table of a file.
@@ -20,6 +20,7 @@ pub(crate) struct Section<'f> {
     /// What mistakes begin with, such as `service "mail": `.
     label: String,
     asked: Vec<&'static str>,
+    refused: Vec<&'static str>,
     mistakes: Vec<Mistake>,
 }
 
@@ -31,7 +32,15 @@ impl<'f> Section<'f> {
         label: &str,
     ) -> Self {
         let label = label.to_owned();
-        Self { file, head, table, label, asked: Vec::new(), mistakes: Vec::new() }
+        Self {
+            file,
+            head,
+            table,
+            label,
+            asked: Vec::new(),
+            refused: Vec::new(),
+            mistakes: Vec::new(),
+        }
     }
 
     /// What mistakes begin with.
@@ -82,6 +91,17 @@ impl<'f> Section<'f> {
             let say = if say.is_empty() { String::new() } else { format!(": {say}") };
             self.wrong_at(self.head, format!("{key} is missing{say}"));
         }
+    }
+
+    /// The key may be there, whether anybody reads it or not.
+    pub(crate) fn expect(&mut self, key: &'static str) {
+        self.asked.push(key);
+    }
+
+    /// The key must not be there, and is.
+    pub(crate) fn refuse(&mut self, key: &'static str, message: impl Display) {
+        self.refused.push(key);
+        self.wrong(key, message);
     }
 
     /// What a text comes to; `None` where there is none, or a wrong one.
@@ -175,6 +195,16 @@ impl<'f> Section<'f> {
         false
     }
 
+    /// Whether nothing was wrong so far.
+    pub(crate) fn is_right(&self) -> bool {
+        self.mistakes.is_empty()
+    }
+
+    /// What is wrong so far; keys that nobody asked for are let be, where nobody can know which there are.
+    pub(crate) fn give_up(self) -> Vec<Mistake> {
+        self.mistakes
+    }
+
     /// The tables of a list, each as a section; its mistakes begin with `label`.
     pub(crate) fn tables(
         &mut self,
@@ -227,7 +257,13 @@ impl<'f> Section<'f> {
         let unknown: Vec<_> = self
             .table
             .keys()
-            .filter(|key| !self.asked.iter().any(|asked| *asked == key.get_ref().as_ref()))
+            .filter(|key| {
+                !self
+                    .asked
+                    .iter()
+                    .chain(&self.refused)
+                    .any(|asked| *asked == key.get_ref().as_ref())
+            })
             .map(|key| (key.span().start, key.get_ref().to_string()))
             .collect();
         let mut known = self.asked.clone();

@@ -12,12 +12,12 @@ use toml::de::DeTable;
 use crate::config::Mistake;
 
 /// Files at most.
-pub(super) const MAX_FILES: usize = 1_000;
+pub(crate) const MAX_FILES: usize = 1_000;
 /// Bytes of one file at most.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// A mistake about a file, or a folder, as a whole.
-pub(super) fn whole(file: &Path, message: String) -> Mistake {
+pub(crate) fn whole(file: &Path, message: String) -> Mistake {
     Mistake { file: file.to_owned(), line: 0, column: 0, message }
 }
 
@@ -25,7 +25,7 @@ pub(super) fn whole(file: &Path, message: String) -> Mistake {
 ///
 /// # Errors
 /// When it cannot be read, or holds too many.
-pub(super) fn names(folder: &Path) -> Result<Vec<String>, String> {
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>, String> {
     let cannot = |error: io::Error| format!("cannot be read: {error}");
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -49,7 +49,7 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, String> {
 ///
 /// # Errors
 /// When it is none, too large, or cannot be read: in words.
-pub(super) fn text(path: &Path) -> Result<String, String> {
+pub(crate) fn text(path: &Path) -> Result<String, String> {
     let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     if !metadata.is_file() {
         return Err("is not a file".into());

@@ -1,0 +1,47 @@
+//! Telling people, joined: channels of the files, links, and where what the pipeline wants goes.
+
+use std::sync::Arc;
+
+use mailsonde_proto::Clock;
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::control::ControlJournal;
+use crate::delivery::{self, Delivery};
+use crate::fleet::{confirm, read_channels};
+use crate::folder::Folder;
+use crate::judge::engine::Wish;
+use crate::links::Links;
+use crate::notifier::Channels;
+use crate::pipeline::Outlets;
+
+/// Who sends messages by the channels of the files, and knows the links in them. Files that are wrong keep nobody from
+/// measuring: then there is no channel, and that is told.
+pub(super) fn open(
+    folder: &Folder,
+    config: &Config,
+    control: &Arc<ControlJournal>,
+    clock: Clock,
+) -> anyhow::Result<(Delivery, Arc<Links>)> {
+    let applied = control.look(|roll| roll.applied().to_vec());
+    let channels = read_channels(folder, &applied).unwrap_or_else(|mistakes| {
+        for mistake in &mistakes {
+            tracing::error!(%mistake, "channels.d");
+        }
+        tracing::error!("channels.d has mistakes: nobody is told of anything until it is mended");
+        Channels::default()
+    });
+    let links = Arc::new(Links::open(folder, config.operators_url.clone())?);
+    let (known, now) = (links.clone(), clock);
+    let make: delivery::LinksOf =
+        Arc::new(move |message, channel| known.of(message, channel, now.wall().timestamp()));
+    Ok((Delivery::new(control.clone(), channels, make, clock), links))
+}
+
+/// Where what the pipeline wants goes: runs come out here, messages go to who sends them.
+pub(super) fn outlets(delivery: Delivery) -> (Outlets, mpsc::Receiver<Wish>) {
+    let (wish, wishes) = mpsc::channel(confirm::WAITING);
+    // more than fit are a flood, in which there is evidence enough
+    let confirm = Box::new(move |it| drop(wish.try_send(it)));
+    (Outlets { confirm, notify: Box::new(move |waiting| delivery.offer(waiting)) }, wishes)
+}

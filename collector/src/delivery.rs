@@ -1,0 +1,283 @@
+//! Sends what is to be told: each message until its channel took it, or it is a day old.
+//!
+//! Invariants: what became of a message is in the control journal before anything else is done about it, so a crash
+//! sends it once more, with the same id, and never loses it. A channel has one message under way: so a slow one delays
+//! no other, and messages of one conversation come in order, where the first that is not through holds up the rest of
+//! its conversation and nothing else. Absent on purpose: what is told to whom, which `judge` says, and payloads.
+
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mailsonde_proto::Clock;
+use tokio::sync::Notify;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::{Control, ControlJournal};
+use crate::judge::message::{Link, Message};
+use crate::judge::telling::{Fate, Notified, TestMessage, Waiting, test_message};
+use crate::notifier::{Channels, Handle, Outcome, Post};
+use queue::{Queue, Ready};
+
+pub use queue::Held;
+
+/// Given up after this.
+const GIVEN_UP: Duration = Duration::from_secs(24 * 3_600);
+/// An attempt is over by then, whatever the channel does.
+const ATTEMPT: Duration = Duration::from_secs(60);
+/// Between two attempts at first, and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// What could not be written is written again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+/// A channel whose oldest message waits for longer is not well.
+const UNWELL: Duration = Duration::from_secs(600);
+
+/// Where to go from a message in a channel.
+pub type LinksOf = Arc<dyn Fn(&Message, &str) -> Vec<Link> + Send + Sync>;
+
+/// Sends messages; clones are the same.
+#[derive(Clone)]
+pub struct Delivery {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    channels: Mutex<Arc<Channels>>,
+    links: LinksOf,
+    wake: Notify,
+    control: Arc<ControlJournal>,
+    clock: Clock,
+}
+
+/// What an attempt came to.
+struct Attempt {
+    ready: Ready,
+    outcome: Outcome,
+}
+
+impl Delivery {
+    /// Of nothing yet, by these channels.
+    pub fn new(
+        control: Arc<ControlJournal>,
+        channels: Channels,
+        links: LinksOf,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                queue: Mutex::default(),
+                channels: Mutex::new(Arc::new(channels)),
+                links,
+                wake: Notify::new(),
+                control,
+                clock,
+            }),
+        }
+    }
+
+    /// These messages are to be sent, and no others.
+    pub fn offer(&self, waiting: Vec<Waiting>) {
+        self.queue().offer(waiting);
+        self.shared.wake.notify_one();
+    }
+
+    /// Other channels from now on; what waits is tried by them at once.
+    pub fn use_channels(&self, channels: Channels) {
+        *self.lock_channels() = Arc::new(channels);
+        self.queue().retry();
+        self.shared.wake.notify_one();
+    }
+
+    /// The channels.
+    pub fn channels(&self) -> Arc<Channels> {
+        self.lock_channels().clone()
+    }
+
+    /// What waits, and why.
+    pub fn held(&self) -> Vec<Held> {
+        self.queue().held()
+    }
+
+    /// Whether messages come through.
+    ///
+    /// # Errors
+    /// Which channel does not work, and what it said.
+    pub fn health(&self) -> Result<(), String> {
+        let now = self.shared.clock.wall().timestamp();
+        let is_old = |held: &&Held| {
+            u64::try_from(now.duration_since(held.since).as_secs())
+                .is_ok_and(|age| age > UNWELL.as_secs())
+        };
+        let held = self.held();
+        held.iter().find(is_old).map_or(Ok(()), |held| {
+            let why = if held.why.is_empty() { "nothing came back yet" } else { &held.why };
+            Err(format!("a message waits for {} since {}: {why}", held.channel, held.since))
+        })
+    }
+
+    /// Sends one message beside the queue, so that an operator sees what comes back.
+    ///
+    /// # Errors
+    /// When there is no such channel: which there are.
+    pub async fn test(&self, name: &str, by: &str) -> Result<Outcome, String> {
+        let channels = self.channels();
+        let Some(named) = channels.get(name) else {
+            let known: Vec<&str> = channels.iter().map(|named| named.name.as_str()).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(format!("there is no channel called {name}: channels.d has {known}"));
+        };
+        let at = self.shared.clock.wall().timestamp();
+        let message = test_message(TestMessage { channel: name, by, at });
+        let sent = named.channel.send(Post { message: &message, earlier: None });
+        Ok(tokio::time::timeout(ATTEMPT, sent).await.unwrap_or_else(|_elapsed| overdue()))
+    }
+
+    /// Sends until the shutdown. What is under way then is sent again at the next start.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut attempts = JoinSet::new();
+        loop {
+            let now = self.shared.clock.wall();
+            let (ready, next) = {
+                let mut queue = self.queue();
+                (queue.take_ready(now), queue.next(now))
+            };
+            for ready in ready {
+                attempts.spawn(self.clone().attempt(ready));
+            }
+            let sleep = tokio::time::sleep(next.unwrap_or(GIVEN_UP));
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = self.shared.wake.notified() => {}
+                () = sleep => {}
+                Some(attempt) = attempts.join_next(), if !attempts.is_empty() => {
+                    if let Ok(attempt) = attempt {
+                        self.conclude(attempt).await;
+                    }
+                }
+            }
+        }
+        attempts.shutdown().await;
+    }
+
+    async fn attempt(self, ready: Ready) -> Attempt {
+        let channels = self.channels();
+        let channel = &ready.waiting.notice.channel;
+        let outcome = match channels.get(channel).filter(|named| named.is_enabled) {
+            None => Outcome::Later {
+                after: Some(AGAIN * 60),
+                why: format!("there is no channel {channel} in channels.d, or it is not enabled"),
+                may_have_arrived: false,
+            },
+            Some(named) => {
+                let mut message = ready.waiting.notice.message.clone();
+                message.links.extend((self.shared.links)(&message, channel));
+                let earlier = ready.waiting.handle.clone().map(Handle);
+                let post = Post { message: &message, earlier: earlier.as_ref() };
+                let sent = tokio::time::timeout(ATTEMPT, named.channel.send(post)).await;
+                sent.unwrap_or_else(|_elapsed| overdue())
+            }
+        };
+        Attempt { ready, outcome }
+    }
+
+    async fn conclude(&self, Attempt { ready, outcome }: Attempt) {
+        let notice = &ready.waiting.notice;
+        let now = self.shared.clock.wall();
+        let attempts = ready.attempts.saturating_add(1);
+        let (channel, id) = (notice.channel.as_str(), notice.message.id.as_str());
+        let fate = match outcome {
+            Outcome::Sent { handle, confirmed, said } => {
+                tracing::info!(channel, id, said, "a message was sent");
+                Fate::Sent { handle: handle.map(|it| it.0), is_confirmed: confirmed, said }
+            }
+            Outcome::Refused { why } => Fate::Failed { why },
+            Outcome::Later { after, why, .. } => {
+                let since = notice.message.at.max(notice.not_before);
+                let age = now.timestamp().duration_since(since);
+                if u64::try_from(age.as_secs()).is_ok_and(|age| age >= GIVEN_UP.as_secs()) {
+                    Fate::Failed { why: format!("not within a day; at last: {why}") }
+                } else {
+                    if attempts == 1 {
+                        tracing::warn!(channel, id, why, "a message was not taken; trying again");
+                    }
+                    let wait = after.unwrap_or_default().max(backoff(attempts));
+                    return self.queue().put_off(&ready, why, now.plus(wait));
+                }
+            }
+        };
+        let instead = match &fate {
+            Fate::Failed { why } => {
+                tracing::error!(channel, id, why, "a message is given up: look at the channel");
+                self.instead_of(notice.channel.as_str(), &notice.message)
+            }
+            Fate::Sent { .. } => None,
+        };
+        let notified = Notified { id: id.to_owned(), fate, attempts, instead };
+        self.write(&ready, notified).await;
+    }
+
+    /// The channel that is to tell that another failed.
+    fn instead_of(&self, channel: &str, message: &Message) -> Option<String> {
+        use crate::judge::message::Occasion::{Test, Trouble};
+        if matches!(message.occasion, Trouble | Test) {
+            return None;
+        }
+        let channels = self.channels();
+        let said = channels.get(channel).and_then(|named| named.instead.clone());
+        let mut others = channels.iter().filter(|it| it.name != channel && it.is_enabled);
+        said.or_else(|| others.next().map(|named| named.name.clone()))
+    }
+
+    async fn write(&self, ready: &Ready, notified: Notified) {
+        let handle = match &notified.fate {
+            Fate::Sent { handle, .. } => handle.clone(),
+            Fate::Failed { .. } => None,
+        };
+        let mut written = false;
+        while !written {
+            let (control, now) = (self.shared.control.clone(), self.shared.clock.wall());
+            let record = Control::Notified(notified.clone());
+            let appended = spawn_blocking(move || control.append(now, record)).await;
+            match appended {
+                Ok(Ok(_)) => written = true,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "what became of a message cannot be written");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(_ended) => return,
+            }
+        }
+        self.queue().settle(ready, handle);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_channels(&self) -> MutexGuard<'_, Arc<Channels>> {
+        self.shared.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Names of channels, for whoever reads routes.
+pub fn names(channels: &Channels) -> BTreeSet<String> {
+    channels.iter().map(|named| named.name.clone()).collect()
+}
+
+fn overdue() -> Outcome {
+    let why = format!("it was not done within {} s", ATTEMPT.as_secs());
+    Outcome::Later { after: None, why, may_have_arrived: true }
+}
+
+fn backoff(attempts: u32) -> Duration {
+    let (first, most) = BACKOFF;
+    first
+        .saturating_mul(1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX))
+        .min(most)
+}

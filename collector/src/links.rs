@@ -1,0 +1,172 @@
+//! Links in messages by which somebody takes an incident on: signed, for one incident and one channel, for a week.
+//!
+//! What looks a link up before people do (previews of chats, scanners of mail) changes nothing by it: the page that it
+//! leads to has a button, and only that acknowledges.
+
+use std::fs;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mailsonde_proto::vantage::random_bytes;
+use ring::hmac::{HMAC_SHA256, Key, sign, verify};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::api::path;
+use crate::folder::{Folder, FolderError, write_file};
+use crate::judge::message::{Link, Message, Occasion};
+
+/// A link is good for so long.
+const GOOD_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// The folder's permissions shut it for others; so do the file's.
+const PRIVATE: u32 = 0o600;
+const KEY_BYTES: usize = 32;
+
+/// Makes and reads signed links.
+pub struct Links {
+    key: Key,
+    /// Where operators reach the collector; without it there are no links.
+    base: Option<Url>,
+}
+
+/// What a link says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    /// Which incident.
+    pub incident: u64,
+    /// The channel in whose messages it stands.
+    pub channel: String,
+    /// Until when it is good, in seconds since 1970.
+    pub until: i64,
+    /// HMAC-SHA256 over the rest, hexadecimal.
+    pub mac: String,
+}
+
+/// Why a link is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotALink {
+    /// It was not made here, or changed.
+    #[error("this link is not one of ours: acknowledge by `mailsonde-collector incidents ack`")]
+    Forged,
+    /// It was good once.
+    #[error("this link is too old: acknowledge by `mailsonde-collector incidents ack`")]
+    Over,
+}
+
+impl Links {
+    /// With the folder's key, which is made where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn open(folder: &Folder, base: Option<Url>) -> Result<Self, FolderError> {
+        let file = folder.links_key();
+        let bytes = match fs::read(&file) {
+            Ok(bytes) if bytes.len() == KEY_BYTES => bytes,
+            // one that is cut short signs nothing any more: links that are out there are no good then
+            Ok(_) => made(&file)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => made(&file)?,
+            Err(error) => return Err(FolderError::io("read", &file)(error)),
+        };
+        Ok(Self { key: Key::new(HMAC_SHA256, &bytes), base })
+    }
+
+    /// The links that a message to a channel gets.
+    pub fn of(&self, message: &Message, channel: &str, now: Timestamp) -> Vec<Link> {
+        use Occasion::{Escalated, Opened, Update, Worse};
+        let is_asking = matches!(message.occasion, Opened | Worse | Escalated | Update);
+        let url = || {
+            let incident = message.incident()?;
+            self.url(incident, channel, now)
+        };
+        let url = if is_asking { url() } else { None };
+        url.map(|url| Link { label: "Take it on".to_owned(), url }).into_iter().collect()
+    }
+
+    fn url(&self, incident: u64, channel: &str, now: Timestamp) -> Option<String> {
+        let mut url = self.base.as_ref()?.join(path::ACKNOWLEDGE).ok()?;
+        let until = now.as_second().saturating_add(i64::try_from(GOOD_FOR.as_secs()).ok()?);
+        let mac = hex::encode(sign(&self.key, said(incident, channel, until).as_bytes()));
+        url.query_pairs_mut()
+            .append_pair("incident", &incident.to_string())
+            .append_pair("channel", channel)
+            .append_pair("until", &until.to_string())
+            .append_pair("mac", &mac);
+        Some(url.into())
+    }
+
+    /// Whether a link is ours, and good at a moment.
+    ///
+    /// # Errors
+    /// When not.
+    pub fn check(&self, signed: &Signed, now: Timestamp) -> Result<(), NotALink> {
+        let mac = hex::decode(&signed.mac).map_err(|_no_hex| NotALink::Forged)?;
+        let said = said(signed.incident, &signed.channel, signed.until);
+        verify(&self.key, said.as_bytes(), &mac).map_err(|_other| NotALink::Forged)?;
+        if now.as_second() > signed.until { Err(NotALink::Over) } else { Ok(()) }
+    }
+}
+
+fn said(incident: u64, channel: &str, until: i64) -> String {
+    format!("acknowledge\n{incident}\n{channel}\n{until}")
+}
+
+fn made(file: &std::path::Path) -> Result<Vec<u8>, FolderError> {
+    let key: [u8; KEY_BYTES] = random_bytes();
+    write_file(file, &key, PRIVATE)?;
+    Ok(key.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::telling::canary;
+
+    fn links(folder: &std::path::Path) -> Links {
+        let base = "https://collector.example.org:7444".parse().unwrap();
+        Links::open(&Folder::at(folder), Some(base)).unwrap()
+    }
+
+    fn signed(url: &str) -> Signed {
+        let url: Url = url.parse().unwrap();
+        assert_eq!(url.path(), path::ACKNOWLEDGE);
+        let get = |name: &str| {
+            url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        };
+        Signed {
+            incident: get("incident").unwrap().parse().unwrap(),
+            channel: get("channel").unwrap(),
+            until: get("until").unwrap().parse().unwrap(),
+            mac: get("mac").unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_link_is_good_for_what_it_was_made_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_second(1_796_000_000).unwrap();
+        let mut message = canary("ops", 7, now);
+        assert_eq!(links(folder.path()).of(&message, "ops", now), []);
+        (message.occasion, message.conversation) = (Occasion::Opened, "incident-17".into());
+        let made = links(folder.path()).of(&message, "ops", now);
+        let good = signed(&made[0].url);
+        // by the same key after a restart
+        let links = links(folder.path());
+        assert_eq!(links.check(&good, now), Ok(()));
+        let later = Timestamp::from_second(now.as_second() + 8 * 86_400).unwrap();
+        assert_eq!(links.check(&good, later), Err(NotALink::Over));
+        for forged in [
+            Signed { incident: 18, ..good.clone() },
+            Signed { channel: "other".into(), ..good.clone() },
+            Signed { until: good.until + 1, ..good.clone() },
+            Signed { mac: good.mac.replace('a', "b").replace('0', "1"), ..good.clone() },
+            Signed { mac: String::new(), ..good.clone() },
+        ] {
+            assert_eq!(links.check(&forged, now), Err(NotALink::Forged), "{forged:?}");
+        }
+        let other = tempfile::tempdir().unwrap();
+        let others = Links::open(&Folder::at(other.path()), None).unwrap();
+        assert_eq!(others.check(&good, now), Err(NotALink::Forged));
+        assert_eq!(others.of(&message, "ops", now), [], "nobody would reach it");
+    }
+}
