@@ -241,7 +241,7 @@ fn vendors_are_heard_in_every_form_and_stand_beside_an_incident() {
     let all_are = |site: &Site, state| vendors(site).iter().all(|vendor| vendor.state == state);
     wait_until("all are heard", PATIENCE, || all_are(&site, VendorState::Quiet));
     wait_until("nothing changed", PATIENCE, || feeds.not_modified() > 1);
-    let tokens = feeds.asked().iter().filter(|it| it.method == "POST").count();
+    let tokens = feeds.asked().iter().filter(|(method, _)| method == "POST").count();
     assert_eq!(tokens, 1, "a token is good for an hour");
 
     feeds.set_trouble(true);

@@ -14,30 +14,30 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub(super) struct Question {
     /// Such as `GET`.
-    pub method: String,
+    pub(super) method: String,
     /// The path with its parameters.
-    pub target: String,
+    pub(super) target: String,
     /// In the order in which they came, their names in lower case.
-    pub headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
     /// All of it.
-    pub body: String,
+    pub(super) body: String,
 }
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub(super) struct Reply {
     /// Such as 200.
-    pub status: u16,
+    pub(super) status: u16,
     /// Beside those of the connection.
-    pub headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
     /// All of it.
-    pub body: String,
+    pub(super) body: String,
 }
 
 /// A running server; dropping it ends it.
-pub struct Answering {
+pub(super) struct Answering {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -45,25 +45,25 @@ pub struct Answering {
 
 impl Question {
     /// The first header of this name.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The path without its parameters.
-    pub fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 }
 
 impl Reply {
     /// A status and a text.
-    pub fn new(status: u16, body: impl Into<String>) -> Self {
+    pub(super) fn new(status: u16, body: impl Into<String>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
 
     /// The same with one more header.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
@@ -74,7 +74,9 @@ impl Answering {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn start(answer: impl Fn(&Question) -> Reply + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn start(
+        answer: impl Fn(&Question) -> Reply + Send + 'static,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (address, is_over) = (listener.local_addr()?, Arc::<AtomicBool>::default());
         let over = is_over.clone();
@@ -90,7 +92,7 @@ impl Answering {
     }
 
     /// Where it answers: `http://127.0.0.1:PORT`.
-    pub fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

@@ -53,9 +53,10 @@ impl Feeds {
         lock(&self.kept).has_trouble = has_trouble;
     }
 
-    /// Every question, in order.
-    pub fn asked(&self) -> Vec<Question> {
-        lock(&self.kept).asked.clone()
+    /// Every question, in order: its method and its path with parameters.
+    pub fn asked(&self) -> Vec<(String, String)> {
+        let asked = &lock(&self.kept).asked;
+        asked.iter().map(|it| (it.method.clone(), it.target.clone())).collect()
     }
 
     /// How often it was enough to say that nothing changed.
