@@ -21,7 +21,7 @@ use crate::identity::{AGENT_VALIDITY, HostName};
 
 pub use outside::OutsideConfig;
 pub(crate) use read::page_path;
-pub use secret::{Secret, SecretError};
+pub use secret::SecretPlace;
 
 /// How long single observations are kept when the file does not say.
 pub const DEFAULT_RAW_RETENTION: Duration = Duration::from_secs(35 * DAY_S);

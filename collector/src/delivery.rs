@@ -9,10 +9,12 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use mailsonde_proto::Clock;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -20,16 +22,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, ControlJournal};
 use crate::judge::message::{Link, Message};
-use crate::judge::telling::{Fate, Notified, TestMessage, Waiting, test_message};
-use crate::notifier::{Channels, Handle, Outcome, Post};
+use crate::judge::telling::{Fate, Notice, Notified, TestMessage, Waiting, test_message};
+use crate::notifier::{Channels, Handle, Named, Outcome, Post};
 use queue::{Queue, Ready};
 
 pub use queue::Held;
 
 /// Given up after this.
 const GIVEN_UP: Duration = Duration::from_secs(24 * 3_600);
-/// An attempt is over by then, whatever the channel does.
-const ATTEMPT: Duration = Duration::from_secs(60);
+/// An attempt is over by then, whatever the channel does: longer than any channel may take.
+const ATTEMPT: Duration = Duration::from_secs(150);
 /// Between two attempts at first, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 /// What could not be written is written again after this.
@@ -37,8 +39,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A channel whose oldest message waits for longer is not well.
 const UNWELL: Duration = Duration::from_secs(600);
 
-/// Where to go from a message in a channel.
-pub type LinksOf = Arc<dyn Fn(&Message, &str) -> Vec<Link> + Send + Sync>;
+/// Where to go from a message.
+pub type LinksOf = Arc<dyn Fn(&Notice) -> Vec<Link> + Send + Sync>;
 
 /// Sends messages; clones are the same.
 #[derive(Clone)]
@@ -51,14 +53,10 @@ struct Shared {
     channels: Mutex<Arc<Channels>>,
     links: LinksOf,
     wake: Notify,
+    /// What each channel said that refused a message, until it takes one.
+    refused: Mutex<BTreeMap<String, String>>,
     control: Arc<ControlJournal>,
     clock: Clock,
-}
-
-/// What an attempt came to.
-struct Attempt {
-    ready: Ready,
-    outcome: Outcome,
 }
 
 impl Delivery {
@@ -75,6 +73,7 @@ impl Delivery {
                 channels: Mutex::new(Arc::new(channels)),
                 links,
                 wake: Notify::new(),
+                refused: Mutex::default(),
                 control,
                 clock,
             }),
@@ -114,6 +113,9 @@ impl Delivery {
             u64::try_from(now.duration_since(held.since).as_secs())
                 .is_ok_and(|age| age > UNWELL.as_secs())
         };
+        if let Some((channel, why)) = self.refused().iter().next() {
+            return Err(format!("{channel} takes no messages: {why}"));
+        }
         let held = self.held();
         held.iter().find(is_old).map_or(Ok(()), |held| {
             let why = if held.why.is_empty() { "nothing came back yet" } else { &held.why };
@@ -134,8 +136,16 @@ impl Delivery {
         };
         let at = self.shared.clock.wall().timestamp();
         let message = test_message(TestMessage { channel: name, by, at });
-        let sent = named.channel.send(Post { message: &message, earlier: None });
-        Ok(tokio::time::timeout(ATTEMPT, sent).await.unwrap_or_else(|_elapsed| overdue()))
+        let outcome = sent(named, Post { message: &message, earlier: None }).await;
+        if matches!(outcome, Outcome::Sent { .. }) {
+            self.refused().remove(name);
+        }
+        Ok(outcome)
+    }
+
+    /// What each channel said that refused its last message.
+    pub fn refused(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends until the shutdown. What is under way then is sent again at the next start.
@@ -155,38 +165,49 @@ impl Delivery {
                 () = shutdown.cancelled() => break,
                 () = self.shared.wake.notified() => {}
                 () = sleep => {}
-                Some(attempt) = attempts.join_next(), if !attempts.is_empty() => {
-                    if let Ok(attempt) = attempt {
-                        self.conclude(attempt).await;
-                    }
-                }
+                Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
             }
         }
         attempts.shutdown().await;
     }
 
-    async fn attempt(self, ready: Ready) -> Attempt {
+    /// Tries once, and writes down what came of it; a channel that is kept waiting by that keeps no other waiting.
+    async fn attempt(self, ready: Ready) {
+        let outcome = self.outcome(&ready).await;
+        self.conclude(&ready, outcome).await;
+    }
+
+    async fn outcome(&self, ready: &Ready) -> Outcome {
         let channels = self.channels();
-        let channel = &ready.waiting.notice.channel;
-        let outcome = match channels.get(channel).filter(|named| named.is_enabled) {
+        let notice = &ready.waiting.notice;
+        let channel = &notice.channel;
+        if self.age(notice) >= GIVEN_UP {
+            let why = "it was a day old before it could be tried".to_owned();
+            return Outcome::Refused { why };
+        }
+        match channels.get(channel).filter(|named| named.is_enabled) {
             None => Outcome::Later {
                 after: Some(AGAIN * 60),
                 why: format!("there is no channel {channel} in channels.d, or it is not enabled"),
                 may_have_arrived: false,
             },
             Some(named) => {
-                let mut message = ready.waiting.notice.message.clone();
-                message.links.extend((self.shared.links)(&message, channel));
+                let mut message = notice.message.clone();
+                message.links.extend((self.shared.links)(notice));
                 let earlier = ready.waiting.handle.clone().map(Handle);
-                let post = Post { message: &message, earlier: earlier.as_ref() };
-                let sent = tokio::time::timeout(ATTEMPT, named.channel.send(post)).await;
-                sent.unwrap_or_else(|_elapsed| overdue())
+                sent(named, Post { message: &message, earlier: earlier.as_ref() }).await
             }
-        };
-        Attempt { ready, outcome }
+        }
     }
 
-    async fn conclude(&self, Attempt { ready, outcome }: Attempt) {
+    /// How long it was to be sent.
+    fn age(&self, notice: &Notice) -> Duration {
+        let since = notice.message.at.max(notice.not_before);
+        let age = self.shared.clock.wall().timestamp().duration_since(since);
+        Duration::try_from(age).unwrap_or_default()
+    }
+
+    async fn conclude(&self, ready: &Ready, outcome: Outcome) {
         let notice = &ready.waiting.notice;
         let now = self.shared.clock.wall();
         let attempts = ready.attempts.saturating_add(1);
@@ -198,28 +219,32 @@ impl Delivery {
             }
             Outcome::Refused { why } => Fate::Failed { why },
             Outcome::Later { after, why, .. } => {
-                let since = notice.message.at.max(notice.not_before);
-                let age = now.timestamp().duration_since(since);
-                if u64::try_from(age.as_secs()).is_ok_and(|age| age >= GIVEN_UP.as_secs()) {
+                if self.age(notice) >= GIVEN_UP {
                     Fate::Failed { why: format!("not within a day; at last: {why}") }
                 } else {
                     if attempts == 1 {
                         tracing::warn!(channel, id, why, "a message was not taken; trying again");
                     }
                     let wait = after.unwrap_or_default().max(backoff(attempts));
-                    return self.queue().put_off(&ready, why, now.plus(wait));
+                    self.queue().put_off(ready, why, now.plus(wait));
+                    return self.shared.wake.notify_one();
                 }
             }
         };
         let instead = match &fate {
             Fate::Failed { why } => {
                 tracing::error!(channel, id, why, "a message is given up: look at the channel");
+                self.refused().insert(channel.to_owned(), why.clone());
                 self.instead_of(notice.channel.as_str(), &notice.message)
             }
-            Fate::Sent { .. } => None,
+            Fate::Sent { .. } | Fate::Superseded => {
+                self.refused().remove(channel);
+                None
+            }
         };
         let notified = Notified { id: id.to_owned(), fate, attempts, instead };
-        self.write(&ready, notified).await;
+        self.write(ready, notified).await;
+        self.shared.wake.notify_one();
     }
 
     /// The channel that is to tell that another failed.
@@ -230,6 +255,7 @@ impl Delivery {
         }
         let channels = self.channels();
         let said = channels.get(channel).and_then(|named| named.instead.clone());
+        let said = said.filter(|name| channels.get(name).is_some_and(|named| named.is_enabled));
         let mut others = channels.iter().filter(|it| it.name != channel && it.is_enabled);
         said.or_else(|| others.next().map(|named| named.name.clone()))
     }
@@ -237,7 +263,7 @@ impl Delivery {
     async fn write(&self, ready: &Ready, notified: Notified) {
         let handle = match &notified.fate {
             Fate::Sent { handle, .. } => handle.clone(),
-            Fate::Failed { .. } => None,
+            Fate::Failed { .. } | Fate::Superseded => None,
         };
         let mut written = false;
         while !written {
@@ -270,9 +296,15 @@ pub fn names(channels: &Channels) -> BTreeSet<String> {
     channels.iter().map(|named| named.name.clone()).collect()
 }
 
-fn overdue() -> Outcome {
-    let why = format!("it was not done within {} s", ATTEMPT.as_secs());
-    Outcome::Later { after: None, why, may_have_arrived: true }
+/// Sends once, whatever the channel does.
+async fn sent(named: &Named, post: Post<'_>) -> Outcome {
+    let later = |why| Outcome::Later { after: None, why, may_have_arrived: true };
+    let sent = AssertUnwindSafe(named.channel.send(post)).catch_unwind();
+    match tokio::time::timeout(ATTEMPT, sent).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => later("the channel panicked, which is a defect: see the log".to_owned()),
+        Err(_elapsed) => later(format!("it was not done within {} s", ATTEMPT.as_secs())),
+    }
 }
 
 fn backoff(attempts: u32) -> Duration {

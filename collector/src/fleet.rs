@@ -87,6 +87,9 @@ pub struct Plan {
     pub agents: Answered,
     /// It is in force now.
     pub is_applied: bool,
+    /// Names of the channels of the files; once it is applied, messages go by them.
+    #[serde(default)]
+    pub channels: Vec<String>,
     /// Checks between two agents that will not be measured, services that nobody can judge, and why.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -144,7 +147,7 @@ impl Fleet {
             Err(FleetError::Mistakes(mistakes)) => return Ok(self.shown(mistakes)),
             Err(error) => return Err(error),
         };
-        let Looked { then, difference, mut warnings, .. } = looked;
+        let Looked { then, channels, difference, mut warnings, .. } = looked;
         warnings.extend(crate::central::template_mistakes(&self.folder.templates()));
         let agents = if difference.changes.is_empty() {
             Answered::default()
@@ -152,7 +155,8 @@ impl Fleet {
             answers::of_trial(&self.registry, &then, self.clock).await
         };
         let difference = Some(difference);
-        Ok(Plan { difference, agents, warnings, ..self.shown(Vec::new()) })
+        let channels = delivery::names(&channels).into_iter().collect();
+        Ok(Plan { difference, agents, channels, warnings, ..self.shown(Vec::new()) })
     }
 
     /// Puts the files in force, if what that changes is what `id` names; without one, whatever it is. Waits shortly
@@ -166,7 +170,8 @@ impl Fleet {
             return Err(FleetError::OtherPlan);
         }
         let Looked { read, channels, now, then, difference, warnings } = looked;
-        let shown = Plan { warnings, ..self.shown(Vec::new()) };
+        let names = delivery::names(&channels).into_iter().collect();
+        let shown = Plan { warnings, channels: names, ..self.shown(Vec::new()) };
         if difference.is_empty() {
             self.use_channels(channels);
             return Ok(Plan { difference: Some(difference), ..shown });
@@ -312,6 +317,7 @@ impl Fleet {
             difference: None,
             agents: Answered::default(),
             is_applied: false,
+            channels: Vec::new(),
             warnings: Vec::new(),
         }
     }

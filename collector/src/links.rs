@@ -14,7 +14,9 @@ use url::Url;
 
 use crate::api::path;
 use crate::folder::{Folder, FolderError, write_file};
-use crate::judge::message::{Link, Message, Occasion};
+use crate::judge::draft::Audience;
+use crate::judge::message::{Link, Occasion};
+use crate::judge::telling::Notice;
 
 /// A link is good for so long.
 const GOOD_FOR: Duration = Duration::from_secs(7 * 86_400);
@@ -71,13 +73,17 @@ impl Links {
         Ok(Self { key: Key::new(HMAC_SHA256, &bytes), base })
     }
 
-    /// The links that a message to a channel gets.
-    pub fn of(&self, message: &Message, channel: &str, now: Timestamp) -> Vec<Link> {
+    /// The links that a message gets.
+    pub fn of(&self, notice: &Notice) -> Vec<Link> {
         use Occasion::{Escalated, Opened, Update, Worse};
-        let is_asking = matches!(message.occasion, Opened | Worse | Escalated | Update);
+        let Notice { message, channel, audience, .. } = notice;
+        // whoever takes it on ends the escalation: that is for those who mend it
+        let is_asking = *audience == Audience::Technical
+            && matches!(message.occasion, Opened | Worse | Escalated | Update);
         let url = || {
             let incident = message.incident()?;
-            self.url(incident, channel, now)
+            // the same at every attempt
+            self.url(incident, channel, message.at)
         };
         let url = if is_asking { url() } else { None };
         url.map(|url| Link { label: "Take it on".to_owned(), url }).into_iter().collect()
@@ -145,10 +151,20 @@ mod tests {
     fn a_link_is_good_for_what_it_was_made_for() {
         let folder = tempfile::tempdir().unwrap();
         let now = Timestamp::from_second(1_796_000_000).unwrap();
-        let mut message = canary("ops", 7, now);
-        assert_eq!(links(folder.path()).of(&message, "ops", now), []);
-        (message.occasion, message.conversation) = (Occasion::Opened, "incident-17".into());
-        let made = links(folder.path()).of(&message, "ops", now);
+        let mut notice = Notice {
+            number: 1,
+            channel: "ops".into(),
+            audience: Audience::Technical,
+            not_before: now,
+            message: canary("ops", 7, now),
+            fate: None,
+            attempts: 0,
+            settled_at: None,
+        };
+        assert_eq!(links(folder.path()).of(&notice), []);
+        notice.message.occasion = Occasion::Opened;
+        notice.message.conversation = "incident-17".into();
+        let made = links(folder.path()).of(&notice);
         let good = signed(&made[0].url);
         // by the same key after a restart
         let links = links(folder.path());
@@ -167,6 +183,8 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         let others = Links::open(&Folder::at(other.path()), None).unwrap();
         assert_eq!(others.check(&good, now), Err(NotALink::Forged));
-        assert_eq!(others.of(&message, "ops", now), [], "nobody would reach it");
+        assert_eq!(others.of(&notice), [], "nobody would reach it");
+        notice.audience = Audience::Users;
+        assert_eq!(links.of(&notice), [], "who cannot mend it does not take it on");
     }
 }

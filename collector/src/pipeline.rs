@@ -4,6 +4,7 @@
 //! loses or doubles any; whatever goes wrong, it opens the views again and reads on from where they stand.
 //! Agents are accepted and acknowledged whether the pipeline keeps up or not.
 
+mod meaning;
 mod order;
 mod outlets;
 
@@ -24,6 +25,7 @@ use crate::judge::registry::{AgentSeen, Event, Gap};
 use crate::rollups::{Cursors, Happened, Rollups};
 use crate::store::ledger::{Entry, GapReason, Ledger};
 use crate::store::{self, Extent};
+use meaning::{event_of, happened, word};
 use order::{Order, Step};
 
 pub use outlets::Outlets;
@@ -170,7 +172,10 @@ impl Pipeline {
             }
         }
         if now >= self.maintained_at + MAINTAIN {
-            self.maintain()?;
+            let is_elsewhere = self.maintain()?;
+            if is_elsewhere {
+                return Ok(()); // what was read of messages has to be read again
+            }
         }
         if is_news && !self.is_dirty {
             self.is_to_notify = false;
@@ -299,17 +304,19 @@ impl Pipeline {
         Ok(())
     }
 
-    fn maintain(&mut self) -> Result<(), Stumble> {
+    /// Whatever is due; whether it reads on from elsewhere afterwards.
+    fn maintain(&mut self) -> Result<bool, Stumble> {
         self.maintained_at = self.clock.monotonic();
         let done = self.rollups.maintain(extent(&self.ledger, &self.control), self.clock.wall())?;
         self.is_dirty = false;
         for recovery in &done.recovered {
             tracing::error!(%recovery, "damage in the views was found and is being mended");
         }
-        if !done.recovered.is_empty() {
+        let is_elsewhere = !done.recovered.is_empty();
+        if is_elsewhere {
             self.reposition()?;
         }
-        Ok(())
+        Ok(is_elsewhere)
     }
 
     /// Opens the views again and reads on from where they stand; tries until it can.
@@ -351,50 +358,6 @@ pub fn extent(ledger: &Ledger, control: &ControlJournal) -> Extent {
         first: ledger.index().oldest(),
         next: ledger.index().next(),
         control_next: control.index().next(),
-    }
-}
-
-fn event_of(record: ControlRecord) -> Option<Event> {
-    let at = record.received_at;
-    match record.control {
-        Control::Enrolled(enrolled) => Some(Event::AgentSeen(AgentSeen {
-            agent: enrolled.agent,
-            at,
-            named: Some((enrolled.name, enrolled.labels)),
-            ..AgentSeen::default()
-        })),
-        Control::Defined { agent, checks, .. } => Some(Event::Defined { agent, at, checks }),
-        Control::Tick => Some(Event::Tick { now: at }),
-        // it runs nothing any more, so nothing is missed either
-        Control::Revoked { agent } => Some(Event::Defined { agent, at, checks: Vec::new() }),
-        _ => None,
-    }
-}
-
-/// What a control record means for judging.
-fn happened(record: &ControlRecord) -> Option<Happened> {
-    Some(match &record.control {
-        Control::Enrolled(enrolled) => Happened::Agent(enrolled.agent),
-        Control::Defined { agent, .. } | Control::Revoked { agent } => Happened::Agent(*agent),
-        Control::Services(_) => Happened::Services,
-        Control::Acted(action) => {
-            let by = record.author.as_ref().map(|author| author.who.clone());
-            Happened::Acted(Box::new(action.clone()), by.unwrap_or_default())
-        }
-        Control::Archived { bytes, .. } => Happened::Archived(bytes.clone()),
-        Control::Heard(_) => Happened::Heard,
-        Control::Tick => Happened::Tick,
-        Control::Started => Happened::Started,
-        Control::Notified(notified) => Happened::Notified(Box::new(notified.clone())),
-        Control::NotRun { agent, check } => Happened::NotRun(*agent, check.clone()),
-        _ => return None,
-    })
-}
-
-fn word(reason: GapReason) -> &'static str {
-    match reason {
-        GapReason::Agent(reason) => reason.as_str(),
-        GapReason::CollectorBehind => "collector_behind",
     }
 }
 

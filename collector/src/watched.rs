@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::outside::{OutsideConfig, outside_url};
-use crate::config::{Secret, SecretError, page_path};
+use crate::config::{SecretPlace, page_path};
 use crate::control::ControlJournal;
 use crate::identity::{IdentityError, authorities, system_authorities};
 use crate::outward::{Outward, OutwardError};
@@ -41,12 +41,12 @@ use peer::Peer;
 #[derive(Debug, thiserror::Error)]
 pub enum OutsideError {
     /// A secret cannot be read.
-    #[error("{about}: {source}")]
+    #[error("{about}: {words}")]
     Secret {
         /// Of whom.
         about: String,
         /// Why.
-        source: SecretError,
+        words: String,
     },
     /// A secret is not what it must be.
     #[error("{about}: it {words}")]
@@ -126,13 +126,13 @@ impl<'c> Outfit<'c> {
     pub(crate) fn secret(
         &self,
         about: &str,
-        secret: &Secret,
+        secret: &SecretPlace,
     ) -> Result<zeroize::Zeroizing<String>, OutsideError> {
         let read = secret.read(self.folder);
-        read.map_err(|source| OutsideError::Secret { about: about.to_owned(), source })
+        read.map_err(|words| OutsideError::Secret { about: about.to_owned(), words })
     }
 
-    fn url(&self, about: &str, secret: &Secret) -> Result<url::Url, OutsideError> {
+    fn url(&self, about: &str, secret: &SecretPlace) -> Result<url::Url, OutsideError> {
         outside_url(&self.secret(about, secret)?)
             .map_err(|words| OutsideError::Wrong { about: about.to_owned(), words })
     }

@@ -15,6 +15,7 @@ use mailsonde_tests::doubles::feeds::{CLIENT, Feeds, SECRET, TENANT};
 use mailsonde_tests::doubles::heartbeat::{Switches, read_by_pingdom};
 
 use crate::nothing_lost::full_disk::SmallDisk;
+use crate::process::write_secret;
 use crate::site::{AGENT, Site, files_with, now, wait_until};
 
 /// Nothing takes so long, on whatever machine.
@@ -37,7 +38,7 @@ impl Site {
 
     /// Has it send signs of life everywhere, and show its page.
     fn tell(&self, switches: &Switches, operators: SocketAddr) {
-        fs::write(self.collector_folder().join("robot.url"), switches.uptimerobot()).unwrap();
+        write_secret(&self.collector_folder().join("robot.url"), &switches.uptimerobot());
         self.configure(&format!(
             "operators_listen = \"{operators}\"\n[watched]\npath = \"{PATH}\"\n\
              [[heartbeat]]\nkind = \"healthchecks\"\nurl = \"{}\"\nevery = \"5s\"\n\
@@ -51,7 +52,7 @@ impl Site {
     /// Has it hear every vendor.
     fn hear(&self, feeds: &Feeds, operators: SocketAddr) {
         let url = feeds.url();
-        fs::write(self.collector_folder().join("graph.secret"), SECRET).unwrap();
+        write_secret(&self.collector_folder().join("graph.secret"), SECRET);
         self.configure(&format!(
             "operators_listen = \"{operators}\"\n[watched]\npath = \"{PATH}\"\nservices = [\"mail\", \"none\"]\n\
              [[vendor]]\nkind = \"microsoft365\"\ntenant = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n\
@@ -182,7 +183,7 @@ fn two_collectors_watch_each_other() {
     let (mut watched, mut watching) = (Site::new(), Site::new());
     let (there, here) = (free_address(), free_address());
     watched.configure(&format!("operators_listen = \"{there}\"\n[watched]\npath_file = \"path\""));
-    fs::write(watched.collector_folder().join("path"), format!("{PATH}\n")).unwrap();
+    write_secret(&watched.collector_folder().join("path"), &format!("{PATH}\n"));
     let ca = watched.collector_folder().join("ca.pem");
     watching.configure(&format!(
         "operators_listen = \"{here}\"\n[[peer]]\nname = \"cape\"\nauthority = \"{}\"\n\

@@ -15,6 +15,7 @@ use crate::links::{NotALink, Signed};
 use crate::notifier::Outcome;
 use crate::query::QueryError;
 use crate::query::notices::NoticesWanted;
+use crate::text;
 
 /// Every channel of the files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct ChannelAnswer {
     pub is_enabled: bool,
     /// How many messages wait for it.
     pub waiting: usize,
-    /// What it said last to one that waits; empty when nothing is wrong.
+    /// What it said last to one that waits, or when it refused its last message; empty when nothing is wrong.
     pub trouble: String,
 }
 
@@ -62,9 +63,11 @@ pub(super) async fn channels(State(shared): State<Shared>) -> Response {
 fn listed(operators: &Operators) -> ChannelsAnswer {
     let held = operators.delivery.held();
     let channels = operators.delivery.channels();
+    let refused = operators.delivery.refused().clone();
     let answer = |named: &crate::notifier::Named| {
         let own = held.iter().filter(|held| held.channel == named.name);
         let trouble = own.clone().find(|held| !held.why.is_empty()).map(|held| held.why.clone());
+        let trouble = trouble.or_else(|| refused.get(&named.name).cloned());
         ChannelAnswer {
             name: named.name.clone(),
             kind: named.channel.kind().to_owned(),
@@ -132,7 +135,7 @@ pub(super) async fn take_on(
         Origin::Socket { .. } => "operators.sock".to_owned(),
     };
     let done = move |operators: &Operators| {
-        let author = Author { who: format!("a link in {}", signed.channel), from };
+        let author = Author { who: format!("somebody in {}, by its link", signed.channel), from };
         page(operators, &signed, Some(author))
     };
     shared.work_for(done, shown).await
@@ -167,24 +170,8 @@ fn page(operators: &Operators, signed: &Signed, by: Option<Author>) -> Result<St
          content=\"width=device-width\"><title>Incident {number}</title>\
          <h1>Incident {number}</h1><p>{headline}</p>{body}</html>",
         number = known.number,
-        headline = escaped(&known.headline()),
+        headline = text::html(&known.headline()),
     ))
-}
-
-/// As text of HTML.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            letter if letter.is_control() => escaped.push(' '),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 /// Nothing of it is to be kept, framed or run.

@@ -68,7 +68,7 @@ struct Running {
 }
 
 fn no_channels(control: &Arc<ControlJournal>, clock: Clock) -> Delivery {
-    Delivery::new(control.clone(), Channels::default(), Arc::new(|_, _| Vec::new()), clock)
+    Delivery::new(control.clone(), Channels::default(), Arc::new(|_| Vec::new()), clock)
 }
 
 fn pipeline(rollups: Rollups, journals: (Ledger, Arc<ControlJournal>), clock: Clock) -> Pipeline {

@@ -32,9 +32,8 @@ pub(super) fn open(
         Channels::default()
     });
     let links = Arc::new(Links::open(folder, config.operators_url.clone())?);
-    let (known, now) = (links.clone(), clock);
-    let make: delivery::LinksOf =
-        Arc::new(move |message, channel| known.of(message, channel, now.wall().timestamp()));
+    let known = links.clone();
+    let make: delivery::LinksOf = Arc::new(move |notice| known.of(notice));
     Ok((Delivery::new(control.clone(), channels, make, clock), links))
 }
 

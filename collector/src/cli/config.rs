@@ -14,7 +14,7 @@ use crate::central::{
     Change, Difference, SERVICES_FOLDER, read_folder, read_services, template_mistakes,
 };
 use crate::config::Mistake;
-use crate::fleet::{Plan, RefusedCheck};
+use crate::fleet::{Plan, RefusedCheck, read_channels};
 use crate::folder::Folder;
 
 /// Agents that are named one by one.
@@ -71,27 +71,30 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
     let (checks, services) = folders(folder);
     let mut mistakes = Vec::new();
     let mut fine = Vec::new();
+    let line = |path: &Path, count: &str| {
+        format!("{} {}: {count}\n", path.display(), terminal.paint(Tone::Good, "is fine"))
+    };
+    let mut known = Vec::new();
     if let Some(checks) = checks {
-        match read_folder(&checks) {
-            Ok(read) => fine.push(format!(
-                "{} {}: {}; their settings: `mailsonde-agent check-config FILE`\n",
-                checks.display(),
-                terminal.paint(Tone::Good, "is fine"),
-                plural(read.len(), "check")
-            )),
-            Err(wrong) => mistakes.extend(wrong),
-        }
+        known = kept(read_folder(&checks), &mut mistakes).unwrap_or_default();
+        let count = plural(known.len(), "check");
+        fine.push(line(
+            &checks,
+            &format!("{count}; their settings: `mailsonde-agent check-config FILE`"),
+        ));
     }
-    if let Some(services) = services {
-        match read_services(&services, None) {
-            Ok(read) => fine.push(format!(
-                "{} {}: {}\n",
-                services.display(),
-                terminal.paint(Tone::Good, "is fine"),
-                plural(read.services.len(), "service")
-            )),
-            Err(wrong) => mistakes.extend(wrong),
-        }
+    let data = Folder::at(folder);
+    let mut names = None;
+    if data.channels().is_dir()
+        && let Some(read) = kept(read_channels(&data, &known), &mut mistakes)
+    {
+        fine.push(line(&data.channels(), &plural(read.iter().len(), "channel")));
+        names = Some(crate::delivery::names(&read));
+    }
+    if let Some(services) = services
+        && let Some(read) = kept(read_services(&services, names.as_ref()), &mut mistakes)
+    {
+        fine.push(line(&services, &plural(read.services.len(), "service")));
     }
     // drafts are made all the same, by the templates in the program: a warning
     let warnings = template_mistakes(&Folder::at(folder).templates());
@@ -104,6 +107,11 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
     }
     told(&mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>());
     Ok(Ending::NotDone)
+}
+
+/// What was read; or its mistakes beside the others.
+fn kept<T>(read: Result<T, Vec<Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    read.map_err(|wrong| mistakes.extend(wrong)).ok()
 }
 
 /// Where checks and services stand: in a folder's `checks.d` and `services.d`, or in the folder itself.
@@ -124,14 +132,17 @@ async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
         let text = shown(&plan, difference, &setting.terminal);
         if setting.json { complain(text.trim_end()) } else { say(&text)? }
     }
+    let wish = ApplyWish { id: difference.id.clone() };
     if difference.is_empty() {
+        // channels may be others: what is behind their names is in no difference
+        let answer = client::send::<Plan>(&setting.collector, path::APPLY, &wish).await?;
+        say(&if setting.json { format!("{}\n", answer.raw) } else { read_again(&answer.value) })?;
         return Ok(Ending::Done);
     }
     if !yes && !is_wanted()? {
         complain("nothing was changed");
         return Ok(Ending::NotDone);
     }
-    let wish = ApplyWish { id: difference.id.clone() };
     let answer = client::send::<Plan>(&setting.collector, path::APPLY, &wish).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
@@ -140,6 +151,13 @@ async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
     };
     say(&text)?;
     Ok(if answer.value.agents.refused.is_empty() { Ending::Done } else { Ending::Failing })
+}
+
+fn read_again(plan: &Plan) -> String {
+    if plan.channels.is_empty() {
+        return String::new();
+    }
+    format!("channels.d was read again: {}\n", plan.channels.join(", "))
 }
 
 /// What would change; `None` where the files have mistakes, which are told.
@@ -336,6 +354,7 @@ mod tests {
             folder: "/var/lib/mailsonde-collector/checks.d".into(),
             services_folder: "/var/lib/mailsonde-collector/services.d".into(),
             mistakes: vec![],
+            channels: vec![],
             difference: None,
             agents: Answered { asked: 3, answered: 2, refused: vec![refused] },
             is_applied: false,

@@ -54,7 +54,7 @@ pub(super) async fn run(setting: &Setting, arguments: &NoticesArguments) -> anyh
 
 fn listed(answer: &NoticesAnswer, terminal: &Terminal) -> String {
     if answer.notices.is_empty() {
-        return "nobody was told of anything\n".to_owned();
+        return "there is no such message\n".to_owned();
     }
     let mut table =
         terminal.table(["when", "channel", "state", "tried", "why", "what", "came back"]);
@@ -135,6 +135,6 @@ mod tests {
         and 3 older: ask for more by --limit
         "#);
         let none = NoticesAnswer { notices: Vec::new(), more: 0, ..answer };
-        assert_eq!(listed(&none, &plain(120)), "nobody was told of anything\n");
+        assert_eq!(listed(&none, &plain(120)), "there is no such message\n");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::Secret;
+use super::SecretPlace;
 
 /// A heartbeat is sent this often when the file does not say.
 pub const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ pub struct OutsideConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageConfig {
     /// The part of its path that nobody guesses.
-    pub path: Secret,
+    pub path: SecretPlace,
     /// Services that have a page of their own below it.
     pub services: Vec<String>,
 }
@@ -75,7 +75,7 @@ pub struct HeartbeatConfig {
     /// In which form.
     pub kind: HeartbeatKind,
     /// Where; whoever knows it can say that we live.
-    pub url: Secret,
+    pub url: SecretPlace,
     /// How often.
     pub every: Duration,
     /// A PEM file with the authorities by which to know it; `None`: those of the system.
@@ -88,7 +88,7 @@ pub struct PeerConfig {
     /// What it is called; no other has it.
     pub name: String,
     /// Its page.
-    pub url: Secret,
+    pub url: SecretPlace,
     /// How often it is looked at.
     pub every: Duration,
     /// It is missed when it was not seen to be healthy for so long.
@@ -124,7 +124,7 @@ pub enum VendorKind {
         /// The application that was registered there.
         client_id: String,
         /// Its secret.
-        client_secret: Secret,
+        client_secret: SecretPlace,
         /// Graph.
         graph: Url,
         /// Where tokens come from.

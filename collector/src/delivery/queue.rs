@@ -66,7 +66,9 @@ impl Queue {
                 continue;
             }
             let number = waiting.notice.number;
-            let entry = before.remove(&number).unwrap_or_else(|| Entry {
+            let known = before.remove(&number);
+            let known = known.filter(|entry| entry.waiting.notice.message.id == id);
+            let entry = known.unwrap_or_else(|| Entry {
                 attempts: 0,
                 not_before: WallTime::from(waiting.notice.not_before),
                 why: String::new(),

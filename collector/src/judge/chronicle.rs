@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use mailsonde_proto::{AgentId, Check, WallTime};
 
+pub use silenced::Labels;
 pub use stays::Stay;
 
 use super::availability::Schedule;

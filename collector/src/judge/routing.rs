@@ -105,6 +105,21 @@ pub struct StandIn {
 }
 
 impl Route {
+    /// One of which nothing is known but its name.
+    pub(super) fn without_wishes(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            services: Vec::new(),
+            on: "*".to_owned(),
+            severity: Severity::Notice,
+            hours: None,
+            to: Recipients::default(),
+            audience: Audience::Technical,
+            updates_s: None,
+            steps: Vec::new(),
+        }
+    }
+
     /// Whether an incident is one to tell of by it. `labels` are those of a vantage point, by its name.
     pub fn wants<'l>(
         &self,

@@ -25,6 +25,7 @@ use mailsonde_proto::WallTime;
 use serde::{Deserialize, Serialize};
 
 use super::definition::Definitions;
+use super::draft::Audience;
 use super::incident::Incident;
 use super::message::{Message, Occasion};
 use super::routing::Route;
@@ -44,6 +45,8 @@ pub const CALM: Duration = Duration::from_secs(30);
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
 /// And so many of them at most.
 const MOST_KEPT: usize = 10_000;
+/// What became of messages that are not made yet is kept for so many of them.
+const MOST_EARLY: usize = 500;
 /// What was told of an incident is kept for this after the last word, in case it comes back.
 const FORGOTTEN: Duration = Duration::from_secs(48 * 3_600);
 
@@ -55,7 +58,8 @@ pub struct Teller {
     notices: BTreeMap<u64, Notice>,
     /// Those without a fate, by id.
     pending: BTreeMap<String, u64>,
-    due: BTreeMap<u64, WallTime>,
+    /// When an incident is to be looked at again, as its row says too, in order.
+    due: BTreeSet<(WallTime, u64)>,
     changed: BTreeSet<About>,
     has_news: bool,
 }
@@ -82,6 +86,9 @@ struct Book {
     minute: i64,
     /// The week, from 1970, of the last signs of life.
     canary_week: Option<i64>,
+    /// What became of messages that are not made yet: when views are made anew, a message may come after it.
+    #[serde(default)]
+    early: Vec<Notified>,
 }
 
 /// What was told of an incident.
@@ -95,6 +102,9 @@ struct Told {
     handles: BTreeMap<String, String>,
     /// When anything was said last.
     last_us: i64,
+    /// When it is to be looked at again.
+    #[serde(default)]
+    due: Option<Timestamp>,
 }
 
 /// What telling goes by at a moment.
@@ -127,37 +137,62 @@ impl Teller {
         let is_new = told.is_none();
         let mut told = told.unwrap_or_default();
         let before = told.clone();
-        let mut due: Option<WallTime> = None;
+        let mut due: Option<Timestamp> = None;
+        let is_silenced = (scene.is_silenced)(incident);
+        let mut in_one = BTreeSet::new();
         for route in &scene.definitions.routes {
             let is_wanted = route.wants(incident, |name| (scene.labels)(name));
             let seen = Seen {
                 incident,
                 now: scene.now.timestamp(),
                 is_wanted: is_wanted && route.is_open(scene.zone, scene.now),
-                is_silenced: (scene.is_silenced)(incident),
+                is_silenced,
             };
             let known = told.courses.get(&route.name).cloned();
             let mut course = known.unwrap_or_default();
             let (said, next) = course.go_on(route, &seen, |to| {
                 to.at(&scene.definitions.rotations, scene.zone, scene.now.timestamp())
             });
-            for say in said {
+            for mut say in said {
+                // by whatever routes, a channel hears of one thing once
+                say.channels.retain(|channel| in_one.insert((channel.clone(), say.occasion)));
                 self.say((incident, route), &mut course, &mut told, (say, scene));
             }
-            due = due.into_iter().chain(next.map(WallTime::from)).min();
+            due = due.into_iter().chain(next).min();
             if course != Course::default() {
                 told.courses.insert(route.name.clone(), course);
             }
         }
-        match due {
-            Some(at) => drop(self.due.insert(incident.number, at)),
-            None => drop(self.due.remove(&incident.number)),
-        }
+        self.close_forsaken(incident, &mut told, scene);
+        told.due = due;
+        self.set_due(incident.number, before.due, due);
         if told != before {
             self.changed.insert(About::Told(incident.number));
+        }
+        if told != before || !is_new {
             self.told.insert(incident.number, told);
-        } else if !is_new {
-            self.told.insert(incident.number, told);
+        }
+    }
+
+    fn set_due(&mut self, incident: u64, before: Option<Timestamp>, due: Option<Timestamp>) {
+        before.map(|at| self.due.remove(&(WallTime::from(at), incident)));
+        due.map(|at| self.due.insert((WallTime::from(at), incident)));
+    }
+
+    /// Who was told by a route that is not there any more hears that it is over, and nothing else.
+    fn close_forsaken(&mut self, incident: &Incident, told: &mut Told, scene: &Scene<'_>) {
+        let is_there = |name: &String| scene.definitions.routes.iter().any(|it| it.name == *name);
+        let forsaken: Vec<String> =
+            told.courses.keys().filter(|name| !is_there(name)).cloned().collect();
+        for name in forsaken {
+            let Some(mut course) = told.courses.remove(&name) else { continue };
+            if let Some(say) = course.forsaken(incident, scene.now.timestamp()) {
+                let route = Route::without_wishes(&name);
+                self.say((incident, &route), &mut course, told, (say, scene));
+            }
+            if !course.is_over() {
+                told.courses.insert(name, course);
+            }
         }
     }
 
@@ -174,14 +209,23 @@ impl Teller {
             let pace = self.book.paces.entry(channel.clone()).or_default();
             self.changed.insert(About::Book);
             // a conversation that was begun is gone on with, however late: nothing stays open for ever
-            let goes_on = say.occasion != Occasion::Opened && told.count.contains_key(channel);
-            let is_held = course.held.contains(channel) || !(goes_on || pace.has_room(now));
-            if is_held {
+            let is_begun = told.count.contains_key(channel) && !course.held.contains(channel);
+            let goes_on = say.occasion != Occasion::Opened && is_begun;
+            // who is to wake up is not put off by what could wait
+            let wakes = matches!(say.occasion, Occasion::Opened | Occasion::Escalated);
+            let may_begin = wakes || !course.held.contains(channel);
+            if !goes_on && !(may_begin && pace.has_room(now, incident.severity)) {
                 course.held.insert(channel.clone());
                 pace.hold(now, incident, say.occasion);
                 continue;
             }
+            course.held.remove(channel);
+            // how it goes on is no news later
+            if say.occasion == Occasion::Update && !pace.is_free(now) {
+                continue;
+            }
             let not_before = pace.take(now);
+            self.supersede((channel, incident.number), say.occasion, now);
             let count = told.count.entry(channel.clone()).or_default();
             *count += 1;
             let message = Message {
@@ -189,28 +233,65 @@ impl Teller {
                 ..words::of_incident(incident, &say, route, scene)
             };
             told.last_us = now.as_us();
-            self.add(channel, not_before, message);
+            self.add((channel, route.audience), not_before, message);
         }
     }
 
-    fn add(&mut self, channel: &str, not_before: WallTime, message: Message) {
+    /// What waits for its turn and is told by what comes now is not sent any more.
+    fn supersede(&mut self, (channel, incident): (&str, u64), by: Occasion, now: WallTime) {
+        if !matches!(by, Occasion::Update | Occasion::Worse | Occasion::Over) {
+            return;
+        }
+        let is_stale = |notice: &Notice| {
+            notice.channel == channel
+                && notice.message.incident() == Some(incident)
+                && matches!(notice.message.occasion, Occasion::Update | Occasion::Worse)
+                && WallTime::from(notice.not_before) > now
+        };
+        let waiting = self.pending.values().filter_map(|number| self.notices.get(number));
+        let stale: Vec<(String, u64)> = waiting
+            .filter(|notice| is_stale(notice))
+            .map(|notice| (notice.message.id.clone(), notice.number))
+            .collect();
+        for (id, number) in stale {
+            self.pending.remove(&id);
+            self.changed.insert(About::Notice(number));
+            self.has_news = true;
+            if let Some(notice) = self.notices.get_mut(&number) {
+                notice.fate = Some(Fate::Superseded);
+                notice.settled_at = Some(now.timestamp());
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        (channel, audience): (&str, Audience),
+        not_before: WallTime,
+        message: Message,
+    ) {
         self.book.notices += 1;
-        let number = self.book.notices;
-        let notice = Notice::new(number, channel.to_owned(), not_before.timestamp(), message);
-        self.pending.insert(notice.message.id.clone(), number);
+        let (number, id) = (self.book.notices, message.id.clone());
+        let not_before = not_before.timestamp();
+        let notice = Notice::new(number, (channel.to_owned(), audience), not_before, message);
+        self.pending.insert(id.clone(), number);
         self.notices.insert(number, notice);
         self.changed.insert(About::Notice(number));
         self.changed.insert(About::Book);
         self.has_news = true;
+        if let Some(at) = self.book.early.iter().position(|early| early.id == id) {
+            let early = self.book.early.remove(at);
+            self.notified(&early, WallTime::from(not_before));
+        }
     }
 
     /// What is due by now beside incidents: summaries of what was held back, signs of life, what is forgotten. Returns
     /// the incidents that are due, to be [heard](Self::hear) again; once a minute that is all that were told of.
     pub fn look_at_time(&mut self, scene: &Scene<'_>) -> BTreeSet<u64> {
         self.summarise(scene);
-        let is_due = |at: &WallTime| *at <= scene.now;
+        let is_due = |(at, _): &&(WallTime, u64)| *at <= scene.now;
         let mut due: BTreeSet<u64> =
-            self.due.iter().filter(|(_, at)| is_due(at)).map(|(number, _)| *number).collect();
+            self.due.iter().take_while(is_due).map(|(_, number)| *number).collect();
         if self.is_new_minute(scene.now) {
             self.book.minute = minute_of(scene.now);
             self.changed.insert(About::Book);
@@ -228,7 +309,12 @@ impl Teller {
 
     /// An incident is not known any more: nothing of it is due.
     pub fn lose(&mut self, incident: u64) {
-        self.due.remove(&incident);
+        if let Some(told) = self.told.get_mut(&incident)
+            && let Some(at) = told.due.take()
+        {
+            self.changed.insert(About::Told(incident));
+            self.set_due(incident, Some(at), None);
+        }
     }
 
     fn summarise(&mut self, scene: &Scene<'_>) {
@@ -237,7 +323,7 @@ impl Teller {
             messages.extend(pace.summary(scene.now, channel).map(|it| (channel.clone(), it)));
         }
         for (channel, message) in messages {
-            self.add(&channel, scene.now, message);
+            self.add((&channel, Audience::Technical), scene.now, message);
         }
     }
 
@@ -255,7 +341,7 @@ impl Teller {
             definitions.routes.iter().flat_map(|it| it.channels(&definitions.rotations)).collect();
         for channel in channels {
             let message = canary(channel, week, scene.now.timestamp());
-            self.add(channel, scene.now, message);
+            self.add((channel, Audience::Technical), scene.now, message);
         }
     }
 
@@ -266,8 +352,8 @@ impl Teller {
         let over: Vec<u64> =
             self.told.iter().filter(|(_, told)| is_over(told)).map(|(number, _)| *number).collect();
         for number in over {
+            self.lose(number);
             self.told.remove(&number);
-            self.due.remove(&number);
             self.changed.insert(About::Told(number));
         }
         let before = now.minus(KEPT).timestamp();
@@ -284,7 +370,17 @@ impl Teller {
 
     /// What became of a notice. One that failed for good is told by another channel, where there is one.
     pub fn notified(&mut self, told: &Notified, at: WallTime) {
-        let Some(number) = self.pending.remove(&told.id) else { return };
+        let Some(number) = self.pending.remove(&told.id) else {
+            let is_known = |notice: &Notice| notice.message.id == told.id;
+            if !self.notices.values().rev().take(MOST_EARLY).any(is_known) {
+                self.book.early.retain(|early| early.id != told.id);
+                self.book.early.push(told.clone());
+                let more = self.book.early.len().saturating_sub(MOST_EARLY);
+                self.book.early.drain(..more);
+                self.changed.insert(About::Book);
+            }
+            return;
+        };
         let Some(notice) = self.notices.get_mut(&number) else { return };
         notice.fate = Some(told.fate.clone());
         notice.attempts = told.attempts;
@@ -300,14 +396,16 @@ impl Teller {
         }
         if let (Fate::Failed { why }, Some(instead)) = (&told.fate, &told.instead) {
             let trouble = words::trouble(&message, &channel, why, at.timestamp());
-            self.add(instead, at, trouble);
+            let pace = self.book.paces.entry(instead.clone()).or_default();
+            let not_before = pace.take(at);
+            self.add((instead, Audience::Technical), not_before, trouble);
         }
     }
 
     /// When it wants to be told the time, at the latest.
     pub fn due(&self) -> Option<WallTime> {
         let summaries = self.book.paces.values().filter_map(Pace::due);
-        self.due.values().copied().chain(summaries).min()
+        self.due.first().map(|(at, _)| *at).into_iter().chain(summaries).min()
     }
 
     /// Whether notices were made since this was asked last.
@@ -359,9 +457,11 @@ impl Teller {
                 About::Book => teller.book = serde_json::from_slice(&bytes).unwrap_or_default(),
             }
         }
-        // nothing is known of what was due: all of it is looked at at once
-        let told = teller.told.keys().copied();
-        teller.due = told.map(|number| (number, WallTime::default())).collect();
+        let due = |(number, told): (&u64, &Told)| Some((WallTime::from(told.due?), *number));
+        teller.due = teller.told.iter().filter_map(due).collect();
+        // a book that could not be read must not give numbers twice
+        let last = teller.notices.keys().next_back().copied().unwrap_or(0);
+        teller.book.notices = teller.book.notices.max(last);
         teller
     }
 }

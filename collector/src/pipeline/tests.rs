@@ -2,9 +2,11 @@
 //! pace, after any crash.
 
 mod crashes;
+mod drill;
 mod month;
 mod reviewed;
 mod silent;
+mod storm;
 mod young;
 
 use std::path::Path;

@@ -117,7 +117,8 @@ pub(super) fn list(
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let more = all.len().saturating_sub(limit);
     let chronicle = reader.chronicle();
-    let line = |incident: &Incident| line(incident, chronicle.silenced(incident, now));
+    let labels = chronicle.labels(now);
+    let line = |incident: &Incident| line(incident, chronicle.silenced(incident, now, &labels));
     let incidents = all.iter().take(limit).map(line).collect();
     Ok(IncidentsAnswer { now, incidents, more, kpi })
 }
@@ -129,7 +130,9 @@ pub(super) fn show(
 ) -> Result<IncidentAnswer, QueryError> {
     let incident = reader.incident(number)?.ok_or(QueryError::NoIncident(number))?;
     let diagnosis = diagnose(&incident);
-    let silenced_by = reader.chronicle().silenced(&incident, now);
+    let chronicle = reader.chronicle();
+    let silenced_by = chronicle.silenced(&incident, now, &chronicle.labels(now));
+    drop(chronicle);
     Ok(IncidentAnswer { now, silenced_by, incident, diagnosis, actions: Vec::new() })
 }
 

@@ -59,7 +59,7 @@ pub struct NoticeAnswer {
     pub title: String,
     /// When what it tells happened.
     pub at: Timestamp,
-    /// `waiting`, `sent` or `failed`.
+    /// `waiting`, `sent`, `failed`, or `superseded`: what came after it told more before its turn came.
     pub state: String,
     /// The service showed that it is there, and did not only accept it.
     pub is_confirmed: bool,
@@ -79,7 +79,7 @@ pub(super) fn answer(
 ) -> Result<NoticesAnswer, QueryError> {
     let mut notices = reader.notices()?;
     notices.retain(|notice| {
-        let is_failed = !matches!(notice.fate, Some(Fate::Sent { .. }));
+        let is_failed = !matches!(notice.fate, Some(Fate::Sent { .. } | Fate::Superseded));
         wanted.channel.as_ref().is_none_or(|channel| notice.channel == *channel)
             && wanted.incident.is_none_or(|it| notice.message.incident() == Some(it))
             && (!wanted.failed || is_failed)
@@ -97,6 +97,7 @@ fn of(notice: Notice, held: &[Held]) -> NoticeAnswer {
     let (state, is_confirmed, said) = match &notice.fate {
         Some(Fate::Sent { is_confirmed, said, .. }) => ("sent", *is_confirmed, said.clone()),
         Some(Fate::Failed { why }) => ("failed", false, why.clone()),
+        Some(Fate::Superseded) => ("superseded", false, "what came after it told more".to_owned()),
         None => ("waiting", false, waits.map(|held| held.why.clone()).unwrap_or_default()),
     };
     let attempts = waits.map_or(notice.attempts, |held| held.attempts);

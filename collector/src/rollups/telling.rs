@@ -26,9 +26,10 @@ impl Rollups {
         let definitions = chronicle.current();
         let zone = definitions.time_zone.as_deref().and_then(|name| zone(name).ok());
         let zone = zone.unwrap_or(TimeZone::UTC);
+        let known = chronicle.labels(now.timestamp());
         let is_silenced =
-            |incident: &Incident| chronicle.silenced(incident, now.timestamp()).is_some();
-        let labels = |name: &str| chronicle.labels_of(name, now.timestamp());
+            |incident: &Incident| chronicle.silenced(incident, now.timestamp(), &known).is_some();
+        let labels = |name: &str| known.of(name);
         let scene =
             Scene { now, definitions, zone: &zone, is_silenced: &is_silenced, labels: &labels };
         let mut numbers = self.teller.look_at_time(&scene);

@@ -63,7 +63,7 @@ impl Shown {
     ) -> Option<Self> {
         let service = services.services.iter().find(|service| service.name == name)?;
         let word = match (is_healthy, service.state) {
-            (false, _) => "DOWN",
+            (false, _) => "UNKNOWN",
             (true, Voiced::Up) => "OK",
             (true, Voiced::Down) => "DOWN",
             (true, Voiced::Unknown) => "UNKNOWN",

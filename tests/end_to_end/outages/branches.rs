@@ -20,8 +20,8 @@ fn a_branch_that_is_cut_off_and_one_that_loses_packets() {
     scenario.is_over(|lab| lab.lose_no_packets().unwrap(), opened.number, SITES[0]);
 
     company.wait_until_silence_counts();
-    // an agent of which nothing is heard is told after three heartbeats at the earliest
-    let pace = (Duration::from_secs(10), Duration::from_secs(15));
+    // an agent of which nothing is heard is told after three heartbeats: 30 s after the last, which may have come late
+    let pace = (Duration::from_secs(10), Duration::from_secs(20));
     let scenario = company.paced("cut", &["mail"], pace);
     let opened = scenario.breaks(
         |lab| lab.take_link_down(1).unwrap(),

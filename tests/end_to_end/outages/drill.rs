@@ -2,7 +2,6 @@
 //! the message, over, looked back at.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use mailsonde_collector::judge::incident::State;
@@ -10,6 +9,8 @@ use mailsonde_collector::query::notices::NoticesAnswer;
 use mailsonde_tests::doubles::{Double, Received, Service, TOKEN};
 use mailsonde_tests::lab::{Host, Server};
 use serde_json::Value;
+
+use crate::process::write_secret;
 
 use super::{CADENCE, Company, PATIENCE, TIMEOUT, everywhere, now, path, wait_until};
 
@@ -51,9 +52,9 @@ impl Chats {
                 text.replace("BASE", &base).replace("secret.url", &format!("{name}.url"))
             };
             text.push_str(&format!("[[channel]]\nname = \"{name}\"\n{}\n", own(settings)));
-            secret(&folder.join(format!("{name}.url")), &own(&url));
+            write_secret(&folder.join(format!("{name}.url")), &own(&url));
         }
-        secret(&folder.join("token"), TOKEN);
+        write_secret(&folder.join("token"), TOKEN);
         fs::create_dir_all(folder.join("channels.d")).unwrap();
         fs::write(folder.join("channels.d/all.toml"), text).unwrap();
         let services = folder.join("services.d/routes.toml");
@@ -64,11 +65,6 @@ impl Chats {
     fn complaints(&self) -> Vec<String> {
         [self.ops.complaints(), self.head.complaints()].concat()
     }
-}
-
-fn secret(file: &std::path::Path, text: &str) {
-    fs::write(file, text).unwrap();
-    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// Waits for one message, and that there is one only.
@@ -168,7 +164,7 @@ fn take_on(company: &Company, number: u64, message: &str) {
     let known = company.incident(number);
     assert_eq!(known.state, State::Acknowledged);
     let by = known.timeline.iter().find(|entry| entry.what == "acknowledged").unwrap();
-    assert_eq!(by.by.as_deref(), Some("a link in ops"));
+    assert_eq!(by.by.as_deref(), Some("somebody in ops, by its link"));
 }
 
 fn is_written_down(company: &Company) {

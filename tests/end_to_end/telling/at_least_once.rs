@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use mailsonde_proto::Clock;
 use mailsonde_tests::doubles::{Double, SIGNING_SECRET, Service, TOKEN};
 
 use super::history;
-use crate::process::{PROGRAM, Process, wait_until};
+use crate::process::{PROGRAM, Process, wait_until, write_secret};
 
 const KILLS: u64 = 200;
 /// Almost a day, so that nothing is too old to be sent.
@@ -55,8 +54,7 @@ fn channels(folder: &Path, doubles: &[Double]) {
     fs::create_dir(folder.join("channels.d")).unwrap();
     fs::write(folder.join("channels.d/all.toml"), text).unwrap();
     for (name, text) in [("token", TOKEN), ("signing", SIGNING_SECRET)] {
-        fs::write(folder.join(name), text).unwrap();
-        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        write_secret(&folder.join(name), text);
     }
 }
 

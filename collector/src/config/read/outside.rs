@@ -15,7 +15,7 @@ use crate::config::outside::{
     VendorConfig, VendorKind, outside_url,
 };
 use crate::config::section::Section;
-use crate::config::{Mistake, Secret};
+use crate::config::{Mistake, SecretPlace};
 
 /// Of each sort at most.
 const MOST: usize = 32;
@@ -168,7 +168,7 @@ fn secret(
     section: &mut Section<'_>,
     keys: [&'static str; 3],
     is_right: impl Fn(&str) -> Result<(), String>,
-) -> Option<Secret> {
+) -> Option<SecretPlace> {
     let [told, file, variable] = keys;
     let not_empty = |text: &str| match text.is_empty() {
         true => Err("must not be empty"),
@@ -176,10 +176,10 @@ fn secret(
     };
     let read = [
         section.read(told, |text| {
-            is_right(text).map(|()| Secret::Told(Zeroizing::new(text.to_owned())))
+            is_right(text).map(|()| SecretPlace::Told(Zeroizing::new(text.to_owned())))
         }),
-        section.read(file, not_empty).map(|path| Secret::File(PathBuf::from(path))),
-        section.read(variable, not_empty).map(Secret::Variable),
+        section.read(file, not_empty).map(|path| SecretPlace::File(PathBuf::from(path))),
+        section.read(variable, not_empty).map(SecretPlace::Variable),
     ];
     match keys.iter().filter(|key| section.has(key)).count() {
         0 => {

@@ -1,6 +1,7 @@
 //! Of which incidents nobody is to be told now.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
@@ -9,8 +10,13 @@ use crate::judge::incident::Incident;
 use crate::judge::planned::Place;
 
 impl Chronicle {
-    /// The silence that holds for every place of an incident that is not over.
-    pub fn silenced(&self, incident: &Incident, now: Timestamp) -> Option<u64> {
+    /// The silence that holds for every place of an incident that is not over; `labels` are those of `now`.
+    pub fn silenced(
+        &self,
+        incident: &Incident,
+        now: Timestamp,
+        labels: &Labels<'_>,
+    ) -> Option<u64> {
         if !incident.is_live() || !self.planned.has_silence(now.into()) {
             return None;
         }
@@ -19,17 +25,35 @@ impl Chronicle {
         let mut found = None;
         for place in &incident.places {
             let agent = place.vantage_point.as_str();
-            let labels = self.labels_of(agent, now).unwrap_or(&none);
+            let labels = labels.of(agent).unwrap_or(&none);
             let at = Place { services: &services, agent, labels, check: &place.check };
             found = Some(self.planned.silenced(now.into(), &at)?);
         }
         found
     }
 
-    /// The labels of whoever is called so at a moment.
-    pub fn labels_of(&self, agent: &str, now: Timestamp) -> Option<&BTreeMap<String, String>> {
-        let mut named = self.agents().filter_map(|(_, history)| history.named_at(now.into()));
-        named.find(|(name, _)| *name == agent).map(|(_, labels)| labels)
+    /// Everybody's labels at a moment; they are looked up when the first is asked for.
+    pub fn labels(&self, now: Timestamp) -> Labels<'_> {
+        Labels { chronicle: self, now, known: OnceCell::new() }
+    }
+}
+
+/// Labels by name, at one moment.
+#[derive(Debug)]
+pub struct Labels<'c> {
+    chronicle: &'c Chronicle,
+    now: Timestamp,
+    known: OnceCell<HashMap<&'c str, &'c BTreeMap<String, String>>>,
+}
+
+impl<'c> Labels<'c> {
+    /// Those of whoever is called so.
+    pub fn of(&self, agent: &str) -> Option<&'c BTreeMap<String, String>> {
+        let known = self.known.get_or_init(|| {
+            let all = self.chronicle.agents();
+            all.filter_map(|(_, history)| history.named_at(self.now.into())).collect()
+        });
+        known.get(agent).copied()
     }
 }
 
@@ -72,7 +96,8 @@ mod tests {
             (&[], None, 11, None),
         ];
         for (from, resolved, now, expected) in cases {
-            let told = chronicle.silenced(&of(from, resolved), hour(now));
+            let told =
+                chronicle.silenced(&of(from, resolved), hour(now), &chronicle.labels(hour(now)));
             assert_eq!(told, expected, "{from:?} at {now}");
         }
     }

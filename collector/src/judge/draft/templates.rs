@@ -17,6 +17,8 @@ use super::{Audience, Facts, Moment};
 pub const MAX_TEMPLATE_BYTES: u64 = 64 * 1_024;
 /// Bytes of a draft at most: loops in loops make much of little.
 const MAX_DRAFT_BYTES: usize = 64 * 1_024;
+/// Steps of a template at most: a loop that makes no text ends too.
+const MAX_STEPS: u64 = 200_000;
 /// A template's values lie no deeper in one another.
 const MAX_DEPTH: usize = 50;
 
@@ -160,6 +162,7 @@ fn rendered(name: &str, source: &str, facts: &Facts) -> Result<String, BrokenTem
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_recursion_limit(MAX_DEPTH);
+    environment.set_fuel(Some(MAX_STEPS));
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.add_filter("sentence", sentence);
     let template = environment.template_from_named_str(name, source).map_err(broken)?;

@@ -100,6 +100,12 @@ impl Course {
         (said, told.due(route, seen).into_iter().chain(worse_due).min())
     }
 
+    /// Its route is not there any more: when the incident is over, whoever was told hears that.
+    pub(super) fn forsaken(&mut self, incident: &Incident, now: Timestamp) -> Option<Say> {
+        let told = self.told.as_mut().filter(|told| !told.is_over && !incident.is_live())?;
+        Some(told.over(&Seen { incident, now, is_wanted: false, is_silenced: false }))
+    }
+
     /// It was not told yet, or has come back.
     fn begin(
         &mut self,

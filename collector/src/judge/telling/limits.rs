@@ -10,7 +10,8 @@ use super::{notice, of_us};
 use crate::judge::incident::{Incident, Severity};
 use crate::judge::message::{Message, Occasion};
 
-/// Messages that a channel gets in a minute, and in an hour, at most; summaries come on top, one a minute.
+/// Messages that a channel gets in a minute, and in an hour, at most; one more where it is major; summaries come on top,
+/// one a minute.
 const A_MINUTE: usize = 4;
 const AN_HOUR: usize = 30;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -18,7 +19,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// What is held back is told after this.
 const HELD: Duration = MINUTE;
 /// Things that are held back one by one; beyond that they are counted.
-const MOST_HELD: usize = 5_000;
+const MOST_HELD: usize = 1_000;
+/// Characters of whose trouble it is.
+const MOST_WHOSE: usize = 64;
 /// Bytes of one summary's text, so that no channel has to cut it.
 const SUMMARY_BYTES: usize = 1_500;
 
@@ -48,15 +51,25 @@ struct Held {
 
 impl Pace {
     /// Whether one more may be sent now, and nothing waits for the summary.
-    pub(super) fn has_room(&mut self, now: WallTime) -> bool {
+    pub(super) fn has_room(&mut self, now: WallTime, severity: Severity) -> bool {
         self.pass(now);
-        self.held.is_empty() && self.next(now) <= now
+        // what only waits for a summary is no reason to put off what is worse
+        let is_worse = self.held.iter().all(|held| held.severity < severity);
+        let more = usize::from(severity >= Severity::Major);
+        is_worse && self.next(now, more) <= now
+    }
+
+    /// Whether what can wait may be sent now.
+    pub(super) fn is_free(&mut self, now: WallTime) -> bool {
+        self.pass(now);
+        self.next(now, 0) <= now
     }
 
     /// One more is sent; when.
     pub(super) fn take(&mut self, now: WallTime) -> WallTime {
         self.pass(now);
-        let at = self.next(now);
+        // who was let in as one more is sent at once
+        let at = self.next(now, 1);
         self.sent_us.push(at.as_us());
         self.sent_us.sort_unstable();
         at
@@ -69,12 +82,15 @@ impl Pace {
     }
 
     /// When the next may be sent.
-    fn next(&self, now: WallTime) -> WallTime {
+    fn next(&self, now: WallTime, more: usize) -> WallTime {
         let free = |most: usize, over: Duration| {
             let first = self.sent_us.len().checked_sub(most)?;
             Some(WallTime::from(of_us(*self.sent_us.get(first)?)).plus(over))
         };
-        [free(A_MINUTE, MINUTE), free(AN_HOUR, HOUR)].into_iter().flatten().fold(now, WallTime::max)
+        [free(A_MINUTE + more, MINUTE), free(AN_HOUR + more, HOUR)]
+            .into_iter()
+            .flatten()
+            .fold(now, WallTime::max)
     }
 
     /// Something is told in the summary.
@@ -82,6 +98,8 @@ impl Pace {
         if self.held.is_empty() {
             self.since_us = now.as_us();
         }
+        // over before anybody heard of it: that is what is to be told
+        self.held.retain(|held| held.incident != incident.number || occasion != Occasion::Over);
         if self.held.len() >= MOST_HELD {
             self.more += 1;
             return;
@@ -96,7 +114,7 @@ impl Pace {
             occasion,
             severity: incident.severity,
             what: format!("{} ({})", fault, incident.kind.as_str()),
-            whose,
+            whose: whose.chars().take(MOST_WHOSE).collect(),
         });
     }
 
@@ -123,9 +141,8 @@ impl Pace {
             text.push_str(&heading);
             for (place, at) in members.iter().enumerate() {
                 let Some(held) = self.held.get(*at) else { continue };
-                let whose: String = held.whose.chars().take(64).collect();
-                let one =
-                    format!("{}#{} {whose}", if place > 0 { ", " } else { "" }, held.incident);
+                let comma = if place > 0 { ", " } else { "" };
+                let one = format!("{comma}#{} {}", held.incident, held.whose);
                 if text.len() + one.len() > SUMMARY_BYTES {
                     text.push_str(" …\n");
                     break 'groups;
@@ -150,7 +167,6 @@ impl Pace {
         }
         text.push_str("`incidents list` shows all of them");
         self.since_us = now.as_us();
-        self.sent_us.push(now.as_us());
         let us = now.as_us();
         Some(Message {
             id: format!("digest-{us}-{}", notice::short(channel)),

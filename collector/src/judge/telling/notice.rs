@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::judge::draft::Audience;
 use crate::judge::message::Message;
+
+/// Characters of a channel's name in an id at most.
+const MOST_OF_NAME: usize = 32;
 
 /// One message to one channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +16,9 @@ pub struct Notice {
     pub number: u64,
     /// The name of its channel.
     pub channel: String,
+    /// For whom it is written.
+    #[serde(default)]
+    pub audience: Audience,
     /// It is not sent before: a channel is not to be flooded.
     pub not_before: Timestamp,
     /// What it says.
@@ -43,6 +50,8 @@ pub enum Fate {
         /// What the channel said last.
         why: String,
     },
+    /// What came after it told more before its turn came.
+    Superseded,
 }
 
 /// What became of a notice, as it stands in the control journal.
@@ -62,11 +71,20 @@ pub struct Notified {
 impl Notice {
     pub(super) fn new(
         number: u64,
-        channel: String,
+        (channel, audience): (String, Audience),
         not_before: Timestamp,
         message: Message,
     ) -> Self {
-        Self { number, channel, not_before, message, fate: None, attempts: 0, settled_at: None }
+        Self {
+            number,
+            channel,
+            audience,
+            not_before,
+            message,
+            fate: None,
+            attempts: 0,
+            settled_at: None,
+        }
     }
 }
 
@@ -77,8 +95,14 @@ impl Message {
     }
 }
 
-/// At most 32 characters of a channel's name, for an id.
+/// A channel's name for an id: no two names are one.
 pub(super) fn short(channel: &str) -> String {
-    let kept = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-    channel.chars().take(32).map(|letter| kept(letter).to_ascii_lowercase()).collect()
+    let is_plain = |letter: char| matches!(letter, 'a'..='z' | '0'..='9' | '-');
+    if channel.len() <= MOST_OF_NAME && channel.chars().all(is_plain) {
+        return channel.to_owned();
+    }
+    let kept = |letter: char| if is_plain(letter) { letter } else { '-' };
+    let lower = channel.chars().take(MOST_OF_NAME - 9).map(|letter| letter.to_ascii_lowercase());
+    let name: String = lower.map(kept).collect();
+    format!("{name}-{:08x}", crc32c::crc32c(channel.as_bytes()))
 }

@@ -218,7 +218,8 @@ pub(super) fn trouble(message: &Message, channel: &str, why: &str, at: Timestamp
     let why: String = why.chars().take(300).collect();
     Message {
         id: format!("{}-instead", message.id),
-        conversation: message.conversation.clone(),
+        // its own: what the other channel began is not gone on with here, and so would never be closed
+        conversation: format!("trouble-{}", message.id),
         occasion: Occasion::Trouble,
         severity: message.severity,
         at,

@@ -12,16 +12,21 @@ use crate::store::ledger::Source;
 const MINUTES: u32 = 60;
 const OUTAGE: std::ops::Range<u32> = 20..35;
 
-fn minute(minutes: u32) -> WallTime {
+pub(super) fn minute(minutes: u32) -> WallTime {
     BEGIN.plus(Duration::from_secs(60) * minutes)
 }
 
-fn second(minutes: u32, seconds: u64) -> WallTime {
+pub(super) fn second(minutes: u32, seconds: u64) -> WallTime {
     minute(minutes).plus(Duration::from_secs(seconds))
 }
 
 /// Writes both journals minute by minute: three sites, one check, an operator.
 pub(super) async fn write(folder: &Path) {
+    write_with(folder, &|_, _| {}).await;
+}
+
+/// The same; `also` adds to the control journal at the end of each minute.
+pub(super) async fn write_with(folder: &Path, also: &(dyn Fn(u32, &ControlJournal) + Sync)) {
     let (control, _) = ControlJournal::open(&folder.join("control")).unwrap();
     let mut next = [1_u64; 4];
     for minutes in 0..MINUTES {
@@ -64,6 +69,7 @@ pub(super) async fn write(folder: &Path) {
             33 => act(IncidentAction::Resolve { incident: 1, note: "a new one".into() }),
             _ => {}
         }
+        also(minutes, &control);
         drop(ledger);
         writer.join().unwrap();
     }

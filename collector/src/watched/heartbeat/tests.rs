@@ -131,7 +131,7 @@ fn what_does_not_get_through_is_shown_until_it_does() {
     let config = HeartbeatConfig {
         name: "hc".into(),
         kind: HeartbeatKind::Healthchecks,
-        url: crate::config::Secret::Variable("X".into()),
+        url: crate::config::SecretPlace::Variable("X".into()),
         every: Duration::from_secs(60),
         authority: None,
     };

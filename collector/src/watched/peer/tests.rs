@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::Secret;
+use crate::config::SecretPlace;
 
 fn peer(control: &Arc<ControlJournal>, clock: Clock) -> Arc<Peer> {
     let config = PeerConfig {
         name: "cape".into(),
-        url: Secret::Variable("X".into()),
+        url: SecretPlace::Variable("X".into()),
         every: Duration::from_secs(30),
         silent_after: Duration::from_secs(300),
         authority: None,

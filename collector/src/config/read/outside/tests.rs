@@ -25,7 +25,7 @@ fn what_is_not_said_is_as_usual() {
          [[vendor]]\nkind = 'feed'\nname = 'isp'\nurl = 'https://a/rss'\nservices = ['mail-*']\nonly = ['*']\n",
     );
     let page = outside.page.unwrap();
-    assert_eq!((page.path, page.services), (Secret::File("watched.path".into()), vec![]));
+    assert_eq!((page.path, page.services), (SecretPlace::File("watched.path".into()), vec![]));
     let [first, second] = &outside.heartbeats[..] else { panic!("two") };
     assert_eq!((first.name.as_str(), first.every), ("healthchecks", DEFAULT_HEARTBEAT));
     assert_eq!((second.name.as_str(), second.every), ("robot", Duration::from_secs(300)));

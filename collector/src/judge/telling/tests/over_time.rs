@@ -1,0 +1,128 @@
+//! Restarts, signs of life, and what people read.
+
+use super::desk::{Desk, IT, route, to};
+use super::passed_on::{escalating, rotation};
+use crate::judge::draft::Audience;
+use crate::judge::incident::{Impact, Scope, Severity, State};
+use crate::judge::routing::{Member, Recipients, Rotation, Route, Step};
+use crate::judge::telling::*;
+
+#[test]
+fn a_restart_changes_nothing() {
+    let scenario = |restarts: bool| {
+        let mut rows = BTreeMap::new();
+        let mut desk = Desk::new(vec![Route { updates_s: Some(600), ..escalating() }]);
+        desk.definitions.rotations = vec![rotation()];
+        let mut told = Vec::new();
+        for step in 0..80 {
+            match step {
+                1..=6 => desk.open(step, Severity::Major),
+                20 => desk.acknowledge(2),
+                30 => desk.change(3, |it, _| it.severity = Severity::Critical),
+                50 => desk.end(1),
+                _ => {}
+            }
+            if restarts {
+                desk.restart(&mut rows);
+            }
+            desk.after(7);
+            told.extend(desk.told());
+        }
+        told
+    };
+    let told = scenario(false);
+    assert!(told.len() > 15, "{told:#?}");
+    assert_eq!(scenario(true), told);
+}
+
+#[test]
+fn every_channel_gives_a_sign_of_life_on_monday_morning() {
+    let mut desk = Desk::new(vec![escalating(), route("more", &["chat"])]);
+    desk.definitions.rotations = vec![rotation()];
+    desk.definitions.is_without_canary = false;
+    desk.after(3_599);
+    assert_eq!(desk.told(), [""; 0]);
+    desk.after(60);
+    let life = |who: &str| format!("{who}: canary: Mailsonde can reach you here");
+    let channels = ["boss", "chat", "ops", "phone-ann", "phone-ben"];
+    assert_eq!(desk.told(), channels.map(life));
+    desk.after(6 * 86_400);
+    assert_eq!(desk.told(), [""; 0]);
+    desk.after(86_400);
+    assert_eq!(desk.told(), channels.map(life));
+}
+
+#[test]
+fn what_is_told_can_be_read() {
+    let mut desk = Desk::new(vec![route("all", &["ops"])]);
+    desk.open(1, Severity::Major);
+    desk.change(1, |it, _| {
+        it.works_from = ["paarl".to_owned()].into();
+        it.scope = Scope::Some { failing: 2, of: 3 };
+        let failed = |site: &str| crate::judge::incident::Place {
+            vantage_point: site.into(),
+            site: site.into(),
+            check: "mail".into(),
+            since: it.began_at,
+            fault: it.fault.clone(),
+            passed_at: None,
+            verified_at: None,
+        };
+        it.places = vec![failed("durban"), failed("george")];
+        it.fault.code = "535 5.7.8".into();
+        it.fault.reply = "authentication failed".into();
+        it.fault.explanation = "the server refused the sign-in".into();
+        let impact =
+            Impact { title: "Mail in Durban".into(), users: Some(120), ..Impact::default() };
+        it.services = [("svc-1".to_owned(), impact)].into();
+    });
+    desk.after(2);
+    let shown = |desk: &Desk| {
+        let message = desk.teller.pending()[0].notice.message.clone();
+        let fields = message.fields.iter().map(|it| format!("{}: {}\n", it.name, it.value));
+        format!("{}\n{}\n{}", message.title, message.text, fields.collect::<String>())
+    };
+    insta::assert_snapshot!(shown(&desk), @r#"
+        Mail in Durban: auth: refused: 535 5.7.8: the server refused the sign-in ("authentication failed")
+        It fails in auth, as refused: the network says no
+        Nothing that targets tell of themselves changed in the day before
+        Next: see whether the directory or identity provider answers
+        Incident: #1, major
+        From where: fails from 2 of 3 sites
+        Since: 2026-11-30 08:00:00 UTC
+        Services: Mail in Durban
+        Works from: paarl
+        People: 120 behind these services
+        "#);
+    desk.told();
+    desk.after(700);
+    desk.end(1);
+    insta::assert_snapshot!(shown(&desk), @r#"
+    Over after 11 min 42 s: Mail in Durban: auth: refused: 535 5.7.8: the server refused the sign-in ("authentication failed")
+    verified: passing runs from every vantage point that had failed
+    Incident: #1, major
+    From where: fails from 2 of 3 sites
+    Since: 2026-11-30 08:00:00 UTC
+    Services: Mail in Durban
+    People: 120 behind these services
+    "#);
+}
+
+#[test]
+fn who_does_not_run_mail_is_told_in_their_words_and_by_operators_templates() {
+    let users = Route { audience: Audience::Users, updates_s: Some(3_600), ..route("u", &["u"]) };
+    let mut desk = Desk::new(vec![users, route("t", &["t"])]);
+    let own = "OWN {{ headline }}\nlook at the manual".to_owned();
+    desk.definitions.templates = [("technical-first.txt".to_owned(), own)].into();
+    desk.open(1, Severity::Major);
+    desk.after(2);
+    let pending = desk.teller.pending();
+    let message = |channel: &str| {
+        let found = pending.iter().find(|it| it.notice.channel == channel);
+        found.unwrap().notice.message.clone()
+    };
+    let (users, technical) = (message("u"), message("t"));
+    assert!(users.fields.is_empty() && !users.text.contains("refused"), "{users:?}");
+    assert!(users.text.contains("09:00"), "when the next word comes: {}", users.text);
+    assert!(technical.title.starts_with("OWN ") && technical.text == "look at the manual\n");
+}
