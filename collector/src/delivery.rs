@@ -181,7 +181,7 @@ impl Delivery {
         let channels = self.channels();
         let notice = &ready.waiting.notice;
         let channel = &notice.channel;
-        if self.age(notice) >= GIVEN_UP {
+        if ready.attempts == 0 && self.age(notice) >= GIVEN_UP {
             let why = "it was a day old before it could be tried".to_owned();
             return Outcome::Refused { why };
         }

@@ -29,7 +29,7 @@ use crate::registry::Registry;
 use crate::store::ledger::Ledger;
 
 pub use answers::{Answered, RefusedCheck};
-pub use channels::read_channels;
+pub use channels::{read_channels, right_channels};
 pub use run::{RunLine, RunWish};
 
 /// Wishes for runs that are worked on at once.

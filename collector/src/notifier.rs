@@ -160,7 +160,17 @@ impl Channels {
         relays_watched: &dyn Fn(&str) -> Option<String>,
         limit: Duration,
     ) -> Result<Self, Vec<Mistake>> {
-        read::channels(folder, relays_watched, limit).map(Self)
+        let (found, mistakes) = read::channels(folder, relays_watched, limit);
+        if mistakes.is_empty() { Ok(Self(found)) } else { Err(mistakes) }
+    }
+
+    /// Those that are right, and every mistake of the rest: one that is wrong silences no other.
+    pub fn read_right(
+        folder: &Folder,
+        relays_watched: &dyn Fn(&str) -> Option<String>,
+    ) -> (Self, Vec<Mistake>) {
+        let (found, mistakes) = read::channels(folder, relays_watched, TIME_LIMIT);
+        (Self(found), mistakes)
     }
 
     /// These.

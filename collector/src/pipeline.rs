@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, ControlJournal, ControlRecord, chronicle_before, tell};
 use crate::judge::fold::Folded;
-use crate::judge::registry::{AgentSeen, Event, Gap};
-use crate::rollups::{Cursors, Happened, Rollups};
-use crate::store::ledger::{Entry, GapReason, Ledger};
+use crate::judge::registry::{Event, Gap};
+use crate::rollups::{Cursors, Rollups};
+use crate::store::ledger::{Entry, Ledger};
 use crate::store::{self, Extent};
 use meaning::{event_of, happened, word};
 use order::{Order, Step};

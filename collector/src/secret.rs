@@ -9,10 +9,13 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use url::Url;
 use zeroize::Zeroizing;
 
 /// Bytes of a secret at most.
 const MAX_BYTES: u64 = 8 << 10;
+/// Steps and values of a URL that are no longer than this are words that many have.
+const LEAST_OF_URL: usize = 8;
 /// Words shorter than this are not struck out: they stand in any text.
 const LEAST_HIDDEN: usize = 6;
 
@@ -81,6 +84,14 @@ impl Secret {
         }
     }
 
+    /// What of a URL that is one a server could say again: all of it, its path, each step of it, the query's values.
+    pub(crate) fn parts_of(url: &Url) -> Vec<Self> {
+        let mut parts = vec![url.as_str().to_owned(), url.path().to_owned()];
+        parts.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+        parts.extend(url.path_segments().into_iter().flatten().map(str::to_owned));
+        parts.into_iter().filter(|part| part.len() > LEAST_OF_URL).map(Self::new).collect()
+    }
+
     /// A text with this struck out: servers like to say what they were told.
     pub(crate) fn struck_from(&self, text: &str) -> String {
         if self.0.len() < LEAST_HIDDEN {
@@ -107,6 +118,11 @@ mod tests {
         let secret = Secret::new("hunter2".into());
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "(secret) Some((secret))");
         assert_eq!(secret.struck_from("no hunter2 here"), "no (secret) here");
+        let url = "https://hc.example/ping/0b6f2f0a-1111?key=abcdefghi".parse().unwrap();
+        let said = "no check at /ping/0b6f2f0a-1111 (0b6f2f0a-1111, abcdefghi)".to_owned();
+        let parts = Secret::parts_of(&url);
+        let struck = parts.iter().fold(said, |said, part| part.struck_from(&said));
+        assert_eq!(struck, "no check at (secret) ((secret), (secret))");
     }
 
     #[test]

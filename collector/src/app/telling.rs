@@ -8,15 +8,14 @@ use tokio::sync::mpsc;
 use crate::config::Config;
 use crate::control::ControlJournal;
 use crate::delivery::{self, Delivery};
-use crate::fleet::{confirm, read_channels};
+use crate::fleet::{confirm, right_channels};
 use crate::folder::Folder;
 use crate::judge::engine::Wish;
 use crate::links::Links;
-use crate::notifier::Channels;
 use crate::pipeline::Outlets;
 
-/// Who sends messages by the channels of the files, and knows the links in them. Files that are wrong keep nobody from
-/// measuring: then there is no channel, and that is told.
+/// Who sends messages by the channels of the files, and knows the links in them. A channel that is
+/// wrong keeps no other from sending, and nobody from measuring.
 pub(super) fn open(
     folder: &Folder,
     config: &Config,
@@ -24,13 +23,10 @@ pub(super) fn open(
     clock: Clock,
 ) -> anyhow::Result<(Delivery, Arc<Links>)> {
     let applied = control.look(|roll| roll.applied().to_vec());
-    let channels = read_channels(folder, &applied).unwrap_or_else(|mistakes| {
-        for mistake in &mistakes {
-            tracing::error!(%mistake, "channels.d");
-        }
-        tracing::error!("channels.d has mistakes: nobody is told of anything until it is mended");
-        Channels::default()
-    });
+    let (channels, mistakes) = right_channels(folder, &applied);
+    for mistake in mistakes {
+        tracing::error!(%mistake, "a channel of channels.d sends nothing until it is mended");
+    }
     let links = Arc::new(Links::open(folder, config.operators_url.clone())?);
     let known = links.clone();
     let make: delivery::LinksOf = Arc::new(move |notice| known.of(notice));

@@ -17,9 +17,17 @@ use crate::notifier::Channels;
 /// # Errors
 /// Every mistake, in the order of files and lines.
 pub fn read_channels(folder: &Folder, checks: &[AppliedCheck]) -> Result<Channels, Vec<Mistake>> {
-    Channels::read(folder, &|host| {
-        checks.iter().find(|check| watches(&check.settings, host)).map(|check| check.name.clone())
-    })
+    Channels::read(folder, &|host| watching(checks, host))
+}
+
+/// The same; what is right of it, whatever else is wrong.
+pub fn right_channels(folder: &Folder, checks: &[AppliedCheck]) -> (Channels, Vec<Mistake>) {
+    Channels::read_right(folder, &|host| watching(checks, host))
+}
+
+/// The check that watches a host.
+fn watching(checks: &[AppliedCheck], host: &str) -> Option<String> {
+    checks.iter().find(|check| watches(&check.settings, host)).map(|check| check.name.clone())
 }
 
 /// The same definitions; where nobody is told of anything although there are channels, all of them are told of

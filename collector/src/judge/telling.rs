@@ -214,7 +214,8 @@ impl Teller {
             // who is to wake up is not put off by what could wait
             let wakes = matches!(say.occasion, Occasion::Opened | Occasion::Escalated);
             let may_begin = wakes || !course.held.contains(channel);
-            if !goes_on && !(may_begin && pace.has_room(now, incident.severity)) {
+            let has_room = may_begin && pace.has_room(now, incident.severity);
+            if !(goes_on || has_room) {
                 course.held.insert(channel.clone());
                 pace.hold(now, incident, say.occasion);
                 continue;

@@ -134,7 +134,8 @@ fn sequence_id(message: &Message) -> String {
 /// 5 rings until it is seen, 3 is a usual one, 2 makes no sound.
 const fn priority(message: &Message) -> u8 {
     match (message.occasion, message.severity) {
-        (Occasion::Digest | Occasion::Canary | Occasion::Acknowledged, _) => 2,
+        (Occasion::Canary | Occasion::Acknowledged, _) => 2,
+        (Occasion::Digest, Severity::Minor | Severity::Notice) => 2,
         (Occasion::Over | Occasion::Update | Occasion::Test, _) => 3,
         (_, Severity::Critical) => 5,
         (_, Severity::Major) => 4,

@@ -77,7 +77,7 @@ enum Step {
 impl Opsgenie {
     async fn attempt(&self, message: &Message) -> Result<Outcome, Outcome> {
         let mut said = String::new();
-        for (at, step) in steps(message.occasion).iter().enumerate() {
+        for (at, step) in steps(message).iter().enumerate() {
             let body = body(message, *step).to_string().into_bytes();
             let answer = self.desk.post(self.url(message, *step), body).await;
             let answer =
@@ -108,13 +108,15 @@ impl Opsgenie {
     }
 }
 
-const fn steps(occasion: Occasion) -> &'static [Step] {
-    match occasion {
+const fn steps(message: &Message) -> &'static [Step] {
+    match message.occasion {
         Occasion::Opened | Occasion::Trouble => &[Step::Create],
         Occasion::Worse | Occasion::Escalated => &[Step::Create, Step::Note],
         Occasion::Update => &[Step::Note],
         Occasion::Acknowledged => &[Step::Acknowledge],
         Occasion::Over => &[Step::Close],
+        // what was held back and is major wakes somebody, who closes it
+        Occasion::Digest if text::is_major(message) => &[Step::Create],
         Occasion::Digest | Occasion::Test | Occasion::Canary => &[Step::Create, Step::Close],
     }
 }
@@ -151,7 +153,7 @@ fn alias(message: &Message) -> String {
 
 const fn priority(message: &Message) -> &'static str {
     match (message.occasion, message.severity) {
-        (Occasion::Digest | Occasion::Test | Occasion::Canary, _) => "P5",
+        (Occasion::Test | Occasion::Canary, _) => "P5",
         (_, Severity::Critical) => "P1",
         (_, Severity::Major) => "P2",
         (_, Severity::Minor) => "P3",

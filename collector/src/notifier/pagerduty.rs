@@ -67,7 +67,7 @@ impl Channel for PagerDuty {
 
 impl PagerDuty {
     async fn attempt(&self, message: &Message) -> Result<Outcome, Outcome> {
-        for (at, action) in actions(message.occasion).iter().enumerate() {
+        for (at, action) in actions(message).iter().enumerate() {
             let enqueued = self.enqueue(event(message, action, &self.key)).await;
             enqueued.map_err(|failed| if at == 0 { failed } else { failed.halfway() })?;
         }
@@ -87,8 +87,8 @@ impl PagerDuty {
 }
 
 /// What PagerDuty is to do, in order.
-const fn actions(occasion: Occasion) -> &'static [&'static str] {
-    match occasion {
+const fn actions(message: &Message) -> &'static [&'static str] {
+    match message.occasion {
         Occasion::Opened
         | Occasion::Worse
         | Occasion::Escalated
@@ -96,6 +96,8 @@ const fn actions(occasion: Occasion) -> &'static [&'static str] {
         | Occasion::Trouble => &["trigger"],
         Occasion::Acknowledged => &["acknowledge"],
         Occasion::Over => &["resolve"],
+        // what was held back and is major wakes somebody, who closes it
+        Occasion::Digest if text::is_major(message) => &["trigger"],
         Occasion::Digest | Occasion::Test | Occasion::Canary => &["trigger", "resolve"],
     }
 }
@@ -146,7 +148,7 @@ fn dedup_key(message: &Message) -> String {
 
 const fn severity(message: &Message) -> &'static str {
     match (message.occasion, message.severity) {
-        (Occasion::Digest | Occasion::Test | Occasion::Canary, _) => "info",
+        (Occasion::Test | Occasion::Canary, _) => "info",
         (_, Severity::Critical) => "critical",
         (_, Severity::Major) => "error",
         (_, Severity::Minor) => "warning",

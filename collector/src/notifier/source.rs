@@ -219,13 +219,9 @@ impl SecretUrl {
         host(&self.0)
     }
 
-    /// What of it a server could say again: all of it, its path, the path's end, and the query's values.
+    /// What of it a server could say again.
     pub(super) fn parts(&self) -> Vec<Secret> {
-        let Self(url) = self;
-        let mut parts = vec![url.as_str().to_owned(), url.path().to_owned()];
-        parts.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-        parts.extend(url.path_segments().and_then(|mut all| all.next_back()).map(str::to_owned));
-        parts.into_iter().filter(|part| part.len() > 8).map(Secret::new).collect()
+        Secret::parts_of(&self.0)
     }
 }
 

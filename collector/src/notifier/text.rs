@@ -9,6 +9,11 @@ use jiff::tz::TimeZone;
 use crate::judge::incident::Severity;
 use crate::judge::message::{Field, Link, Message, Occasion};
 
+/// Whether somebody is to wake up for it.
+pub(super) const fn is_major(message: &Message) -> bool {
+    matches!(message.severity, Severity::Major | Severity::Critical)
+}
+
 /// Bytes of a URL at most: longer ones are left out.
 const MAX_URL_BYTES: usize = 600;
 

@@ -152,7 +152,9 @@ impl Pace {
             }
             text.push('\n');
         }
-        let worst = self.held.iter().map(|held| held.severity).max()?;
+        // that something is over wakes nobody
+        let news = self.held.iter().filter(|held| held.occasion != Occasion::Over);
+        let worst = news.map(|held| held.severity).max().unwrap_or(Severity::Notice);
         let left = count.saturating_sub(told.len());
         let mut at = 0;
         self.held.retain(|_| {

@@ -6,7 +6,7 @@ fn told(message: &Message) -> String {
     let outward = crate::outward::Outward::new(rustls::RootCertStore::empty()).unwrap();
     let desk = Desk::new(outward, Vec::new());
     let opsgenie = Opsgenie { desk, api: "https://api.opsgenie.com".parse().unwrap() };
-    let steps = steps(message.occasion).iter().map(|step| {
+    let steps = steps(message).iter().map(|step| {
         let body = shown(body(message, *step).to_string().as_bytes());
         format!("{}\n{body}", opsgenie.url(message, *step))
     });
@@ -50,9 +50,13 @@ fn an_alert_is_created_noted_and_closed() {
 
 #[test]
 fn what_nobody_has_to_act_on_does_not_stay_open() {
-    assert_eq!(steps(Occasion::Test), [Step::Create, Step::Close]);
-    assert_eq!(priority(&Message { occasion: Occasion::Test, ..opened() }), "P5");
-    assert_eq!(steps(Occasion::Worse), [Step::Create, Step::Note]);
+    let of = |occasion, severity| Message { occasion, severity, ..opened() };
+    let test = of(Occasion::Test, Severity::Major);
+    assert_eq!((steps(&test), priority(&test)), (&[Step::Create, Step::Close][..], "P5"));
+    assert_eq!(steps(&of(Occasion::Digest, Severity::Minor)), [Step::Create, Step::Close]);
+    // what was held back and is major wakes somebody
+    assert_eq!(steps(&of(Occasion::Digest, Severity::Major)), [Step::Create]);
+    assert_eq!(steps(&of(Occasion::Worse, Severity::Major)), [Step::Create, Step::Note]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::super::samples::{hostile, long, opened, over, shown, update};
 use super::*;
 
 fn told(message: &Message) -> String {
-    let actions = actions(message.occasion).iter();
+    let actions = actions(message).iter();
     let events = actions.map(|action| shown(&event(message, action, &Secret::new("KEY".into()))));
     events.collect::<Vec<_>>().join("\n")
 }
@@ -64,9 +64,15 @@ fn an_update_triggers_the_same_alert() {
 
 #[test]
 fn what_nobody_has_to_act_on_does_not_stay_open() {
-    for occasion in [Occasion::Test, Occasion::Digest, Occasion::Canary] {
-        assert_eq!(actions(occasion), ["trigger", "resolve"]);
-        assert_eq!(severity(&Message { occasion, ..opened() }), "info");
+    let digest = Message { occasion: Occasion::Digest, severity: Severity::Minor, ..opened() };
+    assert_eq!(actions(&digest), ["trigger", "resolve"]);
+    // what was held back and is major wakes somebody
+    let major = Message { severity: Severity::Major, ..digest };
+    assert_eq!((actions(&major), severity(&major)), (&["trigger"][..], "error"));
+    for occasion in [Occasion::Test, Occasion::Canary] {
+        let message = Message { occasion, ..opened() };
+        assert_eq!(actions(&message), ["trigger", "resolve"]);
+        assert_eq!(severity(&message), "info");
     }
 }
 

@@ -74,7 +74,7 @@ fn what_is_unknown_is_not_up() {
         (true, Voiced::Up, "OK"),
         (true, Voiced::Down, "DOWN"),
         (true, Voiced::Unknown, "UNKNOWN"),
-        (false, Voiced::Up, "DOWN"),
+        (false, Voiced::Up, "UNKNOWN"),
     ] {
         let now = status.now;
         let services = ServicesAnswer { now, are_defined: true, services: vec![service(state)] };

@@ -2,8 +2,8 @@
 
 use crate::judge::draft::Audience;
 use crate::judge::incident::sample::incident;
-use crate::judge::incident::{Impact, Scope, Severity, State};
-use crate::judge::routing::{Member, Recipients, Rotation, Route, Step};
+use crate::judge::incident::{Impact, Severity, State};
+use crate::judge::routing::{Recipients, Route};
 use crate::judge::telling::*;
 
 /// 2026-11-30T08:00:00Z, a Monday.
@@ -153,8 +153,6 @@ impl Desk {
             }
         }
         self.teller = Teller::restore(rows.clone());
-        // all of it is due at once, and so the time is told
-        self.look([].into());
     }
 }
 

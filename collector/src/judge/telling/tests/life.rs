@@ -1,10 +1,8 @@
 //! One incident from its first message to its last.
 
-use super::desk::{Desk, IT, route, to};
-use crate::judge::draft::Audience;
-use crate::judge::incident::{Impact, Scope, Severity, State};
-use crate::judge::routing::{Member, Recipients, Rotation, Route, Step};
-use crate::judge::telling::*;
+use super::desk::{Desk, IT, route};
+use crate::judge::incident::{Scope, Severity};
+use crate::judge::routing::Route;
 
 #[test]
 fn an_incident_is_told_once_when_it_has_settled_and_once_when_it_is_over() {

@@ -1,10 +1,10 @@
 //! Restarts, signs of life, and what people read.
 
-use super::desk::{Desk, IT, route, to};
+use super::desk::{Desk, IT, route};
 use super::passed_on::{escalating, rotation};
 use crate::judge::draft::Audience;
-use crate::judge::incident::{Impact, Scope, Severity, State};
-use crate::judge::routing::{Member, Recipients, Rotation, Route, Step};
+use crate::judge::incident::{Impact, Scope, Severity};
+use crate::judge::routing::Route;
 use crate::judge::telling::*;
 
 #[test]
@@ -125,4 +125,65 @@ fn who_does_not_run_mail_is_told_in_their_words_and_by_operators_templates() {
     assert!(users.fields.is_empty() && !users.text.contains("refused"), "{users:?}");
     assert!(users.text.contains("09:00"), "when the next word comes: {}", users.text);
     assert!(technical.title.starts_with("OWN ") && technical.text == "look at the manual\n");
+}
+
+#[test]
+fn who_was_told_by_a_route_that_is_gone_hears_the_end() {
+    let mut desk = Desk::new(vec![route("old", &["ops"])]);
+    desk.open(1, Severity::Major);
+    desk.after(2);
+    desk.told();
+    desk.definitions.routes = vec![route("new", &["desk"])];
+    desk.after(120);
+    assert_eq!(desk.told(), [format!("desk: opened: {IT}")]);
+    desk.end(1);
+    let told = desk.told();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|it| it.starts_with("ops: over")), "{told:?}");
+}
+
+#[test]
+fn two_routes_to_one_channel_tell_once() {
+    let mut desk = Desk::new(vec![route("one", &["ops"]), route("two", &["ops", "desk"])]);
+    desk.open(1, Severity::Major);
+    desk.after(2);
+    assert_eq!(desk.told().len(), 2);
+    desk.end(1);
+    assert_eq!(desk.told().len(), 2);
+}
+
+#[test]
+fn what_became_of_a_message_may_be_read_before_it_is_made() {
+    let mut desk = Desk::new(vec![route("all", &["ops"])]);
+    let fate = Fate::Sent { handle: None, is_confirmed: true, said: "ok".into() };
+    let notified = Notified { id: "1-1-ops".into(), fate, attempts: 1, instead: None };
+    let now = desk.now;
+    desk.teller.notified(&notified, now);
+    let mut rows = BTreeMap::new();
+    desk.restart(&mut rows);
+    desk.open(1, Severity::Major);
+    desk.after(2);
+    assert_eq!(desk.told(), [""; 0], "it was sent");
+}
+
+#[test]
+fn a_restart_hears_nothing_earlier_than_it_is_due() {
+    let told = |restarts: bool| {
+        let mut desk = Desk::new(vec![escalating()]);
+        desk.definitions.rotations = vec![rotation()];
+        desk.open(1, Severity::Major);
+        desk.after(2);
+        desk.told();
+        desk.is_silenced = true;
+        desk.after(302);
+        desk.is_silenced = false;
+        // a moment at which nothing is due
+        if restarts {
+            let mut rows = BTreeMap::new();
+            desk.restart(&mut rows);
+        }
+        desk.after(10);
+        desk.told()
+    };
+    assert_eq!(told(true), told(false));
 }

@@ -1,10 +1,8 @@
 //! What nobody takes on, how it goes on, and what comes back.
 
 use super::desk::{Desk, IT, route, to};
-use crate::judge::draft::Audience;
-use crate::judge::incident::{Impact, Scope, Severity, State};
+use crate::judge::incident::{Severity, State};
 use crate::judge::routing::{Member, Recipients, Rotation, Route, Step};
-use crate::judge::telling::*;
 
 pub(super) fn escalating() -> Route {
     let on_call = Recipients { channels: Vec::new(), on_call: vec!["mail".into()] };
