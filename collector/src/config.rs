@@ -197,6 +197,8 @@ impl Config {
              # Where operators connect to over the network, by HTTPS: nowhere unless it is said. They sign in as users\n\
              # (`mailsonde-collector user add`) or by API tokens.\n\
              #operators_listen = \"0.0.0.0:7444\"\n\
+             # Under which address they reach it: for the link in messages by which somebody takes an incident on\n\
+             #operators_url = \"https://{name}:7444\"\n\
              # A certificate and its key, PEM, read again when they are renewed. Without them operators are shown one\n\
              # of the collector's own authority, which they trust by ca.pem or its fingerprint.\n\
              #operators_certificate = \"operators.pem\"\n\
@@ -250,7 +252,9 @@ mod tests {
             authority: Some("oidc-ca.pem".into()),
             claim: DEFAULT_CLAIM.into(),
         };
-        let config = Config { operators: Some(operators), oidc: Some(oidc), ..config };
+        let operators_url = Some("https://mail.example.org:7444".parse().unwrap());
+        let (operators, oidc) = (Some(operators), Some(oidc));
+        let config = Config { operators, operators_url, oidc, ..config };
         assert_eq!(Config::parse(Path::new("x"), &text).unwrap(), config);
     }
 

@@ -123,6 +123,7 @@ impl Reader<'_> {
             ("operators_certificate", "operators_key"),
             ("operators_key", "operators_certificate"),
             ("operators_certificate", "operators_listen"),
+            ("operators_url", "operators_listen"),
         ] {
             if self.table.contains_key(one) {
                 self.require(other);

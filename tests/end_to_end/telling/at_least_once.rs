@@ -102,7 +102,8 @@ async fn folder_of_a_day(within: &Path) -> PathBuf {
     // messages have links, which are the same at each attempt
     let config = folder.join("collector.toml");
     let text = fs::read_to_string(&config).unwrap();
-    fs::write(config, text + "operators_url = \"https://collector.test\"\n").unwrap();
+    let more = "operators_listen = \"127.0.0.1:0\"\noperators_url = \"https://collector.test\"\n";
+    fs::write(config, text + more).unwrap();
     let end = Clock::system().wall().minus(Duration::from_secs(120));
     history::write(&folder, definitions(), end, MINUTES).await;
     folder
