@@ -24,7 +24,7 @@ use super::desk::{Desk, json};
 use super::source::{self, SecretUrl, Source};
 use super::text::{self, PLAIN_UTF16, Style, Unit};
 use super::{Channel, Handle, Outcome, Post};
-use crate::judge::message::{Message, Occasion};
+use crate::judge::message::Message;
 use crate::outward::Answer;
 
 const MAX_TITLE: usize = 256;
@@ -80,7 +80,7 @@ impl Discord {
         let id = id.filter(|id| id.bytes().all(|b| b.is_ascii_digit())).and_then(Handle::of);
         let Some(handle) = id else { return Err(self.desk.strange(&answer)) };
         let mut said = format!("message {}", handle.0);
-        if let Some(first) = post.earlier.filter(|_| post.message.occasion == Occasion::Over) {
+        if let Some(first) = post.earlier.filter(|_| text::changes_first(post.message.occasion)) {
             let url = source::below(self.url.expose(), &format!("messages/{}", first.0));
             let url = self.asked(url.unwrap_or_else(|| self.url.expose().clone()), false);
             // The new message is there; that the first still reads as it did is no reason to send it twice.

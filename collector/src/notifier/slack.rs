@@ -122,7 +122,8 @@ impl Bot<'_> {
         });
         let answer = self.ask("chat.postMessage", payload(message, &reply)).await?;
         let answer = Answer { body: b"ok".to_vec(), ..answer };
-        if message.occasion == Occasion::Over {
+        // it is over, or has come back: the first message says how it is
+        if text::changes_first(message.occasion) {
             let changed = payload(message, &json!({"channel": channel, "ts": ts}));
             // The reply is there; that the first message still reads as it did is no reason to send it twice.
             if self.ask("chat.update", changed).await.is_err() {

@@ -9,6 +9,11 @@ use jiff::tz::TimeZone;
 use crate::judge::incident::Severity;
 use crate::judge::message::{Field, Link, Message, Occasion};
 
+/// Whether the first message of a conversation is to say this from now on.
+pub(super) const fn changes_first(occasion: Occasion) -> bool {
+    matches!(occasion, Occasion::Over | Occasion::Opened)
+}
+
 /// Whether somebody is to wake up for it.
 pub(super) const fn is_major(message: &Message) -> bool {
     matches!(message.severity, Severity::Major | Severity::Critical)
