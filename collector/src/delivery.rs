@@ -21,9 +21,9 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, ControlJournal};
-use crate::judge::message::{Link, Message};
+use crate::judge::message::Message;
 use crate::judge::telling::{Fate, Notice, Notified, TestMessage, Waiting, test_message};
-use crate::notifier::{Channels, Handle, Named, Outcome, Post};
+use crate::notifier::{Channels, FOLDER, Handle, Named, Outcome, Post};
 use queue::{Queue, Ready};
 
 pub use queue::Held;
@@ -32,6 +32,8 @@ pub use queue::Held;
 const GIVEN_UP: Duration = Duration::from_secs(24 * 3_600);
 /// An attempt is over by then, whatever the channel does: longer than any channel may take.
 const ATTEMPT: Duration = Duration::from_secs(150);
+/// An operator who tries a channel is told by then.
+const TEST: Duration = Duration::from_secs(12);
 /// Between two attempts at first, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 /// What could not be written is written again after this.
@@ -39,8 +41,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A channel whose oldest message waits for longer is not well.
 const UNWELL: Duration = Duration::from_secs(600);
 
-/// Where to go from a message.
-pub type LinksOf = Arc<dyn Fn(&Notice) -> Vec<Link> + Send + Sync>;
+/// Makes the message that is sent of what is to be told.
+pub type Compose = Arc<dyn Fn(&Notice) -> Message + Send + Sync>;
 
 /// Sends messages; clones are the same.
 #[derive(Clone)]
@@ -51,7 +53,7 @@ pub struct Delivery {
 struct Shared {
     queue: Mutex<Queue>,
     channels: Mutex<Arc<Channels>>,
-    links: LinksOf,
+    compose: Compose,
     wake: Notify,
     /// What each channel said that refused a message, until it takes one.
     refused: Mutex<BTreeMap<String, String>>,
@@ -64,14 +66,14 @@ impl Delivery {
     pub fn new(
         control: Arc<ControlJournal>,
         channels: Channels,
-        links: LinksOf,
+        compose: Compose,
         clock: Clock,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 queue: Mutex::default(),
                 channels: Mutex::new(Arc::new(channels)),
-                links,
+                compose,
                 wake: Notify::new(),
                 refused: Mutex::default(),
                 control,
@@ -89,6 +91,7 @@ impl Delivery {
     /// Other channels from now on; what waits is tried by them at once.
     pub fn use_channels(&self, channels: Channels) {
         *self.lock_channels() = Arc::new(channels);
+        self.refused().remove(FOLDER);
         self.queue().retry();
         self.shared.wake.notify_one();
     }
@@ -136,11 +139,18 @@ impl Delivery {
         };
         let at = self.shared.clock.wall().timestamp();
         let message = test_message(TestMessage { channel: name, by, at });
-        let outcome = sent(named, Post { message: &message, earlier: None }).await;
+        let post = Post { message: &message, earlier: None };
+        let outcome = sent_within(TEST, named, post).await;
         if matches!(outcome, Outcome::Sent { .. }) {
             self.refused().remove(name);
         }
         Ok(outcome)
+    }
+
+    /// Some of the files' channels are wrong: that is no good health until they are read again.
+    pub fn lacks_channels(&self, mistakes: usize) {
+        let why = format!("{mistakes} mistakes: see `mailsonde-collector config check`");
+        self.refused().insert(FOLDER.to_owned(), why);
     }
 
     /// What each channel said that refused its last message.
@@ -186,14 +196,16 @@ impl Delivery {
             return Outcome::Refused { why };
         }
         match channels.get(channel).filter(|named| named.is_enabled) {
-            None => Outcome::Later {
-                after: Some(AGAIN * 60),
-                why: format!("there is no channel {channel} in channels.d, or it is not enabled"),
-                may_have_arrived: false,
-            },
+            None => {
+                let why =
+                    format!("there is no channel {channel} in channels.d, or it is not enabled");
+                if self.age(notice) >= UNWELL {
+                    return Outcome::Refused { why };
+                }
+                Outcome::Later { after: Some(AGAIN * 30), why, may_have_arrived: false }
+            }
             Some(named) => {
-                let mut message = notice.message.clone();
-                message.links.extend((self.shared.links)(notice));
+                let message = (self.shared.compose)(notice);
                 let earlier = ready.waiting.handle.clone().map(Handle);
                 sent(named, Post { message: &message, earlier: earlier.as_ref() }).await
             }
@@ -226,7 +238,8 @@ impl Delivery {
                         tracing::warn!(channel, id, why, "a message was not taken; trying again");
                     }
                     let wait = after.unwrap_or_default().max(backoff(attempts));
-                    self.queue().put_off(ready, why, now.plus(wait));
+                    let rests = after.map(|after| now.plus(after));
+                    self.queue().put_off(ready, why, (now.plus(wait), rests));
                     return self.shared.wake.notify_one();
                 }
             }
@@ -298,12 +311,16 @@ pub fn names(channels: &Channels) -> BTreeSet<String> {
 
 /// Sends once, whatever the channel does.
 async fn sent(named: &Named, post: Post<'_>) -> Outcome {
+    sent_within(ATTEMPT, named, post).await
+}
+
+async fn sent_within(limit: Duration, named: &Named, post: Post<'_>) -> Outcome {
     let later = |why| Outcome::Later { after: None, why, may_have_arrived: true };
     let sent = AssertUnwindSafe(named.channel.send(post)).catch_unwind();
-    match tokio::time::timeout(ATTEMPT, sent).await {
+    match tokio::time::timeout(limit, sent).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_panic)) => later("the channel panicked, which is a defect: see the log".to_owned()),
-        Err(_elapsed) => later(format!("it was not done within {} s", ATTEMPT.as_secs())),
+        Err(_elapsed) => later(format!("it was not done within {} s", limit.as_secs())),
     }
 }
 

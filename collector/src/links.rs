@@ -15,7 +15,7 @@ use url::Url;
 use crate::api::path;
 use crate::folder::{Folder, FolderError, write_file};
 use crate::judge::draft::Audience;
-use crate::judge::message::{Link, Occasion};
+use crate::judge::message::{Link, Message, Occasion};
 use crate::judge::telling::Notice;
 
 /// A link is good for so long.
@@ -23,10 +23,14 @@ const GOOD_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// The folder's permissions shut it for others; so do the file's.
 const PRIVATE: u32 = 0o600;
 const KEY_BYTES: usize = 32;
+/// Characters by which a collector's messages are told from another's.
+const TAG: usize = 6;
 
 /// Makes and reads signed links.
 pub struct Links {
     key: Key,
+    /// Of this collector's own: six hexadecimal digits that go with its key.
+    tag: String,
     /// Where operators reach the collector; without it there are no links.
     base: Option<Url>,
 }
@@ -70,7 +74,18 @@ impl Links {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => made(&file)?,
             Err(error) => return Err(FolderError::io("read", &file)(error)),
         };
-        Ok(Self { key: Key::new(HMAC_SHA256, &bytes), base })
+        let key = Key::new(HMAC_SHA256, &bytes);
+        let tag = hex::encode(sign(&key, b"tag"));
+        Ok(Self { key, tag: tag.chars().take(TAG).collect(), base })
+    }
+
+    /// The message as it is sent: with its links, and with what tells it from another collector's of the same number.
+    pub fn composed(&self, notice: &Notice) -> Message {
+        let mut message = notice.message.clone();
+        message.links.extend(self.of(notice));
+        message.id = format!("{}-{}", self.tag, message.id);
+        message.conversation = format!("{}-{}", self.tag, message.conversation);
+        message
     }
 
     /// The links that a message gets.
@@ -184,6 +199,9 @@ mod tests {
         let others = Links::open(&Folder::at(other.path()), None).unwrap();
         assert_eq!(others.check(&good, now), Err(NotALink::Forged));
         assert_eq!(others.of(&notice), [], "nobody would reach it");
+        let (here, there) = (links.composed(&notice), others.composed(&notice));
+        assert!(here.id.ends_with("-canary-7-ops") && here.id != there.id, "{}", here.id);
+        assert!(here.conversation.ends_with("-incident-17"));
         notice.audience = Audience::Users;
         assert_eq!(links.of(&notice), [], "who cannot mend it does not take it on");
     }

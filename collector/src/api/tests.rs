@@ -68,7 +68,12 @@ struct Running {
 }
 
 fn no_channels(control: &Arc<ControlJournal>, clock: Clock) -> Delivery {
-    Delivery::new(control.clone(), Channels::default(), Arc::new(|_| Vec::new()), clock)
+    Delivery::new(
+        control.clone(),
+        Channels::default(),
+        Arc::new(|notice| notice.message.clone()),
+        clock,
+    )
 }
 
 fn pipeline(rollups: Rollups, journals: (Ledger, Arc<ControlJournal>), clock: Clock) -> Pipeline {

@@ -24,13 +24,17 @@ pub(super) fn open(
 ) -> anyhow::Result<(Delivery, Arc<Links>)> {
     let applied = control.look(|roll| roll.applied().to_vec());
     let (channels, mistakes) = right_channels(folder, &applied);
-    for mistake in mistakes {
+    for mistake in &mistakes {
         tracing::error!(%mistake, "a channel of channels.d sends nothing until it is mended");
     }
     let links = Arc::new(Links::open(folder, config.operators_url.clone())?);
     let known = links.clone();
-    let make: delivery::LinksOf = Arc::new(move |notice| known.of(notice));
-    Ok((Delivery::new(control.clone(), channels, make, clock), links))
+    let compose: delivery::Compose = Arc::new(move |notice| known.composed(notice));
+    let delivery = Delivery::new(control.clone(), channels, compose, clock);
+    if !mistakes.is_empty() {
+        delivery.lacks_channels(mistakes.len());
+    }
+    Ok((delivery, links))
 }
 
 /// Where what the pipeline wants goes: runs come out here, messages go to who sends them.

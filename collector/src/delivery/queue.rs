@@ -15,6 +15,8 @@ pub(super) struct Queue {
     waiting: BTreeMap<u64, Entry>,
     /// Channels that have one under way.
     busy: BTreeSet<String>,
+    /// Channels that asked to be left alone until then.
+    resting: BTreeMap<String, WallTime>,
     /// Those of which it is written what became of them, and the pipeline may not have read it yet.
     settled: BTreeMap<String, (String, String)>,
     /// What channels gave back for the first message of a conversation.
@@ -92,7 +94,8 @@ impl Queue {
         for entry in self.waiting.values() {
             let channel = &entry.waiting.notice.channel;
             let is_first = begun.insert(key(entry));
-            let is_free = !self.busy.contains(channel) && !taken.contains(channel);
+            let is_resting = self.resting.get(channel).is_some_and(|until| *until > now);
+            let is_free = !is_resting && !self.busy.contains(channel) && !taken.contains(channel);
             if is_first && is_free && entry.not_before <= now {
                 taken.insert(channel.clone());
                 let (name, conversation) = key(entry);
@@ -110,12 +113,23 @@ impl Queue {
     pub(super) fn next(&self, now: WallTime) -> Option<Duration> {
         let free =
             self.waiting.values().filter(|it| !self.busy.contains(&it.waiting.notice.channel));
-        let next = free.map(|entry| entry.not_before).filter(|at| *at > now).min()?;
+        let when = |entry: &Entry| {
+            let rests = self.resting.get(&entry.waiting.notice.channel).copied();
+            entry.not_before.max(rests.unwrap_or(entry.not_before))
+        };
+        let next = free.map(when).filter(|at| *at > now).min()?;
         Some(next.since(now).max(Duration::from_millis(1)))
     }
 
-    /// It is tried again later.
-    pub(super) fn put_off(&mut self, ready: &Ready, why: String, until: WallTime) {
+    /// It is tried again later; nothing is sent by its channel before it has rested.
+    pub(super) fn put_off(
+        &mut self,
+        ready: &Ready,
+        why: String,
+        (until, rests): (WallTime, Option<WallTime>),
+    ) {
+        let channel = &ready.waiting.notice.channel;
+        rests.map(|rests| self.resting.insert(channel.clone(), rests));
         self.busy.remove(&ready.waiting.notice.channel);
         if let Some(entry) = self.waiting.get_mut(&ready.waiting.notice.number) {
             entry.attempts = entry.attempts.saturating_add(1);
@@ -137,6 +151,7 @@ impl Queue {
 
     /// Everything is tried at once: channels may work now.
     pub(super) fn retry(&mut self) {
+        self.resting.clear();
         for entry in self.waiting.values_mut().filter(|entry| entry.attempts > 0) {
             entry.not_before = WallTime::from(entry.waiting.notice.not_before);
         }

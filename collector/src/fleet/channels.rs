@@ -42,7 +42,7 @@ pub(super) fn routed(definitions: Definitions, channels: &Channels) -> Definitio
         name: "everything".to_owned(),
         services: vec!["*".to_owned()],
         on: "*".to_owned(),
-        severity: Severity::Minor,
+        severity: Severity::Notice,
         hours: None,
         to: Recipients { channels: names, on_call: Vec::new() },
         audience: Audience::Technical,

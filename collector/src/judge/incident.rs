@@ -355,6 +355,16 @@ impl Incident {
             .collect()
     }
 
+    /// Whether somebody has taken it on since it came back last.
+    pub fn is_taken_on(&self) -> bool {
+        let is_told = |entry: &&Entry| matches!(entry.what.as_str(), "acknowledged" | "came back");
+        match self.timeline.iter().rev().find(is_told) {
+            Some(last) => last.what == "acknowledged",
+            // of a timeline that is full
+            None => self.acknowledged_at.is_some() && self.reopened == 0,
+        }
+    }
+
     /// Whether it counts in figures about incidents: what turned out to be another does not, and silence is not mail's.
     pub fn counts(&self) -> bool {
         self.merged_into.is_none() && self.kind != Kind::Silence

@@ -205,6 +205,9 @@ impl Teller {
         (say, scene): (Say, &Scene<'_>),
     ) {
         let now = scene.now;
+        if incident.merged_into.is_some() && route.audience != Audience::Technical {
+            return; // for whoever only uses it, it goes on: what it is part of is told
+        }
         for channel in &say.channels {
             let pace = self.book.paces.entry(channel.clone()).or_default();
             self.changed.insert(About::Book);
@@ -225,7 +228,8 @@ impl Teller {
             if say.occasion == Occasion::Update && !pace.is_free(now) {
                 continue;
             }
-            let not_before = pace.take(now);
+            // what ends it, or passes it on, waits for the minute at most
+            let not_before = pace.take(now, !matches!(say.occasion, Occasion::Worse));
             self.supersede((channel, incident.number), say.occasion, now);
             let count = told.count.entry(channel.clone()).or_default();
             *count += 1;
@@ -247,7 +251,6 @@ impl Teller {
             notice.channel == channel
                 && notice.message.incident() == Some(incident)
                 && matches!(notice.message.occasion, Occasion::Update | Occasion::Worse)
-                && WallTime::from(notice.not_before) > now
         };
         let waiting = self.pending.values().filter_map(|number| self.notices.get(number));
         let stale: Vec<(String, u64)> = waiting
@@ -398,7 +401,7 @@ impl Teller {
         if let (Fate::Failed { why }, Some(instead)) = (&told.fate, &told.instead) {
             let trouble = words::trouble(&message, &channel, why, at.timestamp());
             let pace = self.book.paces.entry(instead.clone()).or_default();
-            let not_before = pace.take(at);
+            let not_before = pace.take(at, true);
             self.add((instead, Audience::Technical), not_before, trouble);
         }
     }

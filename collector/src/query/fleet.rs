@@ -229,7 +229,12 @@ fn words(
             "put no services in force: each check is one of its own".to_owned()
         }
         Control::Services(definitions) => {
-            format!("put {} services in force", definitions.services.len())
+            let routes = match definitions.routes.len() {
+                0 => String::new(),
+                1 => " and 1 route".to_owned(),
+                routes => format!(" and {routes} routes"),
+            };
+            format!("put {} services{routes} in force", definitions.services.len())
         }
         Control::Acted(action) => action.words(),
         Control::Defined { .. }

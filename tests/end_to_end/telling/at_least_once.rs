@@ -63,7 +63,9 @@ type Came = BTreeMap<String, (u64, BTreeSet<Vec<u8>>)>;
 
 fn gather(double: &Double, came: &mut Came) {
     for received in double.take_received() {
-        let known = came.entry(received.header("webhook-id").to_owned()).or_default();
+        // behind what tells this collector's from another's
+        let (_, id) = received.header("webhook-id").split_once('-').unwrap();
+        let known = came.entry(id.to_owned()).or_default();
         known.0 += 1;
         known.1.insert(received.body);
     }

@@ -46,7 +46,7 @@ pub struct Facts {
     pub clause_past: String,
     /// `Mail in Durban works again`.
     pub back: String,
-    /// `everywhere`, or `at Durban and Cape`.
+    /// `at any site`, or `at Durban and Cape`: it stands behind what does not work.
     pub for_whom: String,
     /// How many people use it; 0 where nobody said.
     pub users: u64,
@@ -101,7 +101,7 @@ impl Facts {
             severity: incident.severity.as_str(),
             weight: weight(incident.severity),
             state: incident.state.as_str(),
-            is_acknowledged: incident.acknowledged_at.is_some(),
+            is_acknowledged: incident.is_taken_on(),
             is_mended: incident.state >= State::Resolved,
             is_over: incident.state >= State::Verified,
             clause,

@@ -30,7 +30,7 @@ impl Facts {
             clause_since: text("Mail has not worked"),
             clause_past: text("Mail did not work"),
             back: text("Mail works again"),
-            for_whom: text("everywhere"),
+            for_whom: text("at any site"),
             users: 120,
             effect: "Signing in to mail fails.",
             since: text("14:02"),

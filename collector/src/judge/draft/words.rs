@@ -123,14 +123,14 @@ fn effect_of(fault: &FaultBrief) -> &'static str {
     }
 }
 
-/// `everywhere`, or at which sites.
+/// `at any site`, or at which: it stands behind what does not work.
 pub(super) fn for_whom(incident: &Incident) -> String {
     let still = incident.still_fails_from();
     let is_everywhere = matches!(incident.scope, Scope::Everywhere { sites } if sites > 1);
     let all = incident.sites();
     let sites = if incident.is_live() && !still.is_empty() { still } else { all.clone() };
     if is_everywhere && sites.len() == all.len() {
-        return "everywhere".to_owned();
+        return "at any site".to_owned();
     }
     let sites: Vec<&str> = sites.into_iter().filter(|site| !site.is_empty()).collect();
     match (sites.is_empty(), incident.kind) {

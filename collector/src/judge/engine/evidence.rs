@@ -261,10 +261,8 @@ impl Engine {
         }
         let is_news = incident.resolved_at.is_none_or(|at| slot.timestamp() > at);
         if incident.state == State::Resolved && is_news {
-            incident.state = match incident.acknowledged_at {
-                Some(_) => State::Acknowledged,
-                None => State::Open,
-            };
+            let is_taken_on = incident.is_taken_on();
+            incident.state = if is_taken_on { State::Acknowledged } else { State::Open };
             (incident.resolved_at, incident.ended_at) = (None, None);
             incident.tell(at, "fails again", format!("{check} from {name}"));
         } else if has_passed {

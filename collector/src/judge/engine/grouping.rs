@@ -216,10 +216,8 @@ impl Engine {
         }
         let was_verified = incident.state == State::Verified;
         // whoever took it on may think that it is over: somebody has to say so again
-        incident.state = match incident.acknowledged_at {
-            Some(_) if !was_verified => State::Acknowledged,
-            _ => State::Open,
-        };
+        let is_taken_on = !was_verified && incident.is_taken_on();
+        incident.state = if is_taken_on { State::Acknowledged } else { State::Open };
         (incident.resolved_at, incident.verified_at, incident.ended_at) = (None, None, None);
         if was_verified {
             incident.reopened += 1;

@@ -16,7 +16,7 @@ impl Engine {
         let Some(series) = self.fleet.series.get(number) else { return };
         let Some(failing) = series.watch.failing() else { return };
         let incident = failing.incident;
-        let is_security = is_of_security(&series.kind, &failing.fault.phase);
+        let is_security = is_of_security(&series.kind, &failing.fault);
         let touched: Vec<(String, String, Option<u64>)> = (series.services.iter())
             .filter_map(|at| self.fleet.definitions.services.get(*at))
             .map(|service| (service.name.clone(), service.shown().to_owned(), service.users))
@@ -175,7 +175,7 @@ impl Engine {
                 let has_to_come = began.plus(span);
                 // what passed long ago says nothing of now
                 let since = began.max(self.now.minus(span.saturating_mul(2)));
-                if fails {
+                if fails && agent.silent.is_none() {
                     seen.failing.insert(series.site.clone());
                     seen.vantage_points.insert(agent.name.clone());
                 } else if agent.silent.is_none() && series.watch.has_passed_since(since) {
@@ -209,9 +209,11 @@ impl Engine {
         for series in serving.members.iter().filter_map(|number| self.fleet.series.get(*number)) {
             let agent = self.fleet.agents.get(series.agent);
             let is_silent = agent.is_some_and(|agent| agent.silent.is_some());
-            let voiced = if series.watch.failing().is_some() {
+            let voiced = if is_silent {
+                Voiced::Unknown
+            } else if series.watch.failing().is_some() {
                 Voiced::Down
-            } else if is_silent || series.watch.last_slot.is_none() || is_excused(&series.watch) {
+            } else if series.watch.last_slot.is_none() || is_excused(&series.watch) {
                 Voiced::Unknown
             } else {
                 Voiced::Up
@@ -329,6 +331,9 @@ fn severity_of(incident: &Incident) -> Severity {
 }
 
 /// Certificates, sign-in policy, and what others think of us.
-fn is_of_security(kind: &str, phase: &str) -> bool {
-    matches!(kind, "dnsbl" | "spf" | "tls") || family(phase) == "tls"
+fn is_of_security(kind: &str, fault: &FaultBrief) -> bool {
+    // a server that hangs up or is not there says nothing of its certificate
+    let is_refused = matches!(fault.class.as_str(), "permanent" | "mismatch");
+    matches!(kind, "dnsbl" | "spf")
+        || (is_refused && (kind == "tls" || family(&fault.phase) == "tls"))
 }

@@ -155,7 +155,11 @@ impl Course {
 impl LastTold {
     fn say(&mut self, occasion: Occasion, channels: Vec<String>, seen: &Seen<'_>) -> Say {
         let known_entries = std::mem::replace(&mut self.entries, seen.incident.timeline.len());
-        let told_at = Some(std::mem::replace(&mut self.last, seen.now));
+        let told_at = Some(self.last);
+        // others who hear of it are no word to those who were told before
+        if occasion != Occasion::Escalated {
+            self.last = seen.now;
+        }
         (self.severity, self.breadth) =
             (self.severity.max(seen.incident.severity), breadth(&seen.incident.scope));
         Say { occasion, channels, known_entries, told_at }

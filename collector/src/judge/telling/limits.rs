@@ -65,11 +65,11 @@ impl Pace {
         self.next(now, 0) <= now
     }
 
-    /// One more is sent; when.
-    pub(super) fn take(&mut self, now: WallTime) -> WallTime {
+    /// One more is sent; when. What is pressing waits for the minute's room and not for the hour's.
+    pub(super) fn take(&mut self, now: WallTime, is_pressing: bool) -> WallTime {
         self.pass(now);
         // who was let in as one more is sent at once
-        let at = self.next(now, 1);
+        let at = if is_pressing { self.free(A_MINUTE + 1, MINUTE, now) } else { self.next(now, 1) };
         self.sent_us.push(at.as_us());
         self.sent_us.sort_unstable();
         at
@@ -83,14 +83,13 @@ impl Pace {
 
     /// When the next may be sent.
     fn next(&self, now: WallTime, more: usize) -> WallTime {
-        let free = |most: usize, over: Duration| {
-            let first = self.sent_us.len().checked_sub(most)?;
-            Some(WallTime::from(of_us(*self.sent_us.get(first)?)).plus(over))
-        };
-        [free(A_MINUTE + more, MINUTE), free(AN_HOUR + more, HOUR)]
-            .into_iter()
-            .flatten()
-            .fold(now, WallTime::max)
+        self.free(A_MINUTE + more, MINUTE, now).max(self.free(AN_HOUR + more, HOUR, now))
+    }
+
+    /// When fewer than `most` were sent `over` the time before.
+    fn free(&self, most: usize, over: Duration, now: WallTime) -> WallTime {
+        let first = self.sent_us.len().checked_sub(most).and_then(|at| self.sent_us.get(at));
+        first.map_or(now, |us| WallTime::from(of_us(*us)).plus(over).max(now))
     }
 
     /// Something is told in the summary.

@@ -161,3 +161,43 @@ fn a_check_that_works_where_the_incident_is_has_another_cause() {
     assert_eq!(told.len(), 2, "{told:#?}");
     assert_eq!(told[1].scope, Scope::Branch { site: "1".into() });
 }
+
+#[test]
+fn an_acknowledgement_of_before_it_came_back_counts_no_more() {
+    let mut scene = scene(&["mail"]);
+    over(&mut scene, "mail");
+    scene.after(20);
+    scene.scheduled("b", "mail", refused());
+    scene.answer(|agent, _| if agent == "b" { refused() } else { Verdict::Pass });
+    assert_eq!(scene.only().state, State::Open);
+    // mended for one run, and failing again
+    scene.after(40);
+    scene.all(&ALL, "mail", &Verdict::Pass);
+    assert_eq!(scene.only().state, State::Resolved);
+    scene.after(40);
+    scene.all(&ALL, "mail", &refused());
+    let incident = scene.only();
+    assert_eq!((incident.state, incident.reopened), (State::Open, 1), "{:#?}", incident.timeline);
+    let ack = IncidentAction::Acknowledge { incident: 1, note: String::new() };
+    scene.engine.act(&ack, "ann", scene.now, None);
+    scene.after(40);
+    scene.all(&ALL, "mail", &Verdict::Pass);
+    scene.after(40);
+    scene.all(&ALL, "mail", &refused());
+    assert_eq!(scene.only().state, State::Acknowledged);
+}
+
+#[test]
+fn whom_nobody_hears_does_not_fail() {
+    let mut scene = scene(&["mail"]);
+    scene.scheduled("a", "mail", refused());
+    scene.answer(|agent, _| if agent == "a" { refused() } else { Verdict::Pass });
+    assert_eq!(scene.only().scope, Scope::Branch { site: "1".into() });
+    // nothing is heard of it any more, and then the others fail
+    scene.after(50);
+    scene.all(&["b", "c"], "mail", &Verdict::Pass);
+    scene.after(50);
+    scene.all(&["b", "c"], "mail", &refused());
+    let outage = scene.incidents().into_iter().find(|it| it.kind != Kind::Silence).unwrap();
+    assert_eq!(outage.scope, Scope::Everywhere { sites: 2 }, "{:#?}", outage.timeline);
+}

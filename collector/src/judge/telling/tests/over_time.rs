@@ -187,3 +187,14 @@ fn a_restart_hears_nothing_earlier_than_it_is_due() {
     };
     assert_eq!(told(true), told(false));
 }
+
+#[test]
+fn what_turns_out_to_be_part_of_more_is_no_all_clear() {
+    let users = Route { audience: Audience::Users, ..route("u", &["u"]) };
+    let mut desk = Desk::new(vec![users, route("t", &["t"])]);
+    desk.open(1, Severity::Major);
+    desk.after(2);
+    desk.told();
+    desk.change(1, |it, _| it.merged_into = Some(7));
+    assert_eq!(desk.told(), [format!("t: over after h2: Part of incident 7: {IT}")]);
+}
