@@ -198,3 +198,26 @@ fn what_turns_out_to_be_part_of_more_is_no_all_clear() {
     desk.change(1, |it, _| it.merged_into = Some(7));
     assert_eq!(desk.told(), [format!("t: over after h2: Part of incident 7: {IT}")]);
 }
+
+#[test]
+fn what_was_sent_before_it_was_superseded_was_sent() {
+    let mut desk = Desk::new(vec![Route { updates_s: Some(600), ..route("all", &["ops"]) }]);
+    desk.open(1, Severity::Major);
+    desk.after(610);
+    let update = desk.teller.pending().last().unwrap().notice.message.id.clone();
+    desk.end(1);
+    desk.after(1);
+    let fate = |desk: &Desk| {
+        let mut notices = desk.teller.notices.values();
+        notices.find(|it| it.message.id == update).and_then(|it| it.fate.clone())
+    };
+    assert_eq!(fate(&desk), Some(Fate::Superseded));
+    let sent = Fate::Sent { handle: None, is_confirmed: true, said: "ok".into() };
+    let told = Notified { id: update.clone(), fate: sent.clone(), attempts: 1, instead: None };
+    let at = desk.now;
+    desk.teller.notified(&told, at);
+    assert_eq!(fate(&desk), Some(sent));
+    let failed = Fate::Failed { why: "no".into() };
+    desk.teller.notified(&Notified { fate: failed, ..told }, at);
+    assert!(matches!(fate(&desk), Some(Fate::Sent { .. })), "what was sent stays sent");
+}
