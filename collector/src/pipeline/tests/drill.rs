@@ -183,6 +183,8 @@ async fn an_outage_from_its_first_message_to_its_review() {
     | 2026-09-28 02:24:55 | head | test takes care of this: Mail in Durban: auth: permanent: refused |
     | 2026-09-28 02:30:55 | ops | Still: Mail in Durban: auth: permanent: refused |
     | 2026-09-28 02:30:55 | head | Still: Mail in Durban: auth: permanent: refused |
+    | 2026-09-28 02:35:55 | ops | Still: Mail in Durban: auth: permanent: refused |
+    | 2026-09-28 02:35:55 | head | Still: Mail in Durban: auth: permanent: refused |
     | 2026-09-28 02:36:55 | ops | Over after 15 min: Mail in Durban: auth: permanent: refused |
     | 2026-09-28 02:36:55 | head | Over after 15 min: Mail in Durban: auth: permanent: refused |
 
