@@ -12,8 +12,8 @@ use crate::agent::{Config, Settings, bounded, in_company, lab, output_of, somebo
 
 /// A hostile server's own time, which the agent's step of ten seconds must not outlast.
 const PATIENCE: &str = "3s";
-/// What an agent may take while a server sends without end.
-const PEAK_MOST_KIB: u64 = 40 * 1024;
+/// What an agent may take while a server sends without end, beside the pages of its own program.
+const PEAK_MOST_KIB: u64 = 16 * 1024;
 /// What a server may get rid of: the agent takes little of it, but each connection's buffers in the kernel
 /// take some MiB before the agent hangs up, and a mailbox is tried again.
 const TAKEN_MOST_BYTES: u64 = 64 << 20;

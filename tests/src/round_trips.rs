@@ -264,11 +264,16 @@ fn learnt(facts: &[Fact]) -> Value {
     facts.iter().map(|fact| json!({ "name": fact.name, "value": fact.value })).collect()
 }
 
-/// The most memory that this process has had so far.
+/// The most memory that this process has had so far, without the pages of its own program: they grow with whatever else
+/// is linked into it.
 fn peak_rss_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
+    let kib = |key: &str| -> Option<u64> {
+        let text = status.lines().find_map(|line| line.strip_prefix(key))?;
+        text.trim().strip_suffix(" kB")?.parse().ok()
+    };
+    let peak = kib("VmHWM:").expect("Linux tells the peak");
+    peak.saturating_sub(kib("RssFile:").expect("Linux tells the pages of files"))
 }
 
 fn say(line: &Value) -> anyhow::Result<()> {
