@@ -61,6 +61,7 @@ mod lab_ends;
 
 mod agent;
 mod dialogue;
+mod one_port;
 mod process;
 mod site;
 mod told;

@@ -1,15 +1,13 @@
 //! Maintenance windows from the plan to the acceptance run, with restarts in between: real processes.
 
-use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use icalendar::{Calendar, Component};
 use mailsonde_collector::api::path;
 use mailsonde_collector::query::planned::{ReadinessAnswer, WindowAnswer};
-use rustix::process::Signal;
 
-use crate::site::{AGENT, Site, wait_until};
+use crate::one_port::OnePort;
+use crate::site::{AGENT, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -17,40 +15,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SERVICE: &str = "[[service]]\nname = \"port\"\nchecks = [\"port\"]\n\
                        [[service.objective]]\nsli = \"uptime\"\ntarget = \"50%\"\nwindow = \"year\"\n";
 
-/// A collector and an agent that looks at one port, whenever it is asked to.
-struct Port {
-    site: Site,
-    port: u16,
-    listener: Option<TcpListener>,
+/// The agent looks at the port whenever it is asked to.
+fn port_that_is_asked_for() -> OnePort {
+    let mut port = OnePort::open("24h", "5s");
+    port.site.start_agent();
+    wait_until("the agent is here", PATIENCE, || port.site.runs(AGENT, &["port"]));
+    port
 }
 
-impl Port {
-    fn open() -> Self {
-        let mut site = Site::new();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        site.set_checks(0, "24h");
-        let mut text = fs::read_to_string(site.agent_config()).unwrap();
-        text.push_str(&format!(
-            "\n[[check]]\nname = \"port\"\nkind = \"tcp\"\nhost = \"127.0.0.1\"\nport = {port}\n\
-             wait = \"0s\"\nevery = \"24h\"\ntimeout = \"5s\"\n"
-        ));
-        fs::write(site.agent_config(), text).unwrap();
-        site.start_collector();
-        site.wait_for_operators();
-        site.start_agent();
-        wait_until("the agent is here", PATIENCE, || site.runs(AGENT, &["port"]));
-        Self { site, port, listener: Some(listener) }
-    }
-
-    fn close(&mut self) {
-        self.listener = None;
-    }
-
-    fn reopen(&mut self) {
-        self.listener = Some(TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap());
-    }
-
+impl OnePort {
     fn plan(&self, title: &str, said: &str) {
         let arguments =
             ["maintenance", "plan", title, "--service", "port", "--for", "2h", "--accept", "port"];
@@ -77,30 +50,18 @@ impl Port {
     fn count(&self, act: &str) -> usize {
         self.site.acts().iter().filter(|what| *what == act).count()
     }
-
-    /// Without a word of farewell.
-    fn restart_collector(&mut self) {
-        let collector = self.site.collector.take().unwrap();
-        collector.signal(Signal::KILL);
-        drop(collector);
-        self.site.start_collector();
-        self.site.wait_for_operators();
-    }
 }
 
 #[test]
 fn a_window_is_planned_changed_and_accepted_or_not() {
-    let mut port = Port::open();
+    let mut port = port_that_is_asked_for();
     port.plan("new disks; in Durban", "planned W1: new disks; in Durban");
     port.site.collector(&["maintenance", "list"]).expect(0, "running");
     let told = port.site.collector(&["maintenance", "check", "W1"]);
     told.expect(0, "1 of 1");
 
     // what is left of its budgets is told with it
-    let folder = port.site.collector_folder().join("services.d");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("port.toml"), SERVICE).unwrap();
-    port.site.apply().expect(0, "1 change in force");
+    port.define(SERVICE);
     wait_until("the budget is known", PATIENCE, || port.left("W1").is_some_and(|left| left > 0));
     let told = port.site.collector(&["maintenance", "check", "W1"]);
     told.expect(0, "50 %");
@@ -153,7 +114,7 @@ fn a_window_is_planned_changed_and_accepted_or_not() {
 
 #[test]
 fn an_acceptance_run_outlives_the_collector_and_waits_for_agents() {
-    let mut port = Port::open();
+    let mut port = port_that_is_asked_for();
     port.plan("new disks", "planned W1");
     port.site.stop_agent();
     port.site.collector(&["maintenance", "check", "W1"]).expect(1, "are not connected");
@@ -169,7 +130,7 @@ fn an_acceptance_run_outlives_the_collector_and_waits_for_agents() {
 
 #[test]
 fn silences_and_exclusions_are_kept_with_their_reasons() {
-    let mut port = Port::open();
+    let mut port = port_that_is_asked_for();
     let site = &port.site;
     let add = ["silence", "add", "--on", "*", "--for", "1h", "--reason", "the line is dug up"];
     site.collector(&add).expect(0, "S1: nobody is told of incidents in everything until");

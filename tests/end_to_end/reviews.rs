@@ -2,7 +2,6 @@
 //! collector that is killed in between, and the documents about it. Real processes.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use mailsonde_collector::api::path;
@@ -10,51 +9,31 @@ use mailsonde_collector::judge::incident::{Incident, State};
 use mailsonde_collector::query::{
     ActionsAnswer, DraftAnswer, IncidentAnswer, IncidentsAnswer, ObservationsAnswer, ReviewAnswer,
 };
-use rustix::process::Signal;
 
-use crate::site::{Site, wait_until};
+use crate::one_port::OnePort;
+use crate::site::wait_until;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
 const SERVICES: &str = "time_zone = \"Africa/Johannesburg\"\ninstead = \"call 031 555 0100\"\n\
      [[service]]\nname = \"port\"\ntitle = \"Mail in Durban\"\nchecks = [\"port\"]\nusers = 120\n";
 
-/// A collector and an agent that looks at one port every second.
-struct Outage {
-    site: Site,
-    port: u16,
-    listener: Option<TcpListener>,
+/// The agent looks at the port every second, and all is well so far.
+fn outage_to_come() -> OnePort {
+    let mut outage = OnePort::open("1s", "900ms");
+    outage.define(SERVICES);
+    outage.site.start_agent();
+    wait_until("it passes", PATIENCE, || {
+        let question = format!("{}?check=port&verdict=pass", path::OBSERVATIONS);
+        !outage.site.ask::<ObservationsAnswer>(&question).observations.is_empty()
+    });
+    outage
 }
 
-impl Outage {
-    fn to_come() -> Self {
-        let mut site = Site::new();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        site.set_checks(0, "24h");
-        let mut text = fs::read_to_string(site.agent_config()).unwrap();
-        text.push_str(&format!(
-            "\n[[check]]\nname = \"port\"\nkind = \"tcp\"\nhost = \"127.0.0.1\"\nport = {port}\n\
-             wait = \"0s\"\nevery = \"1s\"\ntimeout = \"900ms\"\n"
-        ));
-        fs::write(site.agent_config(), text).unwrap();
-        site.start_collector();
-        site.wait_for_operators();
-        let folder = site.collector_folder().join("services.d");
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("all.toml"), SERVICES).unwrap();
-        site.apply().expect(0, "in force");
-        site.start_agent();
-        wait_until("it passes", PATIENCE, || {
-            let question = format!("{}?check=port&verdict=pass", path::OBSERVATIONS);
-            !site.ask::<ObservationsAnswer>(&question).observations.is_empty()
-        });
-        Self { site, port, listener: Some(listener) }
-    }
-
+impl OnePort {
     /// The port is closed: an incident is opened.
     fn begins(&mut self) -> Incident {
-        self.listener = None;
+        self.close();
         wait_until("an incident is opened", PATIENCE, || {
             !self.site.ask::<IncidentsAnswer>(path::INCIDENTS).incidents.is_empty()
         });
@@ -63,7 +42,7 @@ impl Outage {
 
     /// It is open again: the incident is over.
     fn ends(&mut self) {
-        self.listener = Some(TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap());
+        self.reopen();
         wait_until("it is verified", PATIENCE, || self.incident().state == State::Verified);
     }
 
@@ -78,20 +57,11 @@ impl Outage {
     fn draft(&self, parameters: &str) -> DraftAnswer {
         self.site.ask(&format!("{}?{parameters}", path::with(path::DRAFT, "1")))
     }
-
-    /// Without a word of farewell.
-    fn restart_collector(&mut self) {
-        let collector = self.site.collector.take().unwrap();
-        collector.signal(Signal::KILL);
-        drop(collector);
-        self.site.start_collector();
-        self.site.wait_for_operators();
-    }
 }
 
 #[test]
 fn an_outage_is_told_reviewed_and_followed_up() {
-    let mut outage = Outage::to_come();
+    let mut outage = outage_to_come();
     outage.site.collector(&["reviews", "list"]).expect(0, "no incident is over");
     outage.begins();
     people_are_told(&mut outage);
@@ -101,7 +71,7 @@ fn an_outage_is_told_reviewed_and_followed_up() {
     what_is_to_be_done_is_tracked(&mut outage);
 }
 
-fn people_are_told(outage: &mut Outage) {
+fn people_are_told(outage: &mut OnePort) {
     let users = ["incidents", "draft", "1", "--for", "users"];
     outage.says(&users, "Subject: Mail in Durban does");
     outage.says(&users, "- call 031 555 0100\n");
@@ -140,7 +110,7 @@ fn people_are_told(outage: &mut Outage) {
     outage.says(&["config", "check"], "templates/users-update.txt:3: undefined value");
 }
 
-fn what_was_is_written_down(outage: &mut Outage) {
+fn what_was_is_written_down(outage: &mut OnePort) {
     outage.says(&["reviews", "list"], "nobody yet");
     let review: ReviewAnswer = outage.site.ask(&path::with(path::REVIEW, "1"));
     let runs = review.figures.runs;
@@ -169,7 +139,7 @@ fn what_was_is_written_down(outage: &mut Outage) {
     outage.says(&show, "watch the disk \\<b\\>");
 
     // what came to pass reads the same after a restart; runs of the last minute may still come in
-    let told = |outage: &Outage| {
+    let told = |outage: &OnePort| {
         let whole = outage.site.collector(&show).said;
         let from = whole.find("## Timeline").unwrap();
         whole[from..whole.find("### Runs that failed").unwrap()].to_owned()
@@ -182,7 +152,7 @@ fn what_was_is_written_down(outage: &mut Outage) {
     assert_eq!(told(outage), before);
 }
 
-fn what_is_to_be_done_is_tracked(outage: &mut Outage) {
+fn what_is_to_be_done_is_tracked(outage: &mut OnePort) {
     let add = |title: &'static str, due: &'static str| {
         ["actions", "add", "1", "--title", title, "--owner", "Ann", "--due", due]
     };

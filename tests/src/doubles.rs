@@ -4,12 +4,12 @@
 //! They listen on loopback. Absent on purpose: what a service does with a message afterwards.
 
 mod chat;
+mod http;
 mod server;
 
 pub mod feeds;
 pub mod heartbeat;
 
-pub mod answering;
-
 pub use chat::{PATH_SECRET, SIGNING_SECRET, Service, TOKEN, all};
-pub use server::{Answering, Double, Received, Reply};
+pub use http::{Received, Reply};
+pub use server::{Answering, Double};

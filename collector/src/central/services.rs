@@ -15,9 +15,9 @@ mod whole;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::folder::{self, File, Place};
+use super::folder::{self, Place};
 use crate::config::Mistake;
-use crate::config::section::Section;
+use crate::config::section::{self, Section};
 use crate::judge::definition::{Definitions, Objective};
 use crate::judge::routing::{Rotation, Route};
 use target::{MAX_TARGETS, Whose};
@@ -100,20 +100,14 @@ struct Reading {
 impl Reading {
     fn file(&mut self, folder: &Path, name: &str) {
         let called = format!("{FOLDER}/{name}");
-        let text = match folder::text(&folder.join(name)) {
-            Ok(text) => text,
-            Err(message) => {
-                return self.mistakes.push(folder::whole(Path::new(&called), message));
-            }
-        };
-        let file = File { name: &called, text: &text };
-        let root = match file.table() {
-            Ok(root) => root,
-            Err(mistakes) => return self.mistakes.extend(mistakes),
-        };
-        let mut section = Section::new(&file, (0, root.get_ref()), "");
-        self.time_zone(&mut section);
-        self.instead(&mut section);
+        let mistakes =
+            section::read_file(&folder.join(name), &called, |section| self.tables(section));
+        self.mistakes.extend(mistakes);
+    }
+
+    fn tables(&mut self, section: &mut Section<'_>) {
+        self.time_zone(section);
+        self.instead(section);
         for mut inner in section.tables("service", MAX_SERVICES + 1, "service: ") {
             self.services.extend(service::read(&mut inner));
             section.take_over(inner);
@@ -126,8 +120,7 @@ impl Reading {
         if self.objectives.len() > MAX_TARGETS {
             section.wrong("objective", format!("there must be {MAX_TARGETS} objectives at most"));
         }
-        self.telling(&mut section);
-        self.mistakes.extend(section.end());
+        self.telling(section);
     }
 
     /// Who is told.

@@ -150,13 +150,17 @@ impl VendorKind {
     }
 }
 
-/// A URL that the collector asks: `https`, or `http` on this very host.
+/// A URL that the collector asks or sends to: `https`, or `http` on this very host, because it may be a secret and what is
+/// sent tells of outages; without a user and a password, which would be shown where a host is.
 ///
 /// # Errors
-/// When it is another, in words that do not repeat it: it may be a secret.
+/// When it is another, in words that do not repeat it.
 pub fn outside_url(text: &str) -> Result<Url, String> {
     let form = "must be an https URL; http is for 127.0.0.1, [::1] and localhost only";
     let url = Url::parse(text).ok().ok_or(form)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must hold no user and no password".to_owned());
+    }
     let is_here = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -185,6 +189,8 @@ mod tests {
             ("http://localhost.example.org/", false),
             ("file:///etc/passwd", false),
             ("hc-ping.com", false),
+            ("https://ann@hc-ping.com/x", false),
+            ("https://:secret@hc-ping.com/x", false),
             ("", false),
         ] {
             assert_eq!(outside_url(text).is_ok(), expected, "{text}");

@@ -4,12 +4,33 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::folder::{File, Place};
+use super::folder::{self, File, Place};
 use crate::config::Mistake;
+
+/// Reads one file of tables: its outermost is handed on, and every mistake comes back.
+pub(crate) fn read_file(
+    path: &Path,
+    called: &str,
+    read: impl FnOnce(&mut Section<'_>),
+) -> Vec<Mistake> {
+    let text = match folder::text(path) {
+        Ok(text) => text,
+        Err(message) => return vec![folder::whole(Path::new(called), message)],
+    };
+    let file = File { name: called, text: &text };
+    let root = match file.table() {
+        Ok(root) => root,
+        Err(mistakes) => return mistakes,
+    };
+    let mut section = Section::new(&file, (0, root.get_ref()), "");
+    read(&mut section);
+    section.end()
+}
 
 /// One table of a file.
 pub(crate) struct Section<'f> {

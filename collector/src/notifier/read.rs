@@ -16,8 +16,8 @@ use super::{
     telegram, webhook, zoom,
 };
 use crate::config::Mistake;
-use crate::config::folder::{self, File, Place};
-use crate::config::section::Section;
+use crate::config::folder::{self, Place};
+use crate::config::section::{self, Section};
 use crate::folder::Folder;
 
 /// Reads a kind's settings; `None` where something is wrong with them, which the section tells.
@@ -80,23 +80,14 @@ struct Reading<'r> {
 impl Reading<'_> {
     fn file(&mut self, name: &str) {
         let called = format!("{FOLDER}/{name}");
-        let text = match folder::text(&self.folder.channels().join(name)) {
-            Ok(text) => text,
-            Err(message) => {
-                return self.mistakes.push(folder::whole(Path::new(&called), message));
+        let path = self.folder.channels().join(name);
+        let mistakes = section::read_file(&path, &called, |section| {
+            for mut inner in section.tables("channel", MAX_CHANNELS + 1, "channel: ") {
+                let is_known = self.channel(&mut inner);
+                self.mistakes.extend(if is_known { inner.end() } else { inner.give_up() });
             }
-        };
-        let file = File { name: &called, text: &text };
-        let root = match file.table() {
-            Ok(root) => root,
-            Err(mistakes) => return self.mistakes.extend(mistakes),
-        };
-        let mut section = Section::new(&file, (0, root.get_ref()), "");
-        for mut inner in section.tables("channel", MAX_CHANNELS + 1, "channel: ") {
-            let is_known = self.channel(&mut inner);
-            self.mistakes.extend(if is_known { inner.end() } else { inner.give_up() });
-        }
-        self.mistakes.extend(section.end());
+        });
+        self.mistakes.extend(mistakes);
         if self.taken.len() > MAX_CHANNELS {
             let words = format!("there must be {MAX_CHANNELS} channels at most");
             self.mistakes.push(folder::whole(Path::new(FOLDER), words));

@@ -68,6 +68,16 @@ pub(super) fn hostile() -> Message {
     }
 }
 
+/// Its title and text alone.
+pub(super) fn hostile_text() -> Message {
+    Message { fields: vec![], links: vec![], ..hostile() }
+}
+
+/// Its fields and links alone.
+pub(super) fn hostile_fields() -> Message {
+    Message { title: "t".into(), text: String::new(), ..hostile() }
+}
+
 /// More of everything than any service takes.
 pub(super) fn long() -> Message {
     let many = |words: &str, times: usize| words.repeat(times);

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use url::{Host, Url};
+use url::Url;
 
 use super::desk::Desk;
+use crate::config::outside::outside_url;
 use crate::config::section::Section;
 use crate::folder::Folder;
 use crate::identity::{authorities, system_authorities};
@@ -105,7 +106,7 @@ impl Source<'_, '_> {
     pub(super) fn secret_url(&mut self, what: &str) -> Option<SecretUrl> {
         let secret = self.secret(URL, what)?;
         let key = if self.section.has(URL.file) { URL.file } else { URL.env };
-        let read = url(secret.expose()).map(SecretUrl);
+        let read = outside_url(secret.expose()).map(SecretUrl);
         read.map_err(|wrong| self.section.wrong(key, format!("{key}: the URL there {wrong}"))).ok()
     }
 
@@ -113,9 +114,9 @@ impl Source<'_, '_> {
     pub(super) fn url(&mut self, key: &'static str, otherwise: &str) -> Option<Url> {
         if !self.section.has(key) {
             self.section.expect(key);
-            return url(otherwise).ok();
+            return outside_url(otherwise).ok();
         }
-        self.section.read(key, url)
+        self.section.read(key, outside_url)
     }
 
     /// A text of printable ASCII that must be there.
@@ -241,26 +242,4 @@ pub(super) fn below(url: &Url, path: &str) -> Option<Url> {
 pub(super) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// In plain text only to this very machine: what is sent tells of outages, and where it goes is a secret.
-fn url(text: &str) -> Result<Url, String> {
-    let form = || "must be a URL such as https://chat.example.org/…".to_owned();
-    let url = Url::parse(text).ok().filter(Url::has_host).ok_or_else(form)?;
-    let is_here = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_here => {}
-        "http" => return Err("must begin with https: what is sent would be read by others".into()),
-        _ => return Err(form()),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must hold no user and no password".to_owned());
-    }
-    Ok(url)
 }

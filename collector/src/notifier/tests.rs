@@ -176,7 +176,7 @@ fn every_mistake_of_every_file_is_told_with_its_place() {
     channels.d/a.toml:10:8: channel "team": kind must be one of command, discord, email, google-chat, mattermost, ntfy, opsgenie, pagerduty, slack, teams, telegram, webhook, zoom, not "slak"
     channels.d/a.toml:14:8: channel: name must be 1 to 64 letters, digits, dots, dashes or underscores, not "two words"
     channels.d/a.toml:16:9: channel: topic must be 1 to 64 letters, digits, dashes or underscores
-    channels.d/a.toml:17:10: channel: server must begin with https: what is sent would be read by others
+    channels.d/a.toml:17:10: channel: server must be an https URL; http is for 127.0.0.1, [::1] and localhost only
     channels.d/a.toml:18:11: channel: instead: there is no channel called nobody
     channels.d/b.toml:5:12: channel "open": url_file cannot be used: everybody on this machine can use open.url: chmod 600 open.url
     channels.d/b.toml:10:7: channel "hook": url must hold no user and no password

@@ -1,11 +1,12 @@
 //! Vendors' own status, in each published form, with trouble or without; Microsoft's also with its sign-in.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::answering::{Answering, Question, Reply};
+use super::http::{Manner, Received, Reply, Server};
 
 /// The organisation at Microsoft that is known.
 pub const TENANT: &str = "example.onmicrosoft.com";
@@ -18,14 +19,14 @@ const TOKEN: &str = "eyJ0eXAiOiJKV1QifQ.e30.c2ln";
 
 /// All of them, on one address.
 pub struct Feeds {
-    answering: Answering,
+    server: Server,
     kept: Arc<Mutex<Kept>>,
 }
 
 #[derive(Default)]
 struct Kept {
     has_trouble: bool,
-    asked: Vec<Question>,
+    asked: Vec<Received>,
     not_modified: usize,
     url: String,
 }
@@ -38,14 +39,16 @@ impl Feeds {
     pub fn start() -> std::io::Result<Self> {
         let kept = Arc::<Mutex<Kept>>::default();
         let told = kept.clone();
-        let answering = Answering::start(move |question| lock(&told).answer(question))?;
-        lock(&kept).url = answering.url();
-        Ok(Self { answering, kept })
+        let server = Server::start(move |question| {
+            Manner::Reply(lock(&told).answer(question), Duration::ZERO)
+        })?;
+        lock(&kept).url = server.url();
+        Ok(Self { server, kept })
     }
 
     /// Where they are.
     pub fn url(&self) -> String {
-        self.answering.url()
+        self.server.url()
     }
 
     /// Whether they tell of trouble from now on.
@@ -70,7 +73,7 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
 }
 
 impl Kept {
-    fn answer(&mut self, question: &Question) -> Reply {
+    fn answer(&mut self, question: &Received) -> Reply {
         self.asked.push(question.clone());
         let sign_in = format!("/{TENANT}/oauth2/v2.0/token");
         match (question.method.as_str(), question.path()) {
@@ -89,9 +92,9 @@ impl Kept {
     }
 
     /// RFC 9110 section 13: by its ETag.
-    fn unless_known(&mut self, question: &Question, body: String) -> Reply {
+    fn unless_known(&mut self, question: &Received, body: String) -> Reply {
         let tag = format!("W/\"{}\"", self.has_trouble);
-        if question.header("if-none-match") == Some(&tag) {
+        if question.header("if-none-match") == tag {
             self.not_modified += 1;
             return Reply::new(304, "").with("ETag", tag);
         }
@@ -99,19 +102,20 @@ impl Kept {
     }
 
     /// RFC 6749 section 4.4, as login.microsoftonline.com wants it.
-    fn sign_in(&self, question: &Question) -> Reply {
+    fn sign_in(&self, question: &Received) -> Reply {
         let form = [
             ("grant_type", "client_credentials".to_owned()),
             ("client_id", CLIENT.to_owned()),
             ("client_secret", SECRET.to_owned()),
             ("scope", format!("{}/.default", self.url)),
         ];
-        let told = question.body.split('&').filter_map(|pair| pair.split_once('='));
+        let body = question.text();
+        let told = body.split('&').filter_map(|pair| pair.split_once('='));
         let mut told: Vec<_> = told.map(|(key, value)| (key, unescaped(value))).collect();
         let mut expected = form.to_vec();
         told.sort();
         expected.sort();
-        let is_form = question.header("content-type") == Some("application/x-www-form-urlencoded");
+        let is_form = question.header("content-type") == "application/x-www-form-urlencoded";
         if told != expected || !is_form {
             let words = json!({ "error": "invalid_client", "error_description": "AADSTS7000215" });
             return Reply::new(401, words.to_string());
@@ -121,8 +125,8 @@ impl Kept {
         Reply::new(200, token.to_string())
     }
 
-    fn graph(&self, question: &Question) -> Reply {
-        let is_signed_in = question.header("authorization") == Some(&format!("Bearer {TOKEN}"));
+    fn graph(&self, question: &Received) -> Reply {
+        let is_signed_in = question.header("authorization") == format!("Bearer {TOKEN}");
         if !is_signed_in {
             let error = json!({ "error": { "code": "InvalidAuthenticationToken" } });
             return Reply::new(401, error.to_string());

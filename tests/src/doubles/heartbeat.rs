@@ -1,8 +1,9 @@
 //! Dead man's switches, and whoever reads Pingdom's page: as strict as the real ones.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::answering::{Answering, Question, Reply};
+use super::http::{Manner, Received, Reply, Server};
 
 /// What healthchecks.io takes of a ping's body (`Ping-Body-Limit`).
 const PING_BODY_LIMIT: usize = 100_000;
@@ -22,7 +23,7 @@ pub struct Ping {
 
 /// The pings of a healthchecks.io and the heartbeats of an UptimeRobot, and how they answer.
 pub struct Switches {
-    answering: Answering,
+    server: Server,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -43,23 +44,25 @@ impl Switches {
     pub fn start() -> std::io::Result<Self> {
         let kept = Arc::<Mutex<Kept>>::default();
         let told = kept.clone();
-        let answering = Answering::start(move |question| lock(&told).answer(question))?;
-        Ok(Self { answering, kept })
+        let server = Server::start(move |question| {
+            Manner::Reply(lock(&told).answer(question), Duration::ZERO)
+        })?;
+        Ok(Self { server, kept })
     }
 
     /// The ping URL of the check that is known.
     pub fn healthchecks(&self) -> String {
-        format!("{}/ping/{UUID}", self.answering.url())
+        format!("{}/ping/{UUID}", self.server.url())
     }
 
     /// The URL of the heartbeat that is known.
     pub fn uptimerobot(&self) -> String {
-        format!("{}/heartbeat/{TOKEN}", self.answering.url())
+        format!("{}/heartbeat/{TOKEN}", self.server.url())
     }
 
     /// A URL that only wants to be asked for.
     pub fn plain(&self) -> String {
-        format!("{}/alive?secret=of+the+url", self.answering.url())
+        format!("{}/alive?secret=of+the+url", self.server.url())
     }
 
     /// Every ping that was taken, in order.
@@ -88,7 +91,7 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
 }
 
 impl Kept {
-    fn answer(&mut self, question: &Question) -> Reply {
+    fn answer(&mut self, question: &Received) -> Reply {
         if let Some(status) = self.instead {
             return Reply::new(status, "");
         }
@@ -109,7 +112,7 @@ impl Kept {
 
     /// healthchecks.io/docs/http_api: HEAD, GET or POST to the UUID, or to `/start`, `/fail`, `/log` or an exit status
     /// below it; an unknown UUID is told beside a 200.
-    fn ping(&mut self, question: &Question, rest: &[&str]) -> Reply {
+    fn ping(&mut self, question: &Received, rest: &[&str]) -> Reply {
         let is_fail = match rest {
             [UUID] | [UUID, "0"] => false,
             [UUID, "fail"] => true,
@@ -119,7 +122,7 @@ impl Kept {
         if !matches!(question.method.as_str(), "HEAD" | "GET" | "POST") {
             return Reply::new(405, "");
         }
-        let body = question.body.chars().take(PING_BODY_LIMIT).collect();
+        let body = question.text().chars().take(PING_BODY_LIMIT).collect();
         self.pings.push(Ping { is_fail, body });
         Reply::new(200, "OK").with("Ping-Body-Limit", PING_BODY_LIMIT.to_string())
     }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::samples::{hostile, long, opened, over, shown, update};
+use super::super::samples::{hostile_fields, hostile_text, long, opened, over, shown, update};
 use super::*;
 
 #[test]
@@ -117,8 +117,7 @@ fn its_end_changes_the_first() {
 
 #[test]
 fn nobody_is_called_and_nothing_is_markup() {
-    let text_only = Message { fields: vec![], links: vec![], ..hostile() };
-    insta::assert_snapshot!(shown(&payload(&text_only, &json!({}))), @r#"
+    insta::assert_snapshot!(shown(&payload(&hostile_text(), &json!({}))), @r#"
     {
       "blocks": [
         {
@@ -155,8 +154,7 @@ fn nobody_is_called_and_nothing_is_markup() {
 
 #[test]
 fn fields_and_links_are_text_too() {
-    let no_text = Message { title: "t".into(), text: String::new(), ..hostile() };
-    insta::assert_snapshot!(shown(&payload(&no_text, &json!({}))), @r#"
+    insta::assert_snapshot!(shown(&payload(&hostile_fields(), &json!({}))), @r#"
     {
       "blocks": [
         {"text":{"emoji":false,"text":"t","type":"plain_text"},"type":"header"},

@@ -1,4 +1,4 @@
-use super::super::samples::{hostile, long, opened, over, shown, update};
+use super::super::samples::{hostile_fields, hostile_text, long, opened, over, shown, update};
 use super::*;
 
 #[test]
@@ -148,8 +148,7 @@ fn its_end() {
 
 #[test]
 fn nobody_is_called_and_nothing_is_markup() {
-    let text_only = Message { fields: vec![], links: vec![], ..hostile() };
-    insta::assert_snapshot!(shown(&payload(&text_only)), @r##"
+    insta::assert_snapshot!(shown(&payload(&hostile_text())), @r##"
     {
       "attachments": [
         {
@@ -209,8 +208,7 @@ fn nobody_is_called_and_nothing_is_markup() {
 
 #[test]
 fn fields_and_links_are_text_too() {
-    let no_text = Message { title: "t".into(), text: String::new(), ..hostile() };
-    insta::assert_snapshot!(shown(&payload(&no_text)), @r#"
+    insta::assert_snapshot!(shown(&payload(&hostile_fields())), @r#"
     {
       "attachments": [
         {
