@@ -42,6 +42,7 @@ mod reviews;
 mod services;
 mod sla;
 mod status;
+mod top;
 
 mod health;
 mod vendors;
@@ -51,6 +52,7 @@ pub mod client;
 mod figures;
 mod parameters;
 mod pinned;
+mod progress;
 pub mod remote;
 mod terminal;
 mod token_file;
@@ -125,6 +127,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Is mail working, from where not, since when, how slow compared with usual
     Status(status::StatusArguments),
+    /// A live screen of services, vantage points and incidents: look closer, acknowledge; `?` shows the keys
+    Top,
     /// Is the collector itself healthy; who watches it, whom it watches
     Health,
     /// What vendors say of their own services
@@ -258,6 +262,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Init(arguments) => init::run(setting, &arguments),
         Command::Serve(arguments) => serve::run(setting, &arguments),
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
+        Command::Top => asking(top::run(setting)),
         Command::Health => asking(health::run(setting)),
         Command::Vendors => asking(vendors::run(setting)),
         Command::Services => asking(services::run(setting)),

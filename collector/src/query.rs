@@ -53,7 +53,7 @@ pub use followups::{ActionItemAnswer, ActionsAnswer, ActionsWanted};
 pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWanted};
 pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
 pub use reviews::{ReviewAnswer, ReviewLine, ReviewsAnswer};
-pub use services::{ServiceAnswer, ServicesAnswer, SiteAnswer};
+pub use services::{MemberAnswer, ServiceAnswer, ServicesAnswer, SiteAnswer};
 pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
 
 /// Why a question could not be answered.

@@ -5,16 +5,22 @@
 
 /// One line without what could steer whoever shows it: control characters and marks of text direction become `·`.
 pub fn one_line(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let shown = |c: char| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if steers(c) => '·',
-        c => c,
-    };
     text.trim().chars().map(shown).collect()
+}
+
+/// A character as it is shown.
+pub fn shown(c: char) -> char {
+    match c {
+        '\n' | '\r' | '\t' => ' ',
+        '\u{200e}'
+        | '\u{200f}'
+        | '\u{2028}'
+        | '\u{2029}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => '·',
+        c if c.is_control() => '·',
+        c => c,
+    }
 }
 
 /// One line of Markdown that shows the text and nothing else, also in a table's cell: whatever begins markup is escaped

@@ -45,6 +45,9 @@ mod telling;
 mod outages;
 mod reviews;
 
+mod live_screen;
+mod tables;
+
 mod watched;
 
 mod dns_posture;
@@ -63,5 +66,6 @@ mod agent;
 mod dialogue;
 mod one_port;
 mod process;
+mod pty;
 mod site;
 mod told;

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 
+use super::progress::waiting;
 use super::terminal::{Terminal, lines, say, words};
 use super::{Ending, Setting, client};
 use crate::api::path;
@@ -30,7 +31,8 @@ pub(super) async fn run(setting: &Setting, command: &AuditCommand) -> anyhow::Re
         AuditCommand::Verify { head } => head.as_ref().map_or(0, |_| 10_000),
     };
     let wanted = format!("{}?limit={limit}", path::AUDIT);
-    let answer = client::ask::<AuditAnswer>(&setting.collector, &wanted).await?;
+    let asked = client::ask::<AuditAnswer>(&setting.collector, &wanted);
+    let answer = waiting("every link is made again", asked).await?;
     let audit = &answer.value;
     let head = match command {
         AuditCommand::Show { .. } => None,

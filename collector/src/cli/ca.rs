@@ -42,7 +42,9 @@ fn shown(answer: &AuthoritiesAnswer, setting: &Setting) -> String {
         let day = |at: jiff::Timestamp| {
             at.to_zoned(setting.terminal.zone.clone()).strftime("%Y-%m-%d").to_string()
         };
-        format!("{what:8} {fingerprint}  made {}, until {}\n", day(*made_at), day(*not_after))
+        // a line of its own: it is to be compared, and whole on 80 columns
+        let (made, until) = (day(*made_at), day(*not_after));
+        format!("{what:8} made {made}, until {until}\n         {fingerprint}\n")
     };
     let mut text = line("current", current);
     let Some(next) = next else { return text };

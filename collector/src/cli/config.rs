@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::progress::waiting;
 use super::terminal::{Terminal, Tone, complain, printable, say};
 use super::{Ending, Setting, client};
 use crate::api::{ApplyWish, path};
@@ -44,8 +45,13 @@ pub(super) async fn run(setting: &Setting, command: &ConfigCommand) -> anyhow::R
     }
 }
 
+/// Agents have to answer first.
+fn asked<'q, T: 'q>(question: impl Future<Output = T> + 'q) -> impl Future<Output = T> + 'q {
+    waiting("agents are asked", question)
+}
+
 async fn check(setting: &Setting) -> anyhow::Result<Ending> {
-    let answer = match client::ask::<Plan>(&setting.collector, path::PLAN).await {
+    let answer = match asked(client::ask::<Plan>(&setting.collector, path::PLAN)).await {
         Ok(answer) => answer,
         Err(error) if error.is::<client::NotRunning>() => {
             let ending = check_files(setting.data.path(), &setting.terminal)?;
@@ -126,7 +132,7 @@ fn folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
 }
 
 async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
-    let plan = client::ask::<Plan>(&setting.collector, path::PLAN).await?.value;
+    let plan = asked(client::ask::<Plan>(&setting.collector, path::PLAN)).await?.value;
     let Some(difference) = differs(&plan)? else { return Ok(Ending::NotDone) };
     if !setting.json || difference.is_empty() {
         let text = shown(&plan, difference, &setting.terminal);
@@ -135,7 +141,7 @@ async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
     let wish = ApplyWish { id: difference.id.clone() };
     if difference.is_empty() {
         // channels may be others: what is behind their names is in no difference
-        let answer = client::send::<Plan>(&setting.collector, path::APPLY, &wish).await?;
+        let answer = asked(client::send::<Plan>(&setting.collector, path::APPLY, &wish)).await?;
         say(&if setting.json { format!("{}\n", answer.raw) } else { read_again(&answer.value) })?;
         return Ok(Ending::Done);
     }
@@ -143,7 +149,7 @@ async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
         complain("nothing was changed");
         return Ok(Ending::NotDone);
     }
-    let answer = client::send::<Plan>(&setting.collector, path::APPLY, &wish).await?;
+    let answer = asked(client::send::<Plan>(&setting.collector, path::APPLY, &wish)).await?;
     let text = if setting.json {
         format!("{}\n", answer.raw)
     } else {

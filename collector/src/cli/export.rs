@@ -7,23 +7,19 @@ mod parquet;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use mailsonde_proto::Clock;
-use mailsonde_proto::time::Instant;
 
 use super::observations::since;
 use super::parameters::with_parameters;
-use super::terminal::complain;
+use super::progress::Progress;
 use super::{Ending, Setting, client};
 use crate::api::{ExportEnd, path};
 use crate::query::export::{ExportWanted, Exported};
 use form::{Form, Writer};
 
-/// Something is said of the progress so often, on a terminal.
-const PROGRESS: Duration = Duration::from_secs(1);
 /// What a file is called as long as it is not whole.
 const SPOOL: &str = "part";
 
@@ -114,21 +110,20 @@ async fn export<W: Write + Send>(
     path: &str,
     mut writer: Writer<W>,
 ) -> anyhow::Result<W> {
-    let mut progress = Progress::begin();
+    let progress = Progress::counting("lines");
     let mut end: Option<ExportEnd> = None;
-    client::ask_for_lines(&setting.collector, path, |line| {
+    let asked = client::ask_for_lines(&setting.collector, path, |line| {
         if let Some(last) = as_end(line) {
             end = Some(last);
             return Ok(());
         }
-        progress.more();
+        progress.more(1);
         writer.line(line)
-    })
-    .await?;
+    });
+    progress.during(asked).await?;
     let written = writer.finish()?;
-    progress.end();
     match end {
-        Some(ExportEnd { error: None, lines }) if lines == progress.lines => Ok(written),
+        Some(ExportEnd { error: None, lines }) if lines == progress.count() => Ok(written),
         Some(ExportEnd { error: Some(error), .. }) => bail!("the collector had to stop: {error}"),
         _ => bail!("the collector's answer broke off: export a shorter time, or try again"),
     }
@@ -143,39 +138,4 @@ fn is_reader_gone(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<std::io::Error>()
         .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-/// Says how far it is, when it takes longer than a second and somebody looks.
-struct Progress {
-    clock: Clock,
-    said_at: Instant,
-    lines: u64,
-    is_looked_at: bool,
-    has_said: bool,
-}
-
-impl Progress {
-    fn begin() -> Self {
-        let clock = Clock::system();
-        let is_looked_at = std::io::stderr().is_terminal();
-        Self { clock, said_at: clock.monotonic(), lines: 0, is_looked_at, has_said: false }
-    }
-
-    fn more(&mut self) {
-        self.lines = self.lines.saturating_add(1);
-        let is_due = self.lines.is_multiple_of(256)
-            && self.is_looked_at
-            && self.clock.monotonic().duration_since(self.said_at) >= PROGRESS;
-        if is_due {
-            self.said_at = self.clock.monotonic();
-            self.has_said = true;
-            write!(std::io::stderr().lock(), "\r{} lines", self.lines).ok();
-        }
-    }
-
-    fn end(&self) {
-        if self.has_said {
-            complain(&format!("\r{} lines", self.lines));
-        }
-    }
 }

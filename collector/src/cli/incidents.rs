@@ -3,6 +3,8 @@
 mod draft;
 mod show;
 
+pub(super) use show::shown;
+
 use jiff::Timestamp;
 
 use super::figures::{roughly, time};
@@ -143,7 +145,7 @@ async fn show(setting: &Setting, number: u64) -> anyhow::Result<Ending> {
     let answer = client::ask::<IncidentAnswer>(&setting.collector, &path).await?;
     let text = match setting.json {
         true => format!("{}\n", answer.raw),
-        false => show::shown(&answer.value, &setting.terminal),
+        false => shown(&answer.value, &setting.terminal),
     };
     say(&text)?;
     Ok(Ending::Done)
@@ -211,7 +213,8 @@ fn listed(answer: &IncidentsAnswer, terminal: &Terminal) -> String {
     text
 }
 
-fn tone(severity: Severity, state: State) -> Tone {
+/// What the colour of an incident says.
+pub(super) fn tone(severity: Severity, state: State) -> Tone {
     match (state.is_live(), severity) {
         (false, _) => Tone::Plain,
         (true, Severity::Critical | Severity::Major) => Tone::Bad,

@@ -3,7 +3,7 @@
 use url::form_urlencoded;
 
 use super::figures::time;
-use super::terminal::{Terminal, Tone, cell, lines, printable, say, words};
+use super::terminal::{Terminal, Tone, cell, lines, say, words};
 use super::{Ending, Setting, client};
 use crate::api::path;
 use crate::query::notices::{DEFAULT_LIMIT, MAX_LIMIT, NoticeAnswer, NoticesAnswer};
@@ -66,8 +66,8 @@ fn listed(answer: &NoticesAnswer, terminal: &Terminal) -> String {
             state(notice),
             words(notice.attempts.to_string()),
             words(notice.occasion.as_str()),
-            words(printable(&shortened(&notice.title))),
-            words(printable(&shortened(&notice.said))),
+            words(shortened(&notice.title, terminal)),
+            words(shortened(&notice.said, terminal)),
         ]);
     }
     let more = match answer.more {
@@ -86,7 +86,11 @@ fn state(notice: &NoticeAnswer) -> comfy_table::Cell {
     }
 }
 
-fn shortened(text: &str) -> String {
+/// A terminal shows the beginning; a pipe gets all of it.
+fn shortened(text: &str, terminal: &Terminal) -> String {
+    if !terminal.is_terminal {
+        return text.to_owned();
+    }
     let line = text.lines().next().unwrap_or_default();
     let mut short: String = line.chars().take(80).collect();
     if short.len() < line.len() {

@@ -2,6 +2,7 @@
 
 use super::figures::duration;
 use super::observations::found;
+use super::progress::Progress;
 use super::terminal::{Terminal, Tone, complain, printable, say};
 use super::{Ending, Setting, client};
 use crate::api::path;
@@ -29,11 +30,18 @@ pub(super) async fn run(setting: &Setting, arguments: &RunArguments) -> anyhow::
     let wish = RunWish { check: arguments.check.clone(), on: arguments.on.clone() };
     let mut tally = Tally::default();
     let Setting { collector, terminal, json, .. } = setting;
-    client::send_for_lines(collector, path::RUNS, &wish, |raw, line: RunLine| {
+    let progress = Progress::counting("runs");
+    let asked = client::send_for_lines(collector, path::RUNS, &wish, |raw, line: RunLine| {
         tally.count(&line);
-        say(&if *json { format!("{raw}\n") } else { shown(&line, terminal) })
-    })
-    .await?;
+        match &line {
+            RunLine::Asked { agents } => progress.expect(u64::try_from(*agents).unwrap_or(0)),
+            _ => progress.more(1),
+        }
+        let text = if *json { format!("{raw}\n") } else { shown(&line, terminal) };
+        progress.beside(|| say(&text))
+    });
+    progress.during(asked).await?;
+    drop(progress);
     if !json {
         complain(&tally.words());
     }

@@ -17,7 +17,7 @@ pub(super) struct ServeArguments {
 
 pub(super) fn run(setting: &Setting, arguments: &ServeArguments) -> anyhow::Result<Ending> {
     let filter = EnvFilter::try_new(&arguments.log).context("--log is not a filter")?;
-    let colours = std::io::stderr().is_terminal() && !terminal::no_color();
+    let colours = terminal::wants_colours(std::io::stderr().is_terminal());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

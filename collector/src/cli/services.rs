@@ -104,7 +104,12 @@ mod tests {
 
     #[test]
     fn a_service_is_a_line() {
-        let site = |site: &str, state| SiteAnswer { site: site.into(), state, not_up: vec![] };
+        let site = |site: &str, state| SiteAnswer {
+            site: site.into(),
+            state,
+            not_up: vec![],
+            checks: vec![],
+        };
         let service = ServiceAnswer {
             name: "mail-durban".into(),
             title: "Mail in Durban".into(),

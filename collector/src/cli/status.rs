@@ -13,7 +13,7 @@ use crate::api::path;
 use crate::query::status::AvailabilityAnswer;
 use crate::query::{CheckStatus, Spread, State, StatusAnswer, VantageStatus};
 
-pub(super) use sentence::{in_words, void_in_words};
+pub(super) use sentence::{in_words, of as sentence, void_in_words};
 
 /// How often `--watch` looks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);

@@ -7,8 +7,12 @@ use std::io::{IsTerminal, Write};
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Row, Table, presets};
 use jiff::tz::TimeZone;
 
-/// The width of tables where there is no terminal to ask.
+/// The width of texts where there is no terminal to ask.
 const DEFAULT_WIDTH: u16 = 120;
+/// Less holds no table: it is broken by the terminal.
+const LEAST_WIDTH: u16 = 40;
+/// Longer lines are hard to follow.
+const MOST_WIDTH: u16 = 240;
 
 /// How standard output is to be written.
 #[derive(Clone, Debug)]
@@ -51,8 +55,8 @@ impl Terminal {
         let width = if is_terminal { Table::new().width() } else { None };
         Self {
             is_terminal,
-            width: width.unwrap_or(DEFAULT_WIDTH).clamp(60, 240),
-            colours: is_terminal && !no_color(),
+            width: width.unwrap_or(DEFAULT_WIDTH).clamp(LEAST_WIDTH, MOST_WIDTH),
+            colours: wants_colours(is_terminal),
             zone: TimeZone::system(),
         }
     }
@@ -68,12 +72,20 @@ impl Terminal {
         if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
+    /// On a terminal cells are broken so that rows fit; whoever reads a pipe wants a line a row.
+    const fn arrangement(&self) -> ContentArrangement {
+        match self.is_terminal {
+            true => ContentArrangement::Dynamic,
+            false => ContentArrangement::Disabled,
+        }
+    }
+
     /// A table of this width with these heads.
     pub(crate) fn table<'h>(&self, heads: impl IntoIterator<Item = &'h str>) -> Table {
         let mut table = Table::new();
         table
             .load_preset(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_content_arrangement(self.arrangement())
             .set_width(self.width);
         if self.colours {
             table.enforce_styling()
@@ -139,32 +151,33 @@ pub(crate) fn complain(text: &str) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }
 
-/// Whether the user asked for no colours anywhere (no-color.org).
-#[allow(clippy::disallowed_methods, reason = "NO_COLOR is configuration of every program at once")]
-pub(crate) fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+/// Whether colours are wanted on what is a terminal or not: `NO_COLOR` (no-color.org) refuses them everywhere,
+/// `CLICOLOR_FORCE` (bixense.com/clicolors) wants them everywhere, and a dumb terminal has none.
+pub(crate) fn wants_colours(is_terminal: bool) -> bool {
+    let said = |name| variable(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let is_refused = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !is_refused && (said("CLICOLOR_FORCE") || is_terminal && !is_dumb())
 }
 
-/// The text on one line, without what could steer a terminal: control characters and marks of text
-/// direction become `·`.
+/// Whether the terminal says of itself that it can do nothing but print.
+pub(crate) fn is_dumb() -> bool {
+    variable("TERM").is_some_and(|value| value == "dumb")
+}
+
+#[allow(clippy::disallowed_methods, reason = "what is configuration of every program at once")]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// The text on one line, without what could steer a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.trim()
-        .chars()
-        .map(|c| match c {
-            '\n' | '\r' | '\t' => ' ',
-            c if steers(c) => '·',
-            c => c,
-        })
-        .collect()
+    crate::text::one_line(text)
 }
 
+/// A terminal of this width without colours.
 #[cfg(test)]
 pub(crate) fn plain(width: u16) -> Terminal {
-    Terminal { is_terminal: false, width, colours: false, zone: TimeZone::UTC }
+    Terminal { is_terminal: true, width, colours: false, zone: TimeZone::UTC }
 }
 
 #[cfg(test)]
@@ -182,5 +195,24 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+    }
+
+    #[test]
+    fn tables_fit_a_terminal_and_are_whole_in_a_pipe() {
+        let long = "word ".repeat(60);
+        let shown = |terminal: &Terminal| {
+            let mut table = terminal.table(["state", "what", "from where"]);
+            table.add_row([words("down"), words(&long), words("x".repeat(90))]);
+            lines(&table)
+        };
+        for width in [40, 80, 100, 200] {
+            let text = shown(&plain(width));
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= usize::from(width), "{width}\n{text}");
+            assert_eq!(text.matches("word").count(), 60, "{text}");
+            assert_eq!(text.matches('x').count(), 90, "{text}");
+        }
+        let piped = shown(&Terminal { is_terminal: false, ..plain(80) });
+        assert_eq!(piped.lines().count(), 2, "{piped}");
     }
 }

@@ -58,6 +58,20 @@ pub struct SiteAnswer {
     pub state: Voiced,
     /// What is not up there: `CHECK at VANTAGE POINT: STATE`.
     pub not_up: Vec<String>,
+    /// The service's checks there, by vantage point.
+    #[serde(default)]
+    pub checks: Vec<MemberAnswer>,
+}
+
+/// A check of a service at a vantage point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberAnswer {
+    /// Where.
+    pub vantage_point: String,
+    /// Its name.
+    pub check: String,
+    /// How it is doing.
+    pub state: State,
 }
 
 /// Judges what was read.
@@ -120,8 +134,11 @@ fn sites(
             site: member.voice.to_owned(),
             state: Voiced::Up,
             not_up: Vec::new(),
+            checks: Vec::new(),
         });
         site.state = site.state.max(voiced);
+        let (vantage_point, check_name) = (name.to_owned(), check.to_owned());
+        site.checks.push(MemberAnswer { vantage_point, check: check_name, state });
         if voiced != Voiced::Up {
             site.not_up.push(format!("{check} at {name}: {}", state.as_str()));
         }

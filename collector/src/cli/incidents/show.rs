@@ -13,7 +13,8 @@ const MOST: usize = 60;
 /// Places that are shown.
 const PLACES: usize = 12;
 
-pub(super) fn shown(answer: &IncidentAnswer, terminal: &Terminal) -> String {
+/// All that is known of one.
+pub(in crate::cli) fn shown(answer: &IncidentAnswer, terminal: &Terminal) -> String {
     let IncidentAnswer { now, silenced_by, incident, diagnosis, actions } = answer;
     let at = |at: Timestamp| time_to_the_second(at, *now, &terminal.zone);
     let tone = match (incident.is_live(), incident.severity) {

@@ -10,7 +10,7 @@ use crate::query::{FaultAnswer, State, StatusAnswer, VantageStatus, VoidAnswer};
 const NAMED: usize = 3;
 
 /// The answer in one plain sentence.
-pub(super) fn of(answer: &StatusAnswer, zone: &TimeZone) -> String {
+pub(crate) fn of(answer: &StatusAnswer, zone: &TimeZone) -> String {
     let all = answer.vantage_points.len();
     if all == 0 {
         return "no agent has been enrolled yet: `mailsonde-collector token create`".into();
