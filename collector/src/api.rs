@@ -4,7 +4,8 @@
 //! a question shows the token of a session or an API token, and `table` says which role it takes. Operators'
 //! commands never open the collector's files while it runs; they ask here.
 //!
-//! An error is `{"error": "..."}` with a sentence that says what to do. Invariant: whatever is not in the table
+//! An error is a problem (RFC 9457) whose `detail` says what to do; what is taken and answered stands in
+//! `openapi.json`. Invariant: whatever is not in the table
 //! is refused, to whoever is not known before anything else is looked at. Absent on purpose: anything that an
 //! answer means, which `query` decides.
 
@@ -13,17 +14,25 @@ mod authority;
 mod caller;
 
 mod config;
+mod events;
 mod export;
 mod fleet;
 mod incidents;
+mod limits;
+mod metrics;
 mod network;
+mod openapi;
+mod paged;
 pub mod path;
 mod planned;
+mod problem;
 mod questions;
 mod reviews;
 mod runs;
 mod table;
 mod telling;
+mod typed;
+mod unchanged;
 mod watched;
 
 use std::fs::{self, Permissions};
@@ -33,12 +42,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use mailsonde_proto::Clock;
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -50,15 +60,20 @@ use crate::fleet::Fleet;
 use crate::folder::{Folder, FolderError};
 use crate::identity::ServerTls;
 use crate::links::Links;
+use crate::live::Live;
 use crate::oidc::Oidc;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
+use crate::tally::Tally;
 use crate::watched::Watched;
 
 pub use network::Network;
+pub use problem::Problem;
 pub use table::{Endpoint, endpoints};
 
 use caller::{Caller, Origin};
+use limits::{Asker, Limits};
+use typed::Told;
 
 pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
@@ -78,17 +93,14 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The collector's user and group may ask.
 const SOCKET_MODE: u32 = 0o660;
 
-/// What the API says when it cannot do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorAnswer {
-    /// One sentence that says what to do.
-    pub error: String,
-}
-
 /// Everything that operators can ask for.
 pub struct Operators {
     /// Answers questions.
     pub query: Arc<Query>,
+    /// Tells what just changed.
+    pub live: Live,
+    /// Counts runs.
+    pub tally: Tally,
     /// Lets agents in, and changes them.
     pub enrolment: Enrolment,
     /// Has agents do things.
@@ -146,7 +158,9 @@ impl Operators {
         let operators = Arc::new(self);
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let shutdown_begun = shutdown.clone();
-        let shared = Shared { operators: Arc::downgrade(&operators), oidc, slots, shutdown_begun };
+        let limits = Limits::new(operators.clock);
+        let operators_here = Arc::downgrade(&operators);
+        let shared = Shared { operators: operators_here, oidc, slots, limits, shutdown_begun };
         let router = router(shared);
         let over_network = async {
             if let Some(network) = network {
@@ -173,28 +187,48 @@ impl Operators {
 fn router(shared: Shared) -> Router {
     table::router()
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(unchanged::unchanged))
         .layer(from_fn_with_state(shared.clone(), identify))
+        .layer(from_fn(problem::in_one_form))
         .layer(from_fn(in_time))
         .with_state(shared)
 }
 
-/// Finds out who asks; whom nobody knows asks as nobody.
+/// Finds out who asks, and whether they asked too much; whom nobody knows asks as nobody.
 async fn identify(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
-    let caller = match request.extensions().get::<ConnectInfo<Origin>>() {
-        Some(ConnectInfo(Origin::Socket { uid })) => Some(Caller::local(*uid)),
-        Some(ConnectInfo(Origin::Network { address })) => {
-            let (operators, token) = (shared.operators.upgrade(), caller::shown(request.headers()));
-            let known = operators
-                .zip(token)
-                .and_then(|(operators, token)| operators.access.principal(token, *address));
-            known.map(|principal| Caller::remote(principal, *address))
+    let origin = request.extensions().get().map(|ConnectInfo(origin)| *origin);
+    let caller = origin.and_then(|origin| known(&shared, origin, request.headers()));
+    let asker = match (origin, &caller) {
+        (Some(Origin::Network { .. }), Some(Caller { identity: Some(identity), .. })) => {
+            Some(Asker::known(identity))
         }
-        None => None,
+        (Some(Origin::Network { address }), _) => Some(Asker::host(address.ip())),
+        (Some(Origin::Socket { .. }) | None, _) => None,
     };
     if let Some(caller) = caller {
         request.extensions_mut().insert(ConnectInfo(caller));
     }
-    next.run(request).await
+    let Some(left) = asker.map(|asker| shared.limits.take(asker)) else {
+        return next.run(request).await;
+    };
+    let mut response = match left.refusal() {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    left.tell(&mut response);
+    response
+}
+
+/// Who that is, if anybody knows.
+fn known(shared: &Shared, origin: Origin, headers: &HeaderMap) -> Option<Caller> {
+    match origin {
+        Origin::Socket { uid } => Some(Caller::local(uid)),
+        Origin::Network { address } => {
+            let (operators, token) = (shared.operators.upgrade()?, caller::shown(headers)?);
+            let principal = operators.access.principal(token, address)?;
+            Some(Caller::remote(principal, address))
+        }
+    }
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
@@ -203,7 +237,7 @@ async fn in_time(request: Request, next: Next) -> Response {
         Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, "it took too long"),
     };
     let never = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, never);
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(never);
     response
 }
 
@@ -214,6 +248,8 @@ struct Shared {
     /// Asks the provider without holding the rest.
     oidc: Option<Arc<Oidc>>,
     slots: Arc<Semaphore>,
+    /// How often each may ask.
+    limits: Limits,
     /// What takes long ends then.
     shutdown_begun: CancellationToken,
 }
@@ -223,12 +259,12 @@ impl Shared {
     async fn work<T, E>(
         &self,
         work: impl FnOnce(&Operators) -> Result<T, E> + Send + 'static,
-    ) -> Response
+    ) -> Told<T>
     where
-        T: Serialize + Send + 'static,
+        T: Serialize + JsonSchema + Send + 'static,
         E: Into<Refusal> + Send + 'static,
     {
-        self.work_for(work, |answer| Json(answer).into_response()).await
+        self.work_for(work, |answer| Json(answer).into_response()).await.into()
     }
 
     /// The same, for an answer that is shown otherwise than as JSON.
@@ -269,7 +305,7 @@ impl IntoResponse for Refusal {
 }
 
 fn refusal(status: StatusCode, words: &str) -> Response {
-    (status, Json(ErrorAnswer { error: words.to_owned() })).into_response()
+    Problem::new(status, words).into_response()
 }
 
 fn stopping() -> Response {
@@ -280,6 +316,7 @@ impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
         let status = match error {
             QueryError::Unknown { .. } | QueryError::NoIncident(_) => StatusCode::NOT_FOUND,
+            QueryError::Gone => StatusCode::BAD_REQUEST,
             QueryError::NotOver { .. } | QueryError::Merged { .. } => StatusCode::CONFLICT,
             QueryError::Journal(_) | QueryError::Views(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };

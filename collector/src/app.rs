@@ -32,6 +32,7 @@ use crate::folder::Folder;
 use crate::identity::{Authorities, OperatorsTls, ServerTls};
 use crate::ingest::Ingest;
 use crate::links::Links;
+use crate::live::{self, Live};
 use crate::oidc::Oidc;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::query::Query;
@@ -40,6 +41,7 @@ use crate::reviewing::Reviewing;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
+use crate::tally::Tally;
 use crate::watched::{Subject, Watched};
 
 /// Serves agents and operators until SIGTERM or SIGINT.
@@ -93,10 +95,12 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
         .context("what collector.toml says of the world outside cannot be done")?;
     let known = (&enrolment, &tls, watched.clone());
     let told = (delivery.clone(), links);
-    let operators = operators((&folder, &config), &fleet, query.clone(), known, told)?;
+    let (live, tally) = (Live::default(), Tally::new(clock.wall()));
+    let answering = (query.clone(), live.clone(), tally.clone());
+    let operators = operators((&folder, &config), &fleet, answering, known, told)?;
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     control.append(clock.wall(), Control::Started)?;
-    let (outlets, wishes) = telling::outlets(delivery.clone());
+    let (outlets, wishes) = telling::outlets(delivery.clone(), live.clone(), tally);
     let journals = (ledger.clone(), control.clone());
     let pipeline = Pipeline::new(rollups, journals, clock, progress.clone(), outlets)?;
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
@@ -106,10 +110,9 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(upkeep::retain(ledger.clone(), kept, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
     look_after(&mut tasks, (&fleet, clock), reviewing, &shutdown);
-    tasks.spawn(delivery.run(shutdown.clone()));
-    tasks.spawn(upkeep::keep_warm(query, shutdown.clone()));
+    reach_out(&mut tasks, delivery, watched, &shutdown);
+    show(&mut tasks, (query, live, clock), &shutdown);
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
-    tasks.spawn(watched.run(shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(upkeep::renew(tls, shutdown.clone()));
@@ -130,7 +133,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
 fn operators(
     (folder, config): (&Folder, &Config),
     fleet: &Fleet,
-    query: Arc<Query>,
+    (query, live, tally): (Arc<Query>, Live, Tally),
     (enrolment, tls, watched): (&Enrolment, &Arc<ServerTls>, Watched),
     (delivery, links): (Delivery, Arc<Links>),
 ) -> anyhow::Result<Operators> {
@@ -138,6 +141,8 @@ fn operators(
     Ok(Operators {
         fleet: fleet.clone(),
         query,
+        live,
+        tally,
         enrolment: enrolment.clone(),
         registry: fleet.registry.clone(),
         delivery,
@@ -148,6 +153,27 @@ fn operators(
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, folder, clock)).transpose()?,
         clock,
     })
+}
+
+/// Messages, signs of life, what is heard from outside.
+fn reach_out(
+    tasks: &mut JoinSet<()>,
+    delivery: Delivery,
+    watched: Watched,
+    shutdown: &CancellationToken,
+) {
+    tasks.spawn(delivery.run(shutdown.clone()));
+    tasks.spawn(watched.run(shutdown.clone()));
+}
+
+/// What is ready before anybody asks.
+fn show(
+    tasks: &mut JoinSet<()>,
+    (query, live, clock): (Arc<Query>, Live, Clock),
+    shutdown: &CancellationToken,
+) {
+    tasks.spawn(live::tell(live, query.clone(), clock, shutdown.clone()));
+    tasks.spawn(upkeep::keep_warm(query, shutdown.clone()));
 }
 
 /// What comes after windows and incidents that are over.

@@ -240,9 +240,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Ending::NotDone } else { Ending::Done }.into();
         }
     };
+    let is_json = arguments.json;
     match run(arguments) {
         Ok(ending) => ending.into(),
         Err(error) => {
+            let refused = error.downcast_ref::<client::Refused>();
+            if let Some(problem) = refused.and_then(|refused| refused.problem.as_ref())
+                && is_json
+            {
+                // what reads standard output reads why there is nothing else
+                terminal::say(&format!("{problem}\n")).ok();
+            }
             terminal::complain(&format!("error: {error:#}"));
             Ending::NotDone.into()
         }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use mailsonde_proto::check::is_name;
 use mailsonde_proto::convert::{Certified, EnrollRequest, RenewRequest};
 use mailsonde_proto::{AgentId, EnrolmentToken, TokenSecret, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Author, Control, ControlError, ControlJournal, Enrolled, TokenId, TokenMade};
@@ -34,7 +35,7 @@ const TTL_BOUNDS: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(30 * 86_400));
 
 /// Somebody asks for a token.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenWish {
     /// What the agent is to be called: 1 to 64 characters of `a-z A-Z 0-9 . _ -`; its host's name without it.
@@ -51,7 +52,7 @@ pub struct TokenWish {
 }
 
 /// A token was made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NewToken {
     /// What it is called.
     pub id: String,

@@ -11,6 +11,7 @@ mod run;
 use std::sync::Arc;
 
 use mailsonde_proto::Clock;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
@@ -72,7 +73,7 @@ impl Work {
 }
 
 /// What the files would change, and what agents say of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// The folder of the files of checks.
     pub folder: String,

@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod enrolment;
 pub mod fleet;
 pub mod links;
+pub mod live;
 pub mod oidc;
 pub mod planning;
 pub mod query;
@@ -30,6 +31,7 @@ pub mod registry;
 
 pub mod pipeline;
 pub mod rollups;
+pub mod tally;
 
 pub mod chart;
 pub mod notifier;

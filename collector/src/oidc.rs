@@ -15,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mailsonde_proto::Clock;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 use zeroize::Zeroizing;
@@ -55,7 +56,7 @@ pub enum OidcError {
 }
 
 /// A sign-in is to begin.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
     /// Where the browser comes back to: `http://127.0.0.1:PORT/`.
@@ -63,7 +64,7 @@ pub struct Begin {
 }
 
 /// It began.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Begun {
     /// Where the browser goes.
     pub authorization_url: String,
@@ -72,7 +73,7 @@ pub struct Begun {
 }
 
 /// The browser came back.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finish {
     /// As it was begun.

@@ -7,6 +7,7 @@
 mod meaning;
 mod order;
 mod outlets;
+mod pace;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,22 +17,22 @@ use bytes::Bytes;
 use mailsonde_proto::convert::observation_from_bytes;
 use mailsonde_proto::journal::JournalError;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{AgentId, Clock, WallTime};
+use mailsonde_proto::{Clock, WallTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, ControlJournal, ControlRecord, chronicle_before, tell};
 use crate::judge::fold::Folded;
 use crate::judge::registry::{Event, Gap};
+use crate::live;
 use crate::rollups::{Cursors, Rollups};
-use crate::store::ledger::{Entry, Ledger};
+use crate::store::ledger::{Entry, Ledger, Source};
 use crate::store::{self, Extent};
 use meaning::{event_of, happened, word};
 use order::{Order, Step};
+use pace::Pace;
 
 pub use outlets::Outlets;
 
-/// Views are committed this often while observations come.
-const COMMIT: Duration = Duration::from_secs(1);
 /// Sealing, retention and snapshots are looked after this often.
 const MAINTAIN: Duration = Duration::from_secs(30);
 /// Services' minutes are made this often, of so many hours at most.
@@ -80,7 +81,9 @@ pub struct Pipeline {
     clock: Clock,
     progress: Arc<Progress>,
     order: Order,
-    committed_at: Instant,
+    pace: Pace,
+    /// What was folded since, as long as anybody looks on.
+    seen: Vec<live::Folded>,
     maintained_at: Instant,
     slotted_at: Instant,
     is_dirty: bool,
@@ -115,7 +118,8 @@ impl Pipeline {
             clock,
             progress,
             order,
-            committed_at: now,
+            pace: Pace::new(now),
+            seen: Vec::new(),
             maintained_at: now,
             slotted_at: now,
             is_dirty: false,
@@ -159,7 +163,7 @@ impl Pipeline {
         // a message waits for the commit only
         self.is_to_notify |= self.rollups.take_notice_news();
         let is_news = self.is_to_notify && caught_up;
-        if self.is_dirty && (is_news || now >= self.committed_at + COMMIT) {
+        if self.is_dirty && (is_news || now >= self.pace.due(caught_up)) {
             self.commit()?;
         }
         if now >= self.slotted_at + SLOTS {
@@ -183,7 +187,12 @@ impl Pipeline {
         }
         self.ask_for_runs();
         if caught_up && !self.tell_the_time() {
-            self.ledger.index().wait_for(next, WAIT);
+            let wait = if self.is_dirty {
+                self.pace.due(true).saturating_duration_since(now)
+            } else {
+                WAIT
+            };
+            self.ledger.index().wait_for(next, wait.min(WAIT));
         }
         Ok(())
     }
@@ -227,6 +236,7 @@ impl Pipeline {
             }
             Step::Ledger { sequence, record } => {
                 self.fold(sequence, record);
+                self.outlets.tally.counted_to(sequence.saturating_add(1));
                 self.rollups.settle();
             }
         }
@@ -255,9 +265,11 @@ impl Pipeline {
 
     fn fold(&mut self, sequence: u64, record: Bytes) {
         match Entry::decode(record) {
-            Ok(Entry::Batch { received_at, source, observations, .. }) => {
-                for bytes in observations.iter().filter(|bytes| !bytes.is_empty()) {
-                    self.fold_one(sequence, received_at, source.agent, bytes);
+            Ok(Entry::Batch { received_at, source, first, observations }) => {
+                for (own, bytes) in (first..).zip(&observations) {
+                    if !bytes.is_empty() {
+                        self.fold_one((sequence, own), received_at, source, bytes);
+                    }
                 }
                 let count = u64::try_from(observations.len()).unwrap_or(0);
                 self.progress.folded.fetch_add(count, Ordering::Relaxed);
@@ -271,11 +283,23 @@ impl Pipeline {
         }
     }
 
-    fn fold_one(&mut self, sequence: u64, received_at: WallTime, agent: AgentId, bytes: &[u8]) {
+    /// One observation of a record; `own` is its sequence at its agent.
+    fn fold_one(
+        &mut self,
+        (sequence, own): (u64, u64),
+        received_at: WallTime,
+        source: Source,
+        bytes: &[u8],
+    ) {
         match observation_from_bytes(bytes) {
             Ok(observation) => {
-                let observation = &observation;
+                let (agent, observation) = (source.agent, &observation);
                 self.rollups.observe(Folded { sequence, received_at, agent, observation });
+                self.outlets.tally.count(sequence, received_at, agent, observation);
+                self.pace.folded();
+                if self.outlets.live.is_watched() {
+                    self.seen.push(outlets::seen(source, own, observation));
+                }
             }
             // Ingest judged it before; only a version that judges more strictly can come here.
             Err(malformed) => tracing::warn!(sequence, %malformed, "an observation is passed over"),
@@ -284,8 +308,10 @@ impl Pipeline {
 
     fn commit(&mut self) -> Result<(), Stumble> {
         self.archive()?;
-        self.committed_at = self.clock.monotonic();
+        self.pace.committed(self.clock.monotonic());
+        let seen = std::mem::take(&mut self.seen);
         self.rollups.commit()?;
+        self.outlets.live.committed(seen, self.rollups.take_changed_incidents());
         self.is_dirty = false;
         self.progress.stumbled.store(false, Ordering::Relaxed);
         Ok(())
@@ -345,6 +371,7 @@ impl Pipeline {
         let cursors = self.rollups.cursors();
         self.rollups.set_chronicle(chronicle_before(&self.control, cursors.control_next)?);
         self.rollups.begin_judging()?;
+        self.seen.clear();
         self.order = Order::new(&self.ledger, &self.control, cursors);
         self.progress.next.store(cursors.next, Ordering::Relaxed);
         (self.is_dirty, self.is_to_notify) = (false, true);

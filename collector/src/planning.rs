@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Author, Control, ControlError, Roll};
@@ -30,7 +31,7 @@ pub use recovering::RecoveryWish;
 pub use stating::StatedWish;
 
 /// A maintenance window that somebody wishes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WindowWish {
     /// What is done, in a line.
@@ -61,7 +62,7 @@ pub struct WindowWish {
 }
 
 /// In which time zone an operator means what they say (IANA names).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     /// As they said.
@@ -73,7 +74,7 @@ pub struct Zone {
 }
 
 /// Another end for a window.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtendWish {
     /// When it is to be over, in the forms of [`WindowWish::from`].
@@ -88,7 +89,7 @@ pub struct ExtendWish {
 }
 
 /// A silence that somebody wishes; it begins at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SilenceWish {
     /// What it is about.
@@ -107,7 +108,7 @@ pub struct SilenceWish {
 }
 
 /// Time that somebody wishes to be left out of a service's agreements.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExclusionWish {
     /// The service's name.
@@ -124,7 +125,7 @@ pub struct ExclusionWish {
 }
 
 /// An exclusion is not to be left out any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WithdrawWish {
     /// Why.

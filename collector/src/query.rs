@@ -31,7 +31,8 @@ mod series;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mailsonde_proto::{Clock, Fault, WallTime};
+use mailsonde_proto::{AgentId, Clock, Fault, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::availability::Availability;
@@ -51,7 +52,7 @@ pub use drafts::{DraftAnswer, DraftWanted};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
 pub use followups::{ActionItemAnswer, ActionsAnswer, ActionsWanted};
 pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWanted};
-pub use observations::{ObservationAnswer, ObservationsAnswer, Wanted};
+pub use observations::{ObservationAnswer, ObservationsAnswer, Standing, Wanted};
 pub use reviews::{ReviewAnswer, ReviewLine, ReviewsAnswer};
 pub use services::{MemberAnswer, ServiceAnswer, ServicesAnswer, SiteAnswer};
 pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
@@ -89,6 +90,9 @@ pub enum QueryError {
         /// Of which.
         into: u64,
     },
+    /// What a page was to go on after is not there.
+    #[error("what `after` names is not there (any more): begin anew without it")]
+    Gone,
     /// The question names something that there is not.
     #[error("there is no {what} called {name}: see `mailsonde-collector {}`", listed_by(what))]
     Unknown {
@@ -118,7 +122,7 @@ pub struct SeriesReading {
 }
 
 /// A distribution in two figures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// Half of them took no longer, in microseconds; within 1 %.
     pub p50_us: Option<i64>,
@@ -192,18 +196,30 @@ impl Query {
     /// # Errors
     /// When the views cannot be read.
     pub fn services(&self) -> Result<ServicesAnswer, QueryError> {
-        let (status, incidents) = (self.status()?, self.views.reader().incidents()?);
-        let are_defined = self.registry.control().look(|roll| roll.definitions().is_some());
-        let chronicle = self.views.reader().chronicle();
-        Ok(services::answer(&chronicle, &status, &incidents, are_defined))
+        self.services_of(&self.status()?)
     }
 
-    /// Incidents, those that are not over first.
+    /// The same, of a status that is there already.
     ///
     /// # Errors
     /// When the views cannot be read.
-    pub fn incidents(&self, wanted: &IncidentsWanted) -> Result<IncidentsAnswer, QueryError> {
-        incidents::list(self.views.reader(), wanted, self.clock.wall().timestamp())
+    pub fn services_of(&self, status: &StatusAnswer) -> Result<ServicesAnswer, QueryError> {
+        let incidents = self.views.reader().incidents()?;
+        let are_defined = self.registry.control().look(|roll| roll.definitions().is_some());
+        let chronicle = self.views.reader().chronicle();
+        Ok(services::answer(&chronicle, status, &incidents, are_defined))
+    }
+
+    /// Incidents, those that are not over first; only those after one of them, if there is `after`.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn incidents(
+        &self,
+        wanted: &IncidentsWanted,
+        after: Option<u64>,
+    ) -> Result<IncidentsAnswer, QueryError> {
+        incidents::list(self.views.reader(), wanted, after, self.clock.wall().timestamp())
     }
 
     /// One incident.
@@ -216,6 +232,23 @@ impl Query {
         let wanted = ActionsWanted { incident: Some(number), open: false };
         answer.actions = self.actions(&wanted).actions;
         Ok(answer)
+    }
+
+    /// How far an incident is; `None` where there is none of this number.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn incident_state(
+        &self,
+        number: u64,
+    ) -> Result<Option<crate::judge::incident::State>, QueryError> {
+        Ok(self.views.reader().incident(number)?.map(|incident| incident.state))
+    }
+
+    /// What an agent is called; its identity where it is not enrolled any more.
+    pub fn agent_name(&self, agent: AgentId) -> String {
+        let name = |roll: &crate::control::Roll| roll.agent(agent).map(|known| known.name.clone());
+        self.registry.control().look(name).unwrap_or_else(|| agent.to_string())
     }
 
     /// What is to be done after incidents.
@@ -237,12 +270,16 @@ impl Query {
         self.views.reader().head().control_next
     }
 
-    /// The newest observations first.
+    /// The newest observations first; of those that stand before a place, if there is one. Where the next ones stand.
     ///
     /// # Errors
     /// When an agent is named that there is not, or the journal cannot be read.
-    pub fn observations(&self, wanted: &Wanted) -> Result<ObservationsAnswer, QueryError> {
-        observations::answer(&self.ledger, &self.registry, wanted, self.clock)
+    pub fn observations(
+        &self,
+        wanted: &Wanted,
+        before: Option<Standing>,
+    ) -> Result<(ObservationsAnswer, Option<Standing>), QueryError> {
+        observations::answer((&self.ledger, &self.registry), wanted, before, self.clock)
     }
 
     /// What changed in the records that probes keep, newest first.
@@ -264,12 +301,16 @@ impl Query {
         self.registry.control().look(|roll| fleet::tokens(roll, now))
     }
 
-    /// The audit log's newest acts, and whether all of it is whole.
+    /// The audit log's newest acts, or the newest before one of them, and whether all of it is whole.
     ///
     /// # Errors
     /// When the control journal cannot be read.
-    pub fn audit(&self, limit: Option<usize>) -> Result<AuditAnswer, QueryError> {
-        fleet::audit(self.registry.control(), limit)
+    pub fn audit(
+        &self,
+        limit: Option<usize>,
+        before: Option<u64>,
+    ) -> Result<(AuditAnswer, Option<u64>), QueryError> {
+        fleet::audit(self.registry.control(), limit, before)
     }
 
     /// Where volume, latency, quota and stated numbers lead.
@@ -290,7 +331,7 @@ impl Query {
 pub const SOFTWARE: &str = concat!("mailsonde-collector ", env!("CARGO_PKG_VERSION"));
 
 /// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultAnswer {
     /// The slot of the run.
     pub at: Timestamp,
@@ -324,7 +365,7 @@ impl FaultAnswer {
 }
 
 /// Why a run could not be judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VoidAnswer {
     /// The slot of the run.
     pub at: Timestamp,

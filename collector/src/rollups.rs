@@ -20,7 +20,7 @@ mod recent;
 mod slots;
 mod telling;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -86,6 +86,8 @@ pub struct Rollups {
     snapshot_at: WallTime,
     /// For which time the slots of hours that are under way were made.
     made_at: BTreeMap<u32, WallTime>,
+    /// Incidents that commits changed since somebody asked.
+    changed: BTreeSet<u64>,
 }
 
 impl Rollups {
@@ -109,6 +111,7 @@ impl Rollups {
             cursors: Cursors::default(),
             snapshot_at: now,
             made_at: BTreeMap::new(),
+            changed: BTreeSet::new(),
         };
         let recovered = rollups.repair(found, ledger, now)?;
         Ok((rollups, recovered))
@@ -228,7 +231,17 @@ impl Rollups {
         }
         judging::put(&mut writes, self.engine.take());
         telling::put(&mut writes, self.teller.take());
-        self.views.commit(&writes, head)
+        self.views.commit(&writes, head)?;
+        self.changed.extend(writes.keys().filter_map(|row| match row {
+            Row::Incident(number) => Some(*number),
+            _ => None,
+        }));
+        Ok(())
+    }
+
+    /// Incidents that commits changed since it was last asked.
+    pub fn take_changed_incidents(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.changed)
     }
 
     /// Seals what is closed, removes what is past its time, writes a snapshot, rebuilds what is damaged:

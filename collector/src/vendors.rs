@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mailsonde_proto::Clock;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,7 @@ pub struct Vendors {
 }
 
 /// What vendors say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VendorsAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -48,7 +49,7 @@ pub struct VendorsAnswer {
 }
 
 /// What one vendor says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VendorAnswer {
     /// What it is called.
     pub name: String,
@@ -69,7 +70,7 @@ pub struct VendorAnswer {
 }
 
 /// What a vendor's word comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VendorState {
     /// It tells of no trouble. That is its word, no proof.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mailsonde_proto::Clock;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,7 @@ struct Inner {
 }
 
 /// Whether the collector is healthy, with everything beside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -230,6 +231,11 @@ impl Watched {
             peers: self.0.peers.iter().map(|it| it.answer()).collect(),
             vendors: self.vendors(),
         }
+    }
+
+    /// Room for the collector's folder; `None` where it cannot be measured.
+    pub fn disk_free_bytes(&self) -> Option<u64> {
+        self.0.health.disk_free_bytes().ok()
     }
 
     /// What vendors say.

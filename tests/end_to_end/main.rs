@@ -32,6 +32,7 @@ mod bad_lines;
 
 mod nothing_lost;
 
+mod api;
 mod central_checks;
 mod fleet;
 mod maintenance;

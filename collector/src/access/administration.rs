@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mailsonde_proto::check::is_name;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answers::{self, ApiTokensAnswer, SessionsAnswer, UsersAnswer};
@@ -16,7 +17,7 @@ const TTL_BOUNDS: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(366 * 86_400));
 
 /// A user is to be added.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserWish {
     /// 1 to 64 characters of `a-z A-Z 0-9 . _ -`.
@@ -32,7 +33,7 @@ pub struct UserWish {
 }
 
 /// What is to become of a user.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum UserChange {
     /// They may do this from now on, in sessions that stand too.
@@ -42,7 +43,7 @@ pub enum UserChange {
 }
 
 /// An API token is to be made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiTokenWish {
     /// 1 to 64 characters of `a-z A-Z 0-9 . _ -`.
@@ -54,7 +55,7 @@ pub struct ApiTokenWish {
 }
 
 /// An API token was made.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NewApiToken {
     /// What it is called.
     pub name: String,

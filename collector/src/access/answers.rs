@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::BearerDigest;
@@ -9,7 +10,7 @@ use super::sessions::Session;
 use crate::control::{People, Role};
 
 /// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeAnswer {
     /// As in the audit log: `user ann`, `api-token wall`, `uid 0 (root)`.
     pub who: String,
@@ -18,7 +19,7 @@ pub struct MeAnswer {
 }
 
 /// Every user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UsersAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -27,7 +28,7 @@ pub struct UsersAnswer {
 }
 
 /// One user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserAnswer {
     /// As it was added.
     pub name: String,
@@ -44,7 +45,7 @@ pub struct UserAnswer {
 }
 
 /// Every API token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiTokensAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -53,7 +54,7 @@ pub struct ApiTokensAnswer {
 }
 
 /// One API token; never its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiTokenAnswer {
     /// What it is called.
     pub name: String,
@@ -68,7 +69,7 @@ pub struct ApiTokenAnswer {
 }
 
 /// Sessions that stand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionsAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -77,7 +78,7 @@ pub struct SessionsAnswer {
 }
 
 /// One session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionAnswer {
     /// What it is called: eight hexadecimal digits.
     pub id: String,

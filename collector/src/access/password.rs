@@ -8,6 +8,7 @@ use std::fmt;
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use mailsonde_proto::vantage::random_bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -24,9 +25,9 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// A password as somebody typed it. It cannot be printed, and leaves memory when it is dropped.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Password(Zeroizing<String>);
+pub struct Password(#[schemars(with = "String")] Zeroizing<String>);
 
 impl Password {
     /// As it was typed.

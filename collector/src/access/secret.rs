@@ -3,6 +3,7 @@
 use std::fmt;
 
 use mailsonde_proto::vantage::random_bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::control::TokenId;
@@ -47,7 +48,7 @@ impl fmt::Debug for BearerDigest {
 }
 
 /// A token that was just made: for its holder's eyes alone. It cannot be printed.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub(super) struct Bearer(String);
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use mailsonde_proto::check::is_name;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Bearer;
@@ -15,7 +16,7 @@ use crate::control::{
 };
 
 /// Somebody wants to sign in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// Their name.
@@ -25,7 +26,7 @@ pub struct SignIn {
 }
 
 /// A user wants another password.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwnPassword {
     /// That which they have.
@@ -35,7 +36,7 @@ pub struct OwnPassword {
 }
 
 /// They did.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SignedIn {
     /// To be shown with each question. It is shown this once.
     pub token: String,

@@ -8,12 +8,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::caller::{Caller, Origin};
+use super::paged::{All, Listed, Paged};
+use super::typed::Told;
 use super::{Operators, Refusal, Shared, refusal};
 use crate::access::{
-    AccessError, ApiTokenWish, Identity, MeAnswer, OwnPassword, SignIn, UserChange, UserWish,
+    AccessError, ApiTokenWish, ApiTokensAnswer, Identity, MeAnswer, NewApiToken, OwnPassword,
+    SessionsAnswer, SignIn, SignedIn, UserChange, UserWish, UsersAnswer,
 };
 use crate::control::{ControlError, PeopleError, Role, TokenId};
-use crate::oidc::{Begin, Finish, OidcError};
+use crate::oidc::{Begin, Begun, Finish, OidcError};
 
 impl From<AccessError> for Refusal {
     fn from(error: AccessError) -> Self {
@@ -53,14 +56,14 @@ pub(super) async fn sign_in(
     State(shared): State<Shared>,
     ConnectInfo(origin): ConnectInfo<Origin>,
     Json(wish): Json<SignIn>,
-) -> Response {
-    let Some(address) = address_of(origin) else { return needless() };
+) -> Told<SignedIn> {
+    let Some(address) = address_of(origin) else { return needless().into() };
     let Some(access) = shared.operators.upgrade().map(|operators| operators.access.clone()) else {
-        return refused(AccessError::Stopping);
+        return refused(AccessError::Stopping).into();
     };
     match access.sign_in(wish, address).await {
-        Ok(signed_in) => Json(signed_in).into_response(),
-        Err(error) => refused(error),
+        Ok(signed_in) => Json(signed_in).into_response().into(),
+        Err(error) => refused(error).into(),
     }
 }
 
@@ -108,12 +111,12 @@ pub(super) async fn begin_oidc(
     State(shared): State<Shared>,
     ConnectInfo(origin): ConnectInfo<Origin>,
     Json(wish): Json<Begin>,
-) -> Response {
-    let Some(address) = address_of(origin) else { return needless() };
-    let Some(oidc) = shared.oidc else { return refusal(StatusCode::NOT_FOUND, NO_PROVIDER) };
+) -> Told<Begun> {
+    let Some(address) = address_of(origin) else { return needless().into() };
+    let Some(oidc) = shared.oidc else { return refusal(StatusCode::NOT_FOUND, NO_PROVIDER).into() };
     match oidc.begin(&wish, address).await {
-        Ok(begun) => Json(begun).into_response(),
-        Err(error) => Refusal::from(error).into_response(),
+        Ok(begun) => Json(begun).into_response().into(),
+        Err(error) => Refusal::from(error).into_response().into(),
     }
 }
 
@@ -121,10 +124,10 @@ pub(super) async fn finish_oidc(
     State(shared): State<Shared>,
     ConnectInfo(origin): ConnectInfo<Origin>,
     Json(wish): Json<Finish>,
-) -> Response {
-    let Some(address) = address_of(origin) else { return needless() };
+) -> Told<SignedIn> {
+    let Some(address) = address_of(origin) else { return needless().into() };
     let Some(oidc) = shared.oidc.clone() else {
-        return refusal(StatusCode::NOT_FOUND, NO_PROVIDER);
+        return refusal(StatusCode::NOT_FOUND, NO_PROVIDER).into();
     };
     match oidc.finish(&wish).await {
         Ok(subject) => {
@@ -134,7 +137,7 @@ pub(super) async fn finish_oidc(
         }
         Err(error) => {
             tracing::warn!(%address, %error, "a sign-in by the OpenID provider failed");
-            Refusal::from(error).into_response()
+            Refusal::from(error).into_response().into()
         }
     }
 }
@@ -142,7 +145,7 @@ pub(super) async fn finish_oidc(
 pub(super) async fn sign_out(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
-) -> Response {
+) -> Told<SessionsAnswer> {
     shared
         .work(move |operators| {
             let Some(Identity::User { name, session }) = &caller.identity else {
@@ -154,8 +157,8 @@ pub(super) async fn sign_out(
         .await
 }
 
-pub(super) async fn me(ConnectInfo(caller): ConnectInfo<Caller>) -> Response {
-    Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response()
+pub(super) async fn me(ConnectInfo(caller): ConnectInfo<Caller>) -> Told<MeAnswer> {
+    Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response().into()
 }
 
 pub(super) async fn change_own_password(
@@ -163,18 +166,20 @@ pub(super) async fn change_own_password(
     ConnectInfo(origin): ConnectInfo<Origin>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(change): Json<OwnPassword>,
-) -> Response {
+) -> Told<MeAnswer> {
     let (Some(address), Some(Identity::User { name, .. })) = (address_of(origin), &caller.identity)
     else {
-        return refused(AccessError::NoPassword);
+        return refused(AccessError::NoPassword).into();
     };
     let Some(access) = shared.operators.upgrade().map(|operators| operators.access.clone()) else {
-        return refused(AccessError::Stopping);
+        return refused(AccessError::Stopping).into();
     };
     let by = (address, caller.author());
     match access.change_own_password(name.clone(), change, by).await {
-        Ok(()) => Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response(),
-        Err(error) => refused(error),
+        Ok(()) => {
+            Json(MeAnswer { who: caller.author().who, role: caller.role }).into_response().into()
+        }
+        Err(error) => refused(error).into(),
     }
 }
 
@@ -197,9 +202,10 @@ fn own(caller: &Caller) -> Option<&crate::access::BearerDigest> {
 pub(super) async fn sessions(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
-) -> Response {
+    Paged { page, .. }: Paged<All>,
+) -> Told<Listed<SessionsAnswer>> {
     shared
-        .work(move |operators| {
+        .work_on_list(page, move |operators| {
             Ok::<_, AccessError>(operators.access.sessions(reach(&caller)?, own(&caller)))
         })
         .await
@@ -209,7 +215,7 @@ pub(super) async fn end_session(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
-) -> Response {
+) -> Told<SessionsAnswer> {
     shared
         .work(move |operators| {
             let id = TokenId::parse(&id).ok_or(AccessError::NoSuchSession)?;
@@ -219,15 +225,18 @@ pub(super) async fn end_session(
         .await
 }
 
-pub(super) async fn users(State(shared): State<Shared>) -> Response {
-    shared.work(|operators| Ok::<_, AccessError>(operators.access.users())).await
+pub(super) async fn users(
+    State(shared): State<Shared>,
+    Paged { page, .. }: Paged<All>,
+) -> Told<Listed<UsersAnswer>> {
+    shared.work_on_list(page, |operators| Ok::<_, AccessError>(operators.access.users())).await
 }
 
 pub(super) async fn add_user(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<UserWish>,
-) -> Response {
+) -> Told<UsersAnswer> {
     shared
         .work(move |operators| {
             operators.access.add_user(wish, caller.author())?;
@@ -241,7 +250,7 @@ pub(super) async fn change_user(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(name): Path<String>,
     Json(change): Json<UserChange>,
-) -> Response {
+) -> Told<UsersAnswer> {
     shared
         .work(move |operators| {
             operators.access.change_user(&name, change, caller.author())?;
@@ -254,7 +263,7 @@ pub(super) async fn remove_user(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(name): Path<String>,
-) -> Response {
+) -> Told<UsersAnswer> {
     shared
         .work(move |operators| {
             operators.access.remove_user(&name, caller.author())?;
@@ -263,15 +272,18 @@ pub(super) async fn remove_user(
         .await
 }
 
-pub(super) async fn api_tokens(State(shared): State<Shared>) -> Response {
-    shared.work(|operators| Ok::<_, AccessError>(operators.access.api_tokens())).await
+pub(super) async fn api_tokens(
+    State(shared): State<Shared>,
+    Paged { page, .. }: Paged<All>,
+) -> Told<Listed<ApiTokensAnswer>> {
+    shared.work_on_list(page, |operators| Ok::<_, AccessError>(operators.access.api_tokens())).await
 }
 
 pub(super) async fn make_api_token(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<ApiTokenWish>,
-) -> Response {
+) -> Told<NewApiToken> {
     shared.work(move |operators| operators.access.make_api_token(wish, caller.author())).await
 }
 
@@ -279,7 +291,7 @@ pub(super) async fn revoke_api_token(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(name): Path<String>,
-) -> Response {
+) -> Told<ApiTokensAnswer> {
     shared
         .work(move |operators| {
             operators.access.revoke_api_token(&name, caller.author())?;

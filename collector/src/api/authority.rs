@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::response::Response;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use super::typed::Told;
 use super::{Operators, Shared};
 use crate::enrolment::{EnrolmentError, RetireWish};
 use crate::identity::Authority;
 
 /// The authority, and the next one while it takes over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuthoritiesAnswer {
     /// Signs the server's certificate; tokens name it.
     pub current: AuthorityAnswer,
@@ -23,7 +24,7 @@ pub struct AuthoritiesAnswer {
 }
 
 /// One authority.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuthorityAnswer {
     /// SHA-256 of its certificate, DER: 64 hexadecimal digits.
     pub fingerprint: String,
@@ -43,14 +44,14 @@ impl AuthorityAnswer {
     }
 }
 
-pub(super) async fn show(State(shared): State<Shared>) -> Response {
+pub(super) async fn show(State(shared): State<Shared>) -> Told<AuthoritiesAnswer> {
     shared.work(|operators| Ok::<_, EnrolmentError>(told(operators))).await
 }
 
 pub(super) async fn rotate(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
-) -> Response {
+) -> Told<AuthoritiesAnswer> {
     shared
         .work(move |operators| {
             operators.enrolment.rotate(caller.author(), operators.clock.wall())?;
@@ -64,7 +65,7 @@ pub(super) async fn retire(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<RetireWish>,
-) -> Response {
+) -> Told<AuthoritiesAnswer> {
     shared
         .work(move |operators| {
             let (registry, now) = (&operators.registry, operators.clock.wall());

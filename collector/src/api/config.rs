@@ -3,15 +3,17 @@
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use super::typed::Told;
 use super::{Refusal, Shared, refusal, stopping};
 use crate::fleet::{Fleet, FleetError, Plan};
 
 /// Puts in force what a plan has shown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyWish {
     /// The difference that was shown.
@@ -39,8 +41,8 @@ impl Shared {
     }
 }
 
-pub(super) async fn plan(State(shared): State<Shared>) -> Response {
-    let Some(fleet) = shared.fleet() else { return stopping() };
+pub(super) async fn plan(State(shared): State<Shared>) -> Told<Plan> {
+    let Some(fleet) = shared.fleet() else { return stopping().into() };
     told(fleet.plan().await)
 }
 
@@ -48,17 +50,17 @@ pub(super) async fn apply(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<ApplyWish>,
-) -> Response {
-    let Some(fleet) = shared.fleet() else { return stopping() };
+) -> Told<Plan> {
+    let Some(fleet) = shared.fleet() else { return stopping().into() };
     told(fleet.apply(Some(wish.id), caller.author()).await)
 }
 
-fn told(outcome: Result<Plan, FleetError>) -> Response {
+fn told(outcome: Result<Plan, FleetError>) -> Told<Plan> {
     match outcome {
-        Ok(plan) => Json(plan).into_response(),
+        Ok(plan) => Json(plan).into_response().into(),
         Err(error) => {
             let Refusal(status, words) = error.into();
-            refusal(status, &words)
+            refusal(status, &words).into()
         }
     }
 }

@@ -10,6 +10,7 @@ use axum::extract::{Query as Parameters, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -17,8 +18,9 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
+use super::typed::{AsLines, Told};
 use super::{Operators, Shared, stopping};
-use crate::query::export::{ExportWanted, Exported};
+use crate::query::export::{DefinitionLine, ExportWanted, Exported, ObservationLine, SlotsLine};
 
 /// Lines are sent when so many bytes of them are there.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -28,7 +30,7 @@ const PIECES: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The last line of an export.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportEnd {
     /// How many lines came before it.
     pub lines: u64,
@@ -39,20 +41,20 @@ pub struct ExportEnd {
 pub(super) async fn observations(
     State(shared): State<Shared>,
     Parameters(wanted): Parameters<ExportWanted>,
-) -> Response {
-    export(shared, Exported::Observations, wanted).await
+) -> Told<ObservationLine, AsLines> {
+    export(shared, Exported::Observations, wanted).await.into()
 }
 
 pub(super) async fn slots(
     State(shared): State<Shared>,
     Parameters(wanted): Parameters<ExportWanted>,
-) -> Response {
-    export(shared, Exported::Slots, wanted).await
+) -> Told<SlotsLine, AsLines> {
+    export(shared, Exported::Slots, wanted).await.into()
 }
 
-pub(super) async fn definitions(State(shared): State<Shared>) -> Response {
+pub(super) async fn definitions(State(shared): State<Shared>) -> Told<DefinitionLine, AsLines> {
     let always = ExportWanted { since: jiff::Timestamp::MIN, until: jiff::Timestamp::MAX };
-    export(shared, Exported::Definitions, always).await
+    export(shared, Exported::Definitions, always).await.into()
 }
 
 async fn export(shared: Shared, what: Exported, wanted: ExportWanted) -> Response {

@@ -1,19 +1,19 @@
 //! What operators ask about agents and do to them: tokens, names, labels, revocation, the audit log.
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
-use serde::Deserialize;
 
 use super::access::of_people;
 use super::caller::Caller;
+use super::paged::{All, Listed, Paged};
 use super::planned::of_planned;
+use super::typed::Told;
 use super::{Operators, Refusal, Shared};
 use crate::control::{ControlError, TokenId};
-use crate::enrolment::{AgentChange, EnrolmentError, TokenWish};
+use crate::enrolment::{AgentChange, EnrolmentError, NewToken, TokenWish};
 use crate::identity::IdentityError;
-use crate::query::{AgentChanged, QueryError, TokensAnswer};
+use crate::query::{AgentChanged, AuditAnswer, QueryError, TokensAnswer};
 
 impl From<EnrolmentError> for Refusal {
     fn from(error: EnrolmentError) -> Self {
@@ -49,7 +49,7 @@ pub(super) async fn make_token(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<TokenWish>,
-) -> Response {
+) -> Told<NewToken> {
     shared
         .work(move |operators| {
             operators.enrolment.make_token(wish, caller.author(), operators.clock.wall())
@@ -57,8 +57,11 @@ pub(super) async fn make_token(
         .await
 }
 
-pub(super) async fn tokens(State(shared): State<Shared>) -> Response {
-    shared.work(|operators| Ok::<_, QueryError>(told(operators))).await
+pub(super) async fn tokens(
+    State(shared): State<Shared>,
+    Paged { page, .. }: Paged<All>,
+) -> Told<Listed<TokensAnswer>> {
+    shared.work_on_list(page, |operators| Ok::<_, QueryError>(told(operators))).await
 }
 
 fn told(operators: &Operators) -> TokensAnswer {
@@ -69,7 +72,7 @@ pub(super) async fn withdraw_token(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
-) -> Response {
+) -> Told<TokensAnswer> {
     shared
         .work(move |operators| {
             let token = TokenId::parse(&id).ok_or(ControlError::NoSuchToken)?;
@@ -85,7 +88,7 @@ pub(super) async fn change_agent(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(name): Path<String>,
     Json(change): Json<AgentChange>,
-) -> Response {
+) -> Told<AgentChanged> {
     shared.work(move |operators| changed(operators, &name, change, &caller)).await
 }
 
@@ -93,7 +96,7 @@ pub(super) async fn revoke_agent(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(name): Path<String>,
-) -> Response {
+) -> Told<AgentChanged> {
     shared.work(move |operators| changed(operators, &name, AgentChange::Revoke, &caller)).await
 }
 
@@ -119,15 +122,15 @@ fn changed(
     })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AuditWanted {
-    limit: Option<usize>,
-}
-
 pub(super) async fn audit(
     State(shared): State<Shared>,
-    Parameters(wanted): Parameters<AuditWanted>,
-) -> Response {
-    shared.work(move |operators| operators.query.audit(wanted.limit)).await
+    Paged { page, .. }: Paged<All>,
+) -> Told<Listed<AuditAnswer>> {
+    let (limit, after) = (page.limit, page.after.clone());
+    let asked = move |operators: &Operators| -> Result<_, QueryError> {
+        let before = after.map(|after| after.parse().map_err(|_no_number| QueryError::Gone));
+        let (answer, next) = operators.query.audit(limit, before.transpose()?)?;
+        Ok(Listed { answer, next: next.map(|next| next.to_string()) })
+    };
+    shared.work_for(asked, |listed| page.told(listed)).await.into()
 }

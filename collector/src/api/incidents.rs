@@ -3,21 +3,23 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use super::paged::{Listed, Paged};
+use super::typed::Told;
 use super::{Operators, Refusal, Shared};
 use crate::control::{Author, Control, ControlError};
 use crate::judge::action::Action;
 use crate::judge::incident::{CannotAct, IncidentAction};
 use crate::planning::{Planning, PlanningError, RecoveryWish};
-use crate::query::{IncidentAnswer, IncidentsWanted, QueryError};
+use crate::query::{IncidentAnswer, IncidentsAnswer, IncidentsWanted, QueryError, ServicesAnswer};
 
 /// What somebody wants done to an incident.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentWish {
     /// What.
@@ -35,7 +37,7 @@ pub struct IncidentWish {
 }
 
 /// What can be done to an incident.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Look after it.
@@ -77,18 +79,30 @@ impl From<NotDone> for Refusal {
     }
 }
 
-pub(super) async fn services(State(shared): State<Shared>) -> Response {
+pub(super) async fn services(State(shared): State<Shared>) -> Told<ServicesAnswer> {
     shared.work(|operators| operators.query.services()).await
 }
 
 pub(super) async fn list(
     State(shared): State<Shared>,
-    Parameters(wanted): Parameters<IncidentsWanted>,
-) -> Response {
-    shared.work(move |operators| operators.query.incidents(&wanted)).await
+    Paged { mut wanted, page }: Paged<IncidentsWanted>,
+) -> Told<Listed<IncidentsAnswer>> {
+    wanted.limit = page.limit;
+    let after = page.after.clone();
+    let asked = move |operators: &Operators| -> Result<_, QueryError> {
+        let after = after.map(|after| after.parse().map_err(|_no_number| QueryError::Gone));
+        let answer = operators.query.incidents(&wanted, after.transpose()?)?;
+        let last = answer.incidents.last().filter(|_| answer.more > 0);
+        let next = last.map(|last| last.number.to_string());
+        Ok(Listed { answer, next })
+    };
+    shared.work_for(asked, |listed| page.told(listed)).await.into()
 }
 
-pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<u64>) -> Response {
+pub(super) async fn show(
+    State(shared): State<Shared>,
+    Path(id): Path<u64>,
+) -> Told<IncidentAnswer> {
     shared.work(move |operators| operators.query.incident(id)).await
 }
 
@@ -97,7 +111,7 @@ pub(super) async fn act(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<u64>,
     Json(wish): Json<IncidentWish>,
-) -> Response {
+) -> Told<IncidentAnswer> {
     shared.work(move |operators| done(operators, caller.author(), id, wish)).await
 }
 

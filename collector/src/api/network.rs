@@ -25,11 +25,13 @@ use tokio_util::sync::CancellationToken;
 use super::caller::Origin;
 use crate::accept::{Accepted, accept};
 use crate::identity::OperatorsTls;
+use crate::live::MOST_VIEWERS;
 
 use seats::Seats;
 
-/// Connections at once, of all addresses; further ones wait.
-const CONNECTIONS: usize = 256;
+/// Connections at once, of all addresses; further ones wait. Twice as many as may follow what changes, each of whom
+/// keeps one.
+const CONNECTIONS: usize = 2 * MOST_VIEWERS;
 /// A peer that has not sent a whole request head by then is dropped; also one that asks nothing more.
 const HEAD_LIMIT: Duration = Duration::from_secs(15);
 /// No connection lasts longer, whatever happens on it.

@@ -4,11 +4,14 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::caller::Caller;
+use super::paged::{Listed, Paged};
+use super::typed::{AsCalendar, Told};
 use super::{Operators, Refusal, Shared};
 use crate::control::ControlError;
 use crate::judge::definition::Definitions;
@@ -20,9 +23,9 @@ use crate::planning::{
 };
 use crate::query::objectives::ObjectivesWanted;
 use crate::query::planned::{
-    self, ExclusionsAnswer, PlannedWanted, ReadinessAnswer, SilencesAnswer,
+    self, ExclusionsAnswer, PlannedWanted, ReadinessAnswer, SilencesAnswer, WindowsAnswer,
 };
-use crate::query::{CapacityWanted, QueryError};
+use crate::query::{CapacityAnswer, CapacityWanted, QueryError};
 
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 
@@ -95,9 +98,9 @@ async fn wished<T>(
     caller: Caller,
     wish: impl FnOnce(Planning<'_>) -> Result<u64, PlanningError> + Send + 'static,
     told: fn(&Operators, u64) -> Result<T, PlanningError>,
-) -> Response
+) -> Told<T>
 where
-    T: Serialize + Send + 'static,
+    T: Serialize + JsonSchema + Send + 'static,
 {
     shared
         .work(move |operators| {
@@ -110,21 +113,21 @@ where
 
 pub(super) async fn windows(
     State(shared): State<Shared>,
-    Parameters(wanted): Parameters<PlannedWanted>,
-) -> Response {
+    Paged { wanted, page }: Paged<PlannedWanted>,
+) -> Told<Listed<WindowsAnswer>> {
     let answer = move |operators: &Operators| {
         let look = |planned: &Planned, definitions: &Definitions, now| {
             planned::windows(planned, definitions, &wanted, now)
         };
         Ok::<_, QueryError>(looked(operators, look))
     };
-    shared.work(answer).await
+    shared.work_on_list(page, answer).await
 }
 
 pub(super) async fn calendar(
     State(shared): State<Shared>,
     Parameters(wanted): Parameters<PlannedWanted>,
-) -> Response {
+) -> Told<(), AsCalendar> {
     let answer = move |operators: &Operators| {
         let look = |planned: &Planned, definitions: &Definitions, now| {
             planned::calendar(planned, definitions, &wanted, now)
@@ -132,10 +135,13 @@ pub(super) async fn calendar(
         Ok::<_, QueryError>(looked(operators, look))
     };
     let shown = |text: String| ([(CONTENT_TYPE, CALENDAR)], text).into_response();
-    shared.work_for(answer, shown).await
+    shared.work_for(answer, shown).await.into()
 }
 
-pub(super) async fn window(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+pub(super) async fn window(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Told<ReadinessAnswer> {
     shared.work(move |operators| readiness(operators, window_number(&id)?)).await
 }
 
@@ -143,7 +149,7 @@ pub(super) async fn plan(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<WindowWish>,
-) -> Response {
+) -> Told<ReadinessAnswer> {
     wished(shared, caller, move |planning| planning.plan(wish), readiness).await
 }
 
@@ -152,7 +158,7 @@ pub(super) async fn extend(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
     Json(wish): Json<ExtendWish>,
-) -> Response {
+) -> Told<ReadinessAnswer> {
     let extend = move |planning: Planning<'_>| planning.extend(window_number(&id)?, wish);
     wished(shared, caller, extend, readiness).await
 }
@@ -161,7 +167,7 @@ pub(super) async fn end(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
-) -> Response {
+) -> Told<ReadinessAnswer> {
     acted(shared, caller, id, Doing::End).await
 }
 
@@ -169,7 +175,7 @@ pub(super) async fn cancel(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
-) -> Response {
+) -> Told<ReadinessAnswer> {
     acted(shared, caller, id, Doing::Cancel).await
 }
 
@@ -177,11 +183,11 @@ pub(super) async fn accept(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
-) -> Response {
+) -> Told<ReadinessAnswer> {
     acted(shared, caller, id, Doing::Accept).await
 }
 
-async fn acted(shared: Shared, caller: Caller, id: String, doing: Doing) -> Response {
+async fn acted(shared: Shared, caller: Caller, id: String, doing: Doing) -> Told<ReadinessAnswer> {
     let act = move |planning: Planning<'_>| planning.act(window_number(&id)?, doing);
     wished(shared, caller, act, readiness).await
 }
@@ -207,16 +213,16 @@ fn silence(operators: &Operators, number: u64) -> Result<SilencesAnswer, Plannin
 
 pub(super) async fn silences(
     State(shared): State<Shared>,
-    Parameters(wanted): Parameters<PlannedWanted>,
-) -> Response {
-    shared.work(move |operators| told_of_silences(operators, &wanted)).await
+    Paged { wanted, page }: Paged<PlannedWanted>,
+) -> Told<Listed<SilencesAnswer>> {
+    shared.work_on_list(page, move |operators| told_of_silences(operators, &wanted)).await
 }
 
 pub(super) async fn add_silence(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<SilenceWish>,
-) -> Response {
+) -> Told<SilencesAnswer> {
     wished(shared, caller, move |planning| planning.silence(wish), silence).await
 }
 
@@ -224,7 +230,7 @@ pub(super) async fn end_silence(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
-) -> Response {
+) -> Told<SilencesAnswer> {
     let end = move |planning: Planning<'_>| {
         planning.end_silence(number(&id).ok_or(PlannedError::NoSuchSilence(0))?)
     };
@@ -252,16 +258,16 @@ fn exclusion(operators: &Operators, number: u64) -> Result<ExclusionsAnswer, Pla
 
 pub(super) async fn exclusions(
     State(shared): State<Shared>,
-    Parameters(wanted): Parameters<PlannedWanted>,
-) -> Response {
-    shared.work(move |operators| told_of_exclusions(operators, &wanted)).await
+    Paged { wanted, page }: Paged<PlannedWanted>,
+) -> Told<Listed<ExclusionsAnswer>> {
+    shared.work_on_list(page, move |operators| told_of_exclusions(operators, &wanted)).await
 }
 
 pub(super) async fn add_exclusion(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<ExclusionWish>,
-) -> Response {
+) -> Told<ExclusionsAnswer> {
     wished(shared, caller, move |planning| planning.exclude(wish), exclusion).await
 }
 
@@ -270,7 +276,7 @@ pub(super) async fn withdraw_exclusion(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
     Json(wish): Json<WithdrawWish>,
-) -> Response {
+) -> Told<ExclusionsAnswer> {
     let withdraw = move |planning: Planning<'_>| {
         planning.withdraw(number(&id).ok_or(PlannedError::NoSuchExclusion(0))?, wish)
     };
@@ -280,7 +286,7 @@ pub(super) async fn withdraw_exclusion(
 pub(super) async fn capacity(
     State(shared): State<Shared>,
     Parameters(wanted): Parameters<CapacityWanted>,
-) -> Response {
+) -> Told<CapacityAnswer> {
     shared.work(move |operators| operators.query.capacity(&wanted)).await
 }
 
@@ -289,7 +295,7 @@ pub(super) async fn state(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<StatedWish>,
-) -> Response {
+) -> Told<CapacityAnswer> {
     let stated = move |operators: &Operators| -> Result<_, Refusal> {
         let now = operators.clock.wall();
         let only = CapacityWanted { name: Some(wish.name.clone()), ..CapacityWanted::default() };

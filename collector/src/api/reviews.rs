@@ -5,32 +5,23 @@ use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use super::paged::{All, Listed, Paged};
+use super::typed::{AsDocument, Told};
 use super::{Operators, Refusal, Shared};
 use crate::central::read_templates;
 use crate::judge::followup::FollowUpError;
 use crate::planning::{ActionItemWish, Planning, PlanningError, ProgressWish, number};
-use crate::query::{ActionsAnswer, ActionsWanted, DraftWanted, QueryError, ReviewAnswer};
+use crate::query::{
+    ActionsAnswer, ActionsWanted, DraftAnswer, DraftWanted, QueryError, ReviewAnswer, ReviewsAnswer,
+};
 use crate::review;
 
-/// Where these questions are asked.
-pub(super) mod paths {
-    /// What people are to be told of an incident.
-    pub const DRAFT: &str = "/api/v1/incidents/{id}/draft";
-    /// Incidents that are over, looked back at.
-    pub const REVIEWS: &str = "/api/v1/reviews";
-    /// One of them.
-    pub const REVIEW: &str = "/api/v1/reviews/{id}";
-    /// What is to be done after incidents; also where it is added.
-    pub const ACTIONS: &str = "/api/v1/actions";
-    /// One action item, to become something else.
-    pub const ACTION: &str = "/api/v1/actions/{id}";
-}
-
 /// How a review is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewWanted {
     /// JSON where it is not said.
@@ -39,7 +30,7 @@ pub struct ReviewWanted {
 }
 
 /// What a review is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewFormat {
     /// Everything by its name.
@@ -58,7 +49,7 @@ pub(super) async fn draft(
     State(shared): State<Shared>,
     Path(id): Path<u64>,
     Parameters(wanted): Parameters<DraftWanted>,
-) -> Response {
+) -> Told<DraftAnswer> {
     let answer = move |operators: &Operators| {
         let templates = read_templates(&operators.fleet.folder.templates());
         operators.query.draft(id, &wanted, &templates)
@@ -66,19 +57,22 @@ pub(super) async fn draft(
     shared.work(answer).await
 }
 
-pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    shared.work(|operators| operators.query.reviews()).await
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Paged { page, .. }: Paged<All>,
+) -> Told<Listed<ReviewsAnswer>> {
+    shared.work_on_list(page, |operators| operators.query.reviews()).await
 }
 
 pub(super) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<u64>,
     Parameters(wanted): Parameters<ReviewWanted>,
-) -> Response {
+) -> Told<ReviewAnswer, AsDocument> {
     let format = wanted.format.unwrap_or(ReviewFormat::Json);
     let answer =
         move |operators: &Operators| operators.query.review(id, operators.query.told_of(id)?);
-    shared.work_for(answer, |review| written(&review, format)).await
+    shared.work_for(answer, |review| written(&review, format)).await.into()
 }
 
 fn written(review: &ReviewAnswer, format: ReviewFormat) -> Response {
@@ -101,16 +95,17 @@ fn written(review: &ReviewAnswer, format: ReviewFormat) -> Response {
 
 pub(super) async fn actions(
     State(shared): State<Shared>,
-    Parameters(wanted): Parameters<ActionsWanted>,
-) -> Response {
-    shared.work(move |operators| Ok::<_, QueryError>(operators.query.actions(&wanted))).await
+    Paged { wanted, page }: Paged<ActionsWanted>,
+) -> Told<Listed<ActionsAnswer>> {
+    let actions = move |operators: &Operators| operators.query.actions(&wanted);
+    shared.work_on_list(page, move |operators| Ok::<_, QueryError>(actions(operators))).await
 }
 
 pub(super) async fn add_action(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Json(wish): Json<ActionItemWish>,
-) -> Response {
+) -> Told<ActionsAnswer> {
     let add = move |operators: &Operators| -> Result<ActionsAnswer, Refusal> {
         let known = operators.query.incident(wish.incident)?.incident;
         if let Some(into) = known.merged_into {
@@ -129,7 +124,7 @@ pub(super) async fn change_action(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(id): Path<String>,
     Json(wish): Json<ProgressWish>,
-) -> Response {
+) -> Told<ActionsAnswer> {
     let change = move |operators: &Operators| -> Result<ActionsAnswer, PlanningError> {
         let item = number(&id).ok_or(FollowUpError::NoSuchItem(0))?;
         let now = operators.clock.wall();

@@ -1,7 +1,11 @@
 //! The one table of what can be asked: each line is a path, a method, the least role, and who answers.
 //!
 //! The router is made from it and from nothing else, so that nothing can be asked without a role, and the test
-//! that walks every line with every role needs no list of its own. To add a question, add a line.
+//! that walks every line with every role needs no list of its own. The API's description is made from it too.
+//!
+//! To add a question: its path with a docstring in `path.rs`, a handler that answers with `Told<ITS ANSWER>`, and a
+//! line here, `asked` for a GET and `done` for a POST. What it takes and answers is read from the handler's types,
+//! which derive `JsonSchema`. Pages for people, which the description leaves out, are `page` and `form`.
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -12,9 +16,10 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use super::caller::{Caller, shown};
+use super::typed::{Described, Description, Schemas};
 use super::{
-    Shared, access, authority, config, export, fleet, incidents, path, planned, questions, refusal,
-    reviews, runs, telling, watched,
+    Shared, access, authority, config, events, export, fleet, incidents, metrics, openapi, path,
+    planned, questions, refusal, reviews, runs, telling, watched,
 };
 use crate::control::Role;
 
@@ -25,21 +30,24 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 
 /// Everything that can be asked.
 #[allow(clippy::too_many_lines, reason = "a line for each question")]
-fn table() -> Vec<Line> {
+pub(super) fn table() -> Vec<Line> {
     [of_mail(), of_the_fleet(), of_plans(), of_access()].into_iter().flatten().collect()
 }
 
 fn of_mail() -> Vec<Line> {
     vec![
+        asked(path::OPENAPI, VIEWER, openapi::document),
         // how mail is doing
         asked(path::STATUS, VIEWER, questions::status),
         asked(path::OBSERVATIONS, VIEWER, questions::observations),
+        asked(path::EVENTS, VIEWER, events::events),
         asked(path::CHANGES, VIEWER, questions::changes),
         asked(path::CHECKS, VIEWER, questions::checks),
         asked(path::HEALTH, VIEWER, watched::health),
         asked(path::VENDORS, VIEWER, watched::vendors),
-        asked(watched::PAGE, ANYBODY, watched::page),
-        asked(watched::PAGE_OF_SERVICE, ANYBODY, watched::page_of_service),
+        page(metrics::METRICS, VIEWER, metrics::metrics),
+        page(watched::PAGE, ANYBODY, watched::page),
+        page(watched::PAGE_OF_SERVICE, ANYBODY, watched::page_of_service),
         // services and incidents
         asked(path::SERVICES, VIEWER, incidents::services),
         asked(path::INCIDENTS, VIEWER, incidents::list),
@@ -51,8 +59,8 @@ fn of_mail() -> Vec<Line> {
         asked(path::NOTICES, VIEWER, telling::notices),
         asked(path::ON_CALL, VIEWER, telling::on_call),
         // whoever has a signed link
-        asked(path::ACKNOWLEDGE, ANYBODY, telling::ask),
-        done(path::ACKNOWLEDGE, ANYBODY, telling::take_on),
+        page(path::ACKNOWLEDGE, ANYBODY, telling::ask),
+        form(path::ACKNOWLEDGE, ANYBODY, telling::take_on),
         asked(path::DRAFT, VIEWER, reviews::draft),
         asked(path::REVIEWS, VIEWER, reviews::list),
         asked(path::REVIEW, VIEWER, reviews::show),
@@ -148,27 +156,49 @@ pub fn endpoints() -> Vec<Endpoint> {
     table().into_iter().map(|line| line.endpoint).collect()
 }
 
-struct Line {
-    endpoint: Endpoint,
+pub(super) struct Line {
+    pub(super) endpoint: Endpoint,
+    /// What it takes and answers; `None` for a page.
+    pub(super) describe: Option<fn(&mut Schemas) -> Description>,
     answer: MethodRouter<Shared>,
 }
 
 /// A line that changes nothing.
 fn asked<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
 where
-    H: Handler<T, Shared>,
+    H: Handler<T, Shared> + Described<T>,
     T: 'static,
 {
-    Line { endpoint: Endpoint { method: Method::GET, path, least }, answer: get(handler) }
+    Line { describe: Some(H::describe), ..page(path, least, handler) }
 }
 
 /// A line that changes something.
 fn done<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
 where
+    H: Handler<T, Shared> + Described<T>,
+    T: 'static,
+{
+    Line { describe: Some(H::describe), ..form(path, least, handler) }
+}
+
+/// A page for people.
+fn page<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
+where
     H: Handler<T, Shared>,
     T: 'static,
 {
-    Line { endpoint: Endpoint { method: Method::POST, path, least }, answer: post(handler) }
+    let endpoint = Endpoint { method: Method::GET, path, least };
+    Line { endpoint, describe: None, answer: get(handler) }
+}
+
+/// What a button on a page does.
+fn form<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
+where
+    H: Handler<T, Shared>,
+    T: 'static,
+{
+    let endpoint = Endpoint { method: Method::POST, path, least };
+    Line { endpoint, describe: None, answer: post(handler) }
 }
 
 /// The router of the whole table. Who asks must be known by then.
@@ -242,12 +272,15 @@ mod tests {
             format!("{method} {path} {}\n", least.map_or("anybody", Role::as_str))
         });
         insta::assert_snapshot!(lines.collect::<String>(), @r#"
+        GET /api/v1/openapi.json viewer
         GET /api/v1/status viewer
         GET /api/v1/observations viewer
+        GET /api/v1/events viewer
         GET /api/v1/changes viewer
         GET /api/v1/checks viewer
         GET /api/v1/health viewer
         GET /api/v1/vendors viewer
+        GET /metrics viewer
         GET /watched/{id} anybody
         GET /watched/{id}/{name} anybody
         GET /api/v1/services viewer

@@ -4,28 +4,32 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::{Caller, Origin};
 use super::incidents::acknowledge;
+use super::paged::{Listed, Paged};
+use super::typed::Told;
 use super::{Operators, Refusal, Shared, refusal, stopping};
 use crate::control::Author;
 use crate::judge::incident::State as Progress;
 use crate::links::{NotALink, Signed};
 use crate::notifier::Outcome;
 use crate::query::QueryError;
-use crate::query::notices::NoticesWanted;
+use crate::query::notices::{NoticesAnswer, NoticesWanted};
+use crate::query::routes::OnCallAnswer;
 use crate::text;
 
 /// Every channel of the files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelsAnswer {
     /// In the order of files and lines.
     pub channels: Vec<ChannelAnswer>,
 }
 
 /// One channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelAnswer {
     /// By what routes name it.
     pub name: String,
@@ -44,7 +48,7 @@ pub struct ChannelAnswer {
 }
 
 /// What came of a test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelTested {
     /// The channel.
     pub channel: String,
@@ -56,7 +60,7 @@ pub struct ChannelTested {
     pub said: String,
 }
 
-pub(super) async fn channels(State(shared): State<Shared>) -> Response {
+pub(super) async fn channels(State(shared): State<Shared>) -> Told<ChannelsAnswer> {
     shared.work(|operators| Ok::<_, Refusal>(listed(operators))).await
 }
 
@@ -85,33 +89,38 @@ pub(super) async fn test(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
     Path(name): Path<String>,
-) -> Response {
+) -> Told<ChannelTested> {
     let Some(delivery) = shared.operators.upgrade().map(|it| it.delivery.clone()) else {
-        return stopping();
+        return stopping().into();
     };
     let (outcome, is_confirmed, said) = match delivery.test(&name, &caller.author().who).await {
-        Err(words) => return refusal(StatusCode::NOT_FOUND, &words),
+        Err(words) => return refusal(StatusCode::NOT_FOUND, &words).into(),
         Ok(Outcome::Sent { confirmed, said, .. }) => ("sent", confirmed, said),
         Ok(Outcome::Later { why, .. }) => ("later", false, why),
         Ok(Outcome::Refused { why }) => ("refused", false, why),
     };
     tracing::info!(channel = name, outcome, "a channel was tried");
     let outcome = outcome.to_owned();
-    Json(ChannelTested { channel: name, outcome, is_confirmed, said }).into_response()
+    Json(ChannelTested { channel: name, outcome, is_confirmed, said }).into_response().into()
 }
 
 pub(super) async fn notices(
     State(shared): State<Shared>,
-    Parameters(wanted): Parameters<NoticesWanted>,
-) -> Response {
-    let notices = move |operators: &Operators| {
+    Paged { mut wanted, page }: Paged<NoticesWanted>,
+) -> Told<Listed<NoticesAnswer>> {
+    wanted.limit = page.limit;
+    let after = page.after.clone();
+    let notices = move |operators: &Operators| -> Result<_, QueryError> {
         let held = operators.delivery.held();
-        operators.query.notices(&wanted, &held)
+        let answer = operators.query.notices(&wanted, &held, after.as_deref())?;
+        let last = answer.notices.last().filter(|_| answer.more > 0);
+        let next = last.map(|last| last.id.clone());
+        Ok(Listed { answer, next })
     };
-    shared.work(notices).await
+    shared.work_for(notices, |listed| page.told(listed)).await.into()
 }
 
-pub(super) async fn on_call(State(shared): State<Shared>) -> Response {
+pub(super) async fn on_call(State(shared): State<Shared>) -> Told<OnCallAnswer> {
     shared.work(|operators| Ok::<_, Refusal>(operators.query.on_call())).await
 }
 

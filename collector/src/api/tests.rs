@@ -1,6 +1,7 @@
 //! Questions over a real socket, asked by the command line's own client.
 
 mod bounds;
+mod follow;
 mod walk;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{AGENT_VALIDITY, Authorities, Authority, PrivateKey, ServerTls};
 use crate::links::Links;
+use crate::live::Live;
 use crate::notifier::Channels;
 use crate::pipeline::{Outlets, Pipeline, extent};
 use crate::query::status::samples::{NOW, check, refused, run};
@@ -33,6 +35,7 @@ use crate::query::{
 use crate::registry::Registry;
 use crate::rollups::Rollups;
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
+use crate::tally::Tally;
 use crate::watched::{Subject, Watched};
 
 fn watched(
@@ -76,8 +79,24 @@ fn no_channels(control: &Arc<ControlJournal>, clock: Clock) -> Delivery {
     )
 }
 
-fn pipeline(rollups: Rollups, journals: (Ledger, Arc<ControlJournal>), clock: Clock) -> Pipeline {
-    Pipeline::new(rollups, journals, clock, Arc::default(), Outlets::nowhere()).unwrap()
+fn pipeline(
+    rollups: Rollups,
+    journals: (Ledger, Arc<ControlJournal>),
+    clock: Clock,
+    live: &Live,
+) -> (Pipeline, Tally) {
+    let outlets = Outlets { live: live.clone(), ..Outlets::nowhere() };
+    let tally = outlets.tally.clone();
+    (Pipeline::new(rollups, journals, clock, Arc::default(), outlets).unwrap(), tally)
+}
+
+fn enrolment(authorities: &Arc<Authorities>, control: Arc<ControlJournal>) -> Enrolment {
+    Enrolment {
+        authorities: authorities.clone(),
+        control,
+        collector: "localhost:7443".to_owned(),
+        validity: AGENT_VALIDITY,
+    }
 }
 
 impl Running {
@@ -95,13 +114,10 @@ impl Running {
         let extent = extent(&opened.ledger, &control);
         let (rollups, _) = Rollups::open(&folder.views(), extent, clock.wall()).unwrap();
         let query = Query::new(registry.clone(), opened.ledger.clone(), rollups.reader(), clock);
-        let pipeline = pipeline(rollups, (opened.ledger.clone(), control.clone()), clock);
-        let enrolment = Enrolment {
-            authorities: authorities.clone(),
-            control,
-            collector: "localhost:7443".to_owned(),
-            validity: AGENT_VALIDITY,
-        };
+        let (query, live) = (Arc::new(query), Live::default());
+        let journals = (opened.ledger.clone(), control.clone());
+        let (pipeline, tally) = pipeline(rollups, journals, clock, &live);
+        let enrolment = enrolment(&authorities, control);
         let fleet = Fleet::new(&registry, &opened.ledger, folder.clone(), clock);
         let tls = Arc::new(ServerTls::open(&folder, authorities, &name, clock).unwrap());
         let anywhere = "127.0.0.1:0".parse().unwrap();
@@ -109,7 +125,9 @@ impl Running {
         let address = network.address().unwrap();
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
         let operators = Operators {
-            query: Arc::new(query),
+            query: query.clone(),
+            live: live.clone(),
+            tally,
             watched: watched(&folder, enrolment.control.clone(), &opened.ledger, clock),
             fleet,
             enrolment: enrolment.clone(),
@@ -126,6 +144,7 @@ impl Running {
         let mut tasks = JoinSet::new();
         let stopping = shutdown.clone();
         tasks.spawn_blocking(move || pipeline.run(&stopping));
+        tasks.spawn(crate::live::tell(live, query, clock, shutdown.clone()));
         let serving = operators.serve(listener, Some(network), shutdown.clone());
         tasks.spawn(async move { serving.await.unwrap() });
         Self {
@@ -258,6 +277,19 @@ async fn the_newest_observations_come_first() {
         assert!(answer.observations.iter().all(|found| found.agent == "hq"));
         assert_eq!(answer.looked_back_to, None);
     }
+    // pages neither repeat nor hide anything, while more comes in
+    let mut question = format!("{}?limit=2", super::path::OBSERVATIONS);
+    let (mut pages, mut sequence) = (Vec::new(), 6);
+    loop {
+        let page = ask::<serde_json::Value>(&running.folder, &question).await.unwrap().value;
+        let found = page["observations"].as_array().unwrap().iter();
+        pages.push(found.map(|found| found["sequence"].as_u64().unwrap()).collect::<Vec<_>>());
+        let Some(next) = page["next"].as_str() else { break };
+        question = format!("{}?limit=2&after={next}", super::path::OBSERVATIONS);
+        running.ledger.append(source, sequence, vec![bytes(1, Verdict::Pass)]).await.unwrap();
+        sequence += 1;
+    }
+    assert_eq!(pages, [vec![5, 4], vec![2, 1], vec![]]);
     let unknown = running.refusal("/api/v1/observations?agent=nobody").await;
     assert!(unknown.contains("no agent called nobody"), "{unknown}");
     let wrong = running.refusal("/api/v1/observations?verdict=up").await;

@@ -4,9 +4,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::typed::Told;
 use super::{Operators, Refusal, Shared};
 use crate::query::QueryError;
-use crate::watched::Shown;
+use crate::vendors::VendorsAnswer;
+use crate::watched::{HealthAnswer, Shown};
 
 /// The page that others read without signing in, if there is one.
 pub(super) const PAGE: &str = "/watched/{id}";
@@ -15,11 +17,11 @@ pub(super) const PAGE_OF_SERVICE: &str = "/watched/{id}/{name}";
 /// What whoever guesses is told, and whoever asks for a service that has no page.
 const NOTHING: &str = "there is no such page";
 
-pub(super) async fn health(State(shared): State<Shared>) -> Response {
+pub(super) async fn health(State(shared): State<Shared>) -> Told<HealthAnswer> {
     shared.work(|operators| Ok::<_, QueryError>(operators.watched.health())).await
 }
 
-pub(super) async fn vendors(State(shared): State<Shared>) -> Response {
+pub(super) async fn vendors(State(shared): State<Shared>) -> Told<VendorsAnswer> {
     shared.work(|operators| Ok::<_, QueryError>(operators.watched.vendors())).await
 }
 

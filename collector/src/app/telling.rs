@@ -12,7 +12,9 @@ use crate::fleet::{confirm, right_channels};
 use crate::folder::Folder;
 use crate::judge::engine::Wish;
 use crate::links::Links;
+use crate::live::Live;
 use crate::pipeline::Outlets;
+use crate::tally::Tally;
 
 /// Who sends messages by the channels of the files, and knows the links in them. A channel that is
 /// wrong keeps no other from sending, and nobody from measuring.
@@ -38,9 +40,14 @@ pub(super) fn open(
 }
 
 /// Where what the pipeline wants goes: runs come out here, messages go to who sends them.
-pub(super) fn outlets(delivery: Delivery) -> (Outlets, mpsc::Receiver<Wish>) {
+pub(super) fn outlets(
+    delivery: Delivery,
+    live: Live,
+    tally: Tally,
+) -> (Outlets, mpsc::Receiver<Wish>) {
     let (wish, wishes) = mpsc::channel(confirm::WAITING);
     // more than fit are a flood, in which there is evidence enough
     let confirm = Box::new(move |it| drop(wish.try_send(it)));
-    (Outlets { confirm, notify: Box::new(move |waiting| delivery.offer(waiting)) }, wishes)
+    let notify = Box::new(move |waiting| delivery.offer(waiting));
+    (Outlets { confirm, notify, live, tally }, wishes)
 }

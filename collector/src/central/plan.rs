@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::CheckSet;
@@ -12,7 +13,7 @@ use crate::judge::definition::Definitions;
 use crate::selector::Selector;
 
 /// What applying would change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// Names what would be in force and what is: applying asks for the same, so that nothing is applied that was
     /// not shown. 32 hexadecimal digits.
@@ -43,7 +44,7 @@ pub struct Defined<'d> {
 }
 
 /// One check that would change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// Its name.
     pub check: String,

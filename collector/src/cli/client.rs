@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::remote::Remote;
-use crate::api::ErrorAnswer;
+use crate::api::Problem;
 use crate::config::ConfigError;
 use crate::folder::Folder;
 use crate::http::{exchange, whole};
@@ -48,6 +48,8 @@ pub struct Refused {
     pub status: StatusCode,
     /// Its own, and what to do.
     pub words: String,
+    /// The problem as it came: JSON (RFC 9457); `None` where it had another form.
+    pub problem: Option<String>,
 }
 
 /// Where a collector is asked.
@@ -250,11 +252,13 @@ fn broke_off(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
 
 fn refusal(at: &Collector, status: StatusCode, bytes: &[u8]) -> Refused {
     let raw = String::from_utf8_lossy(bytes).into_owned();
+    let problem = serde_json::from_str::<Problem>(&raw).ok();
     let words = match status {
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => TOO_LONG.to_owned(),
-        _ => serde_json::from_str(&raw).map_or(raw, |ErrorAnswer { error }| error),
+        _ => problem.as_ref().map_or(raw.clone(), |problem| problem.detail.clone()),
     };
-    Refused { status, words: in_words(at, status, words) }
+    let problem = problem.map(|_| raw);
+    Refused { status, words: in_words(at, status, words), problem }
 }
 
 /// The collector's words, and what to do when it does not know us.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Enrolment, EnrolmentError, check_labels, check_name};
 use crate::control::{Author, Control, ControlError, Enrolled};
 
 /// What is to become of an agent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum AgentChange {
     /// It is called so from now on.
@@ -23,7 +24,7 @@ pub enum AgentChange {
 }
 
 /// One label of an agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
     /// Such as `site`.

@@ -2,6 +2,7 @@
 //! first one retired.
 
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Enrolment, EnrolmentError};
@@ -13,7 +14,7 @@ use crate::registry::Registry;
 const NAMED: usize = 5;
 
 /// Somebody wants the first authority retired.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetireWish {
     /// Also where agents do not know the next one: they have to be enrolled again.

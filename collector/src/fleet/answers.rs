@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mailsonde_proto::convert::{Assigned, CheckRefusal, FromCollector, Revision};
 use mailsonde_proto::{AgentId, Clock};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout_at};
 
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// What agents that are here say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Answered {
     /// How many were asked.
     pub asked: usize,
@@ -28,7 +29,7 @@ pub struct Answered {
 }
 
 /// A check that some agents refuse for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusedCheck {
     /// Its name.
     pub check: String,

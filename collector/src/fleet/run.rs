@@ -10,6 +10,7 @@ use mailsonde_proto::journal::Next;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::vantage::random_bytes;
 use mailsonde_proto::{AgentId, Cause, Observation, RunId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
@@ -32,7 +33,7 @@ const MOST_EARLY: usize = 10_000;
 const LINES: usize = 64;
 
 /// Somebody wants a check run now.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunWish {
     /// The check's name.
@@ -43,7 +44,7 @@ pub struct RunWish {
 }
 
 /// What is told of it, in the order in which it comes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunLine {
     /// So many agents were asked.

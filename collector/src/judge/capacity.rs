@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::definition::Share;
@@ -61,7 +62,7 @@ pub struct Line {
 }
 
 /// Where a trend leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outlook", rename_all = "snake_case")]
 pub enum Outlook {
     /// Too few days are known.

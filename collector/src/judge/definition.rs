@@ -10,6 +10,7 @@ mod share;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use quorum::{NotAQuorum, Quorum, Voiced};
@@ -24,7 +25,7 @@ pub const VOICE: &str = "site";
 pub const VOICE_OF_NAME: &str = "name";
 
 /// Everything that is defined at one time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Definitions {
     /// The organisation's time zone (IANA), in which months and days begin; without it UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,7 @@ pub struct Definitions {
 }
 
 /// What people care about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     /// No other service has it; the form of a check's name.
     pub name: String,
@@ -99,7 +100,7 @@ pub struct Service {
 }
 
 /// A week's hours in the organisation's time zone, and the days on which there are none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BusinessHours {
     /// In order of day and time, without overlaps.
     pub weekly: Vec<Stretch>,
@@ -109,7 +110,9 @@ pub struct BusinessHours {
 }
 
 /// A stretch of one day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Stretch {
     /// 0 is Monday, 6 is Sunday.
     pub weekday: u8,
@@ -120,7 +123,7 @@ pub struct Stretch {
 }
 
 /// A target for an indicator over a window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Objective {
     /// No other objective of its service has it.
     pub name: String,
@@ -136,7 +139,7 @@ pub struct Objective {
 }
 
 /// A service level indicator: good / valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sli {
     /// Minutes in which the quorum works / minutes.
@@ -160,7 +163,7 @@ pub enum Sli {
 }
 
 /// The time that an objective looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// The last so many days.
@@ -177,7 +180,7 @@ pub enum Window {
 }
 
 /// What a contract promises of a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Agreement {
     /// No other agreement has it.
     pub name: String,
@@ -201,7 +204,9 @@ pub struct Agreement {
 }
 
 /// Time that an agreement leaves out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Exclusion {
     /// Maintenance windows.
@@ -211,7 +216,7 @@ pub enum Exclusion {
 }
 
 /// A step of a service credits table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credit {
     /// What was reached lies below this.
     pub below: Share,

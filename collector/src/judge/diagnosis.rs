@@ -5,6 +5,7 @@
 
 mod steps;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::incident::{Changed, Incident, Kind};
@@ -15,7 +16,7 @@ const MOST_CHANGES: usize = 8;
 const MOST_NAMED: usize = 6;
 
 /// What is thought of an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnosis {
     /// One line: what fails, from where.
     pub headline: String,
@@ -26,7 +27,7 @@ pub struct Diagnosis {
 }
 
 /// One thing that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sentence {
     /// Lower case, without a full stop.
     pub words: String,

@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
@@ -25,7 +26,9 @@ use super::definition::Definitions;
 use super::incident::{Incident, State};
 
 /// For whom a draft is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Audience {
     /// Who runs mail.
@@ -40,7 +43,9 @@ pub enum Audience {
 }
 
 /// When in an incident's life it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// The first notice.
@@ -67,7 +72,7 @@ pub struct About<'a> {
 }
 
 /// A message to people, before it goes anywhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Draft {
     /// One line.
     pub subject: String,

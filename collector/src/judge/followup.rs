@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Action items at most.
@@ -24,7 +25,7 @@ const MAX_NOTE: usize = 2_000;
 const MOST_STEPS: usize = 100;
 
 /// What somebody does about action items.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FollowUpAction {
     /// Something is to be done.
@@ -59,7 +60,7 @@ pub enum FollowUpAction {
 }
 
 /// Something that is to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FollowUpPlan {
     /// The incident that it was learnt from.
     pub incident: u64,
@@ -74,7 +75,9 @@ pub struct FollowUpPlan {
 }
 
 /// How far an action item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// It is to be done.

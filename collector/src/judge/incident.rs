@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use mailsonde_proto::Fault;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use acts::{CannotAct, IncidentAction};
@@ -33,7 +34,7 @@ pub const MOST_PLACES: usize = 200;
 const TEXT_MAX: usize = 300;
 
 /// What is known of one incident. All times are the collector's, but `began_at` and `ended_at`, which are slots.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     /// From 1, in the order in which they were opened.
     pub number: u64,
@@ -102,7 +103,7 @@ pub struct Incident {
 }
 
 /// What an incident is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Something fails.
@@ -128,7 +129,9 @@ impl Kind {
 }
 
 /// How far an incident is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Nobody looks after it yet.
@@ -162,7 +165,9 @@ impl State {
 }
 
 /// How bad an incident is, by its impact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Something is not as it should be, and nobody is cut off: it comes and goes, or nobody knows.
@@ -188,7 +193,7 @@ impl Severity {
 }
 
 /// From where something fails.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// One site looks at it: nobody can tell whether it is the site or the target.
@@ -216,7 +221,7 @@ pub enum Scope {
 }
 
 /// Why a run failed, shortened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultBrief {
     /// Where.
     pub phase: String,
@@ -251,7 +256,7 @@ impl FaultBrief {
 }
 
 /// What an incident does to a service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Impact {
     /// What people call it.
     pub title: String,
@@ -266,7 +271,7 @@ pub struct Impact {
 }
 
 /// A check at a vantage point that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// The vantage point's name.
     pub vantage_point: String,
@@ -285,7 +290,7 @@ pub struct Place {
 }
 
 /// Something that changed at a target.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// When a run first saw it so.
     pub at: Timestamp,
@@ -302,7 +307,7 @@ pub struct Changed {
 }
 
 /// An earlier incident of the same sort.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Similar {
     /// Its number.
     pub number: u64,
@@ -315,7 +320,7 @@ pub struct Similar {
 }
 
 /// One line of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// When.
     pub at: Timestamp,

@@ -1,12 +1,13 @@
 //! A message to people, without any channel's markup: what `notifier` makes a payload of.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::incident::Severity;
 
 /// What one channel is to say at one time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// The same at every attempt and after every restart; no other message has it. 64 characters of `a-z 0-9 -` at most.
     pub id: String,
@@ -29,7 +30,9 @@ pub struct Message {
 }
 
 /// Why a message is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// An incident was opened, or came back.
@@ -73,7 +76,7 @@ impl Occasion {
 }
 
 /// A name and what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Field {
     /// Such as `From where`.
     pub name: String,
@@ -82,7 +85,7 @@ pub struct Field {
 }
 
 /// A way on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Link {
     /// What a button says, such as `Acknowledge`.
     pub label: String,

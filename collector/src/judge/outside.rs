@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::selector::is_match;
 
 /// Something that was heard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Heard {
     /// All that a vendor says of itself from now on.
@@ -22,7 +23,7 @@ pub enum Heard {
 }
 
 /// What a vendor says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VendorSays {
     /// What it is called in the configuration.
     pub vendor: String,
@@ -35,7 +36,7 @@ pub struct VendorSays {
 }
 
 /// Trouble that a vendor tells of.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Announcement {
     /// The vendor's own; no other of its announcements has it.
     pub id: String,
@@ -59,7 +60,7 @@ pub struct Announcement {
 }
 
 /// What is known of another collector.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeerHeard {
     /// What it is called in the configuration.
     pub peer: String,
@@ -71,7 +72,7 @@ pub struct PeerHeard {
 }
 
 /// A vendor's word beside an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VendorSaid {
     /// Whose.
     pub vendor: String,

@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::definition::{Exclusion, Service};
@@ -32,7 +33,7 @@ pub use window::{
 };
 
 /// What an operator plans or leaves out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlannedAction {
     /// A maintenance window is planned.

@@ -4,6 +4,7 @@
 //! name. Absent on purpose: how a review looks, which `review` says.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::draft::duration;
@@ -21,7 +22,7 @@ const TOLD_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 const MENDED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A message that went out about an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Told {
     /// When.
     pub at: Timestamp,
@@ -32,7 +33,7 @@ pub struct Told {
 }
 
 /// What went well, and what did not; each a line, lower case, without a full stop.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lessons {
     /// What went well.
     pub went_well: Vec<String>,
@@ -41,7 +42,7 @@ pub struct Lessons {
 }
 
 /// Somebody looked back at an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reviewed {
     /// When.
     pub at: Timestamp,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::definition::BusinessHours;
@@ -16,7 +17,7 @@ use super::window::in_hours;
 use crate::selector::{Selector, is_match};
 
 /// Who is told of which incidents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
     /// No other route has it.
     pub name: String,
@@ -43,7 +44,7 @@ pub struct Route {
 }
 
 /// Channels, and whoever is on call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipients {
     /// Names of channels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -54,7 +55,7 @@ pub struct Recipients {
 }
 
 /// Who is told when an incident is not acknowledged in time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// So many seconds after the first notice.
     pub after_s: u64,
@@ -69,7 +70,7 @@ pub struct Step {
 }
 
 /// People who are on call in turn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rotation {
     /// No other rotation has it.
     pub name: String,
@@ -85,7 +86,7 @@ pub struct Rotation {
 }
 
 /// Somebody who is on call at times.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// For people.
     pub name: String,
@@ -94,7 +95,7 @@ pub struct Member {
 }
 
 /// Somebody is on call instead of whoever's turn it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StandIn {
     /// A member's name.
     pub name: String,

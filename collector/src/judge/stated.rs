@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Names of numbers at most.
@@ -12,7 +13,7 @@ const MOST_NAMES: usize = 1_000;
 const MOST_DAYS: usize = 400;
 
 /// A number as it was on a day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stated {
     /// What it is a number of, in the form of a check's name.

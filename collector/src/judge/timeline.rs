@@ -3,6 +3,7 @@
 //! Nothing is left out without being counted, and what people did stands alone, as they said it.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::incident::Entry;
@@ -13,7 +14,7 @@ const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
 const MOST_WORDS: usize = 3;
 
 /// One line of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// When; of several entries the first.
     pub at: Timestamp,

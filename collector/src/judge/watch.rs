@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use mailsonde_proto::{Fault, FaultClass, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::incident::FaultBrief;
@@ -126,7 +127,7 @@ pub enum Change {
 }
 
 /// What confirmed a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confirmed {
     /// A second run from the same vantage point failed.

@@ -12,7 +12,7 @@ mod young;
 use std::path::Path;
 
 use jiff::Timestamp;
-use mailsonde_proto::{Check, SettingsDigest};
+use mailsonde_proto::{AgentId, Check, SettingsDigest};
 
 use super::*;
 use crate::control::{Author, Enrolled};

@@ -1,6 +1,7 @@
 //! What operators want to be done after an incident, and what became of it.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Planning, PlanningError};
@@ -9,7 +10,7 @@ use crate::judge::action::Action;
 use crate::judge::followup::{FollowUpAction, FollowUpPlan};
 
 /// Something that is to be done after an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActionItemWish {
     /// The incident that it was learnt from.
@@ -23,7 +24,7 @@ pub struct ActionItemWish {
 }
 
 /// What became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProgressWish {
     /// What.
@@ -35,7 +36,7 @@ pub struct ProgressWish {
 }
 
 /// What can be done to an action item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionItemAct {
     /// It is done.

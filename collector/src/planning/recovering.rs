@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Planning, PlanningError, Zone, moment};
 
 /// When an incident is thought to be over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RecoveryWish {
     /// So many seconds from now.

@@ -1,6 +1,7 @@
 //! Numbers that operators state, for the outlook on capacity.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Planning, PlanningError};
@@ -10,7 +11,7 @@ use crate::judge::planned::{PlannedError, known_service, zone};
 use crate::judge::stated::Stated;
 
 /// A number that somebody knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatedWish {
     /// What it is a number of, such as `users`.

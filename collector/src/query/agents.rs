@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
 use mailsonde_proto::time::as_us;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::registry::Registry;
 
 /// Every agent that is enrolled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentsAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -21,7 +22,7 @@ pub struct AgentsAnswer {
 }
 
 /// An agent that was put out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RevokedAnswer {
     /// What it was called.
     pub name: String,
@@ -32,7 +33,7 @@ pub struct RevokedAnswer {
 }
 
 /// One agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentAnswer {
     /// Its name.
     pub name: String,
@@ -81,7 +82,7 @@ pub struct AgentAnswer {
 }
 
 /// A check of the collector that an agent refuses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusalAnswer {
     /// Its name.
     pub check: String,
@@ -92,14 +93,14 @@ pub struct RefusalAnswer {
 }
 
 /// Every check that an agent runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChecksAnswer {
     /// By check, then by vantage point.
     pub checks: Vec<CheckAnswer>,
 }
 
 /// One check at one vantage point.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct CheckAnswer {
     /// Its name.
     pub check: String,

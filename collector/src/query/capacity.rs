@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
@@ -19,7 +20,7 @@ use crate::rollups::Reader;
 use crate::series::{PhaseId, SeriesId};
 
 /// Which are wanted; all that is not said is any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CapacityWanted {
     /// Of this service.
@@ -31,7 +32,7 @@ pub struct CapacityWanted {
 }
 
 /// Everything that has a capacity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CapacityAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -42,7 +43,7 @@ pub struct CapacityAnswer {
 }
 
 /// One thing that has a capacity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SubjectAnswer {
     /// The service's name; `None` for a number about none.
     pub service: Option<String>,

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mailsonde_proto::{AgentId, Clock, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
@@ -30,7 +31,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(3);
 const TOGETHER: Duration = Duration::from_secs(24 * 3600);
 
 /// Which changes are wanted; all that is not said is any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangesWanted {
     /// Of this check.
@@ -51,7 +52,7 @@ pub struct ChangesWanted {
 }
 
 /// Changes, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangesAnswer {
     /// By the time when they were first seen.
     pub changes: Vec<ChangeAnswer>,
@@ -62,7 +63,7 @@ pub struct ChangesAnswer {
 }
 
 /// One change of one record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeAnswer {
     /// The check whose runs saw it.
     pub check: String,
@@ -85,7 +86,7 @@ pub struct ChangeAnswer {
 }
 
 /// A vantage point that saw a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Witness {
     /// Its name; its identity when it is not enrolled any more.
     pub agent: String,

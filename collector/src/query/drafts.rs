@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Query, QueryError};
@@ -14,7 +15,7 @@ use crate::judge::incident::{Estimate, Expected};
 pub const DEFAULT_NEXT: Duration = Duration::from_secs(30 * 60);
 
 /// Which draft is wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DraftWanted {
     /// For whom.
@@ -32,7 +33,7 @@ pub struct DraftWanted {
 }
 
 /// A draft.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DraftAnswer {
     /// When it was made; times in it are as of then.
     pub now: Timestamp,

@@ -13,6 +13,7 @@ use mailsonde_proto::convert::observation_from_bytes;
 use mailsonde_proto::journal::Next;
 use mailsonde_proto::time::as_us;
 use mailsonde_proto::{AgentId, Observation, Verdict, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use line::{DefinitionLine, ObservationLine, SlotsLine};
@@ -30,7 +31,7 @@ const DAY_S: i64 = 86_400;
 const MINUTE_NS: i64 = 60_000_000_000;
 
 /// Which time is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportWanted {
     /// The first moment.
@@ -40,7 +41,9 @@ pub struct ExportWanted {
 }
 
 /// What can be exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Exported {
     /// Every observation whose slot lies in the time, as long as the ledger has it.

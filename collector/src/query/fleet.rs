@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
@@ -18,7 +19,7 @@ const DEFAULT_ACTS: usize = 50;
 const MOST_BREAKS: usize = 20;
 
 /// Every token that there was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokensAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -27,7 +28,7 @@ pub struct TokensAnswer {
 }
 
 /// One token; never its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenAnswer {
     /// What it is called: eight hexadecimal digits.
     pub id: String,
@@ -48,7 +49,7 @@ pub struct TokenAnswer {
 }
 
 /// An agent was changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentChanged {
     /// Its identity: 32 hexadecimal digits.
     pub agent_id: String,
@@ -61,7 +62,7 @@ pub struct AgentChanged {
 }
 
 /// The audit log: what was done, and whether the log is whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditAnswer {
     /// How many acts the log holds.
     pub acts: u64,
@@ -75,7 +76,7 @@ pub struct AuditAnswer {
 }
 
 /// One act.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActAnswer {
     /// Its place in the control journal.
     pub sequence: u64,
@@ -125,10 +126,11 @@ pub(super) fn tokens(roll: &Roll, now: WallTime) -> TokensAnswer {
 pub(super) fn audit(
     control: &ControlJournal,
     limit: Option<usize>,
-) -> Result<AuditAnswer, QueryError> {
+    before: Option<u64>,
+) -> Result<(AuditAnswer, Option<u64>), QueryError> {
     let kept = limit.unwrap_or(DEFAULT_ACTS).min(MOST_ACTS);
     let (mut link, mut acts, mut breaks) = (Link::default(), 0, Vec::new());
-    let mut newest = std::collections::VecDeque::new();
+    let (mut wanted, mut newest) = (0, std::collections::VecDeque::new());
     let (mut names, mut users) = (BTreeMap::new(), Users::default());
     let mut records = control.follow(1);
     loop {
@@ -149,7 +151,10 @@ pub(super) fn audit(
             breaks.push(format!("record {sequence} does not follow the one before it"));
         }
         (link, acts) = (next, acts + 1);
-        newest.push_back(act(sequence, record, what, &link));
+        if before.is_none_or(|before| sequence < before) {
+            wanted += 1;
+            newest.push_back(act(sequence, record, what, &link));
+        }
         if newest.len() > kept {
             newest.pop_front();
         }
@@ -159,7 +164,9 @@ pub(super) fn audit(
         breaks.truncate(MOST_BREAKS);
         breaks.push(format!("and {more} more"));
     }
-    Ok(AuditAnswer { acts, head: hex::encode(link), breaks, newest: newest.into() })
+    let oldest = newest.front().map(|oldest: &ActAnswer| oldest.sequence);
+    let next = oldest.filter(|_| wanted > newest.len());
+    Ok((AuditAnswer { acts, head: hex::encode(link), breaks, newest: newest.into() }, next))
 }
 
 fn act(sequence: u64, record: ControlRecord, what: String, link: &Link) -> ActAnswer {

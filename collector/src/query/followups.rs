@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::followup::{FollowUp, FollowUps, Progress};
@@ -10,7 +11,7 @@ use crate::judge::followup::{FollowUp, FollowUps, Progress};
 const MOST: usize = 2_000;
 
 /// Which action items are wanted; all that is not said is any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActionsWanted {
     /// Only those that are to be done.
@@ -22,7 +23,7 @@ pub struct ActionsWanted {
 }
 
 /// Action items.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActionsAnswer {
     /// The day on which it was given, in the organisation's time zone.
     pub today: Date,
@@ -33,7 +34,7 @@ pub struct ActionsAnswer {
 }
 
 /// One action item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActionItemAnswer {
     /// The first is 1; people call it A1.
     pub number: u64,
@@ -59,7 +60,7 @@ pub struct ActionItemAnswer {
 }
 
 /// Something that was done to an action item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepAnswer {
     /// When.
     pub at: Timestamp,

@@ -1,6 +1,7 @@
 //! Incidents, as operators ask for them.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
@@ -16,7 +17,7 @@ pub const DEFAULT_LIMIT: usize = 50;
 pub const MAX_LIMIT: usize = 1_000;
 
 /// Which incidents are wanted; all that is not said is any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentsWanted {
     /// Only those that are not over.
@@ -34,7 +35,7 @@ pub struct IncidentsWanted {
 }
 
 /// Incidents, newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentsAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -47,7 +48,7 @@ pub struct IncidentsAnswer {
 }
 
 /// One incident, in short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentLine {
     /// Its number.
     pub number: u64,
@@ -80,7 +81,7 @@ pub struct IncidentLine {
 }
 
 /// One incident with everything that is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -95,9 +96,11 @@ pub struct IncidentAnswer {
     pub actions: Vec<ActionItemAnswer>,
 }
 
+/// `after`: those that come after the incident of this number.
 pub(super) fn list(
     reader: &Reader,
     wanted: &IncidentsWanted,
+    after: Option<u64>,
     now: Timestamp,
 ) -> Result<IncidentsAnswer, QueryError> {
     let mut all = reader.incidents()?;
@@ -114,6 +117,10 @@ pub(super) fn list(
     });
     let kpi = kpi(&all, now);
     all.sort_by_key(|incident| (!incident.is_live(), std::cmp::Reverse(incident.number)));
+    if let Some(after) = after {
+        let place = all.iter().position(|incident| incident.number == after);
+        all.drain(..=place.ok_or(QueryError::Gone)?);
+    }
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let more = all.len().saturating_sub(limit);
     let chronicle = reader.chronicle();

@@ -1,6 +1,7 @@
 //! What was told to whom, what came of it, and what waits.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
@@ -16,7 +17,7 @@ pub const DEFAULT_LIMIT: usize = 50;
 pub const MAX_LIMIT: usize = 1_000;
 
 /// Which notices are wanted; all that is not said is any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticesWanted {
     /// Of this channel only.
@@ -34,7 +35,7 @@ pub struct NoticesWanted {
 }
 
 /// Notices, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoticesAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -45,7 +46,7 @@ pub struct NoticesAnswer {
 }
 
 /// One notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoticeAnswer {
     /// The same at every attempt, in every payload.
     pub id: String,
@@ -72,9 +73,9 @@ pub struct NoticeAnswer {
 }
 
 pub(super) fn answer(
-    reader: &Reader,
-    held: &[Held],
+    (reader, held): (&Reader, &[Held]),
     wanted: &NoticesWanted,
+    after: Option<&str>,
     now: Timestamp,
 ) -> Result<NoticesAnswer, QueryError> {
     let mut notices = reader.notices()?;
@@ -85,6 +86,10 @@ pub(super) fn answer(
             && (!wanted.failed || is_failed)
     });
     notices.reverse();
+    if let Some(after) = after {
+        let place = notices.iter().position(|notice| notice.message.id == after);
+        notices.drain(..=place.ok_or(QueryError::Gone)?);
+    }
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let more = notices.len().saturating_sub(limit);
     let notices = notices.into_iter().take(limit).map(|notice| of(notice, held)).collect();
@@ -137,7 +142,7 @@ impl super::Query {
         Ok(sent.collect())
     }
 
-    /// What was told to whom; `held` is what waits.
+    /// What was told to whom; `held` is what waits. Only those after one of them, if there is `after`.
     ///
     /// # Errors
     /// When the views cannot be read.
@@ -145,7 +150,8 @@ impl super::Query {
         &self,
         wanted: &NoticesWanted,
         held: &[Held],
+        after: Option<&str>,
     ) -> Result<NoticesAnswer, QueryError> {
-        answer(self.views.reader(), held, wanted, self.clock.wall().timestamp())
+        answer((self.views.reader(), held), wanted, after, self.clock.wall().timestamp())
     }
 }

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::QueryError;
@@ -21,7 +22,7 @@ use crate::series::ServiceId;
 const MOST_NAMED: usize = 20;
 
 /// Which objectives are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectivesWanted {
     /// Of this service only, and then with who spent the budget.
@@ -30,7 +31,7 @@ pub struct ObjectivesWanted {
 }
 
 /// Every objective of services.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectivesAnswer {
     /// Up to when the journals are in the figures.
     pub now: Timestamp,
@@ -43,7 +44,7 @@ pub struct ObjectivesAnswer {
 }
 
 /// One objective about incidents over its window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentObjectiveAnswer {
     /// Its name.
     pub objective: String,
@@ -70,7 +71,7 @@ pub struct IncidentObjectiveAnswer {
 }
 
 /// One objective over its window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectiveAnswer {
     /// Of which service.
     pub service: String,
@@ -92,7 +93,7 @@ pub struct ObjectiveAnswer {
 }
 
 /// How fast a budget is spent, by one rule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BurnRateAnswer {
     /// `fast`, `steady`, `slow` or `creeping`.
     pub rule: String,

@@ -4,12 +4,15 @@
 //! kept; then the segment before it. The answer says how far back it looked when it did not look at all.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mailsonde_proto::convert::observation_from_bytes;
 use mailsonde_proto::journal::{Next, SegmentFacts};
 use mailsonde_proto::{AgentId, Clock, Fact, Observation, Verdict, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FaultAnswer, QueryError, VoidAnswer};
@@ -24,7 +27,7 @@ pub const MAX_LIMIT: usize = 1_000;
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 
 /// Which observations are wanted; all that is not said is any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// Of this check.
@@ -45,7 +48,9 @@ pub struct Wanted {
 }
 
 /// A verdict without what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum VerdictWord {
     /// It works.
@@ -67,7 +72,7 @@ impl VerdictWord {
 }
 
 /// The newest observations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObservationsAnswer {
     /// In the order in which they were received, newest first.
     pub observations: Vec<ObservationAnswer>,
@@ -76,7 +81,7 @@ pub struct ObservationsAnswer {
 }
 
 /// One observation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObservationAnswer {
     /// The vantage point's name; its identity when it is not enrolled any more.
     pub agent: String,
@@ -119,7 +124,7 @@ pub struct ObservationAnswer {
 }
 
 /// A name and a value that the probe learnt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FactAnswer {
     /// Dotted words, such as `smtp.greeting`.
     pub name: String,
@@ -134,7 +139,7 @@ impl From<Fact> for FactAnswer {
 }
 
 /// One timed part of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseAnswer {
     /// Such as `connect`.
     pub name: String,
@@ -154,7 +159,7 @@ impl PhaseAnswer {
 }
 
 /// One posture rule that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingAnswer {
     /// The rule's name.
     pub rule: String,
@@ -179,12 +184,38 @@ pub struct Place {
     pub received_at: WallTime,
 }
 
+/// Where an observation stands in the ledger: the record's sequence, and its place in the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    record: u64,
+    place: usize,
+}
+
+/// Such as `17-3`.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.record, self.place)
+    }
+}
+
+impl FromStr for Standing {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, QueryError> {
+        let (record, place) = text.split_once('-').ok_or(QueryError::Gone)?;
+        let record = record.parse().map_err(|_no_number| QueryError::Gone)?;
+        let place = place.parse().map_err(|_no_number| QueryError::Gone)?;
+        Ok(Self { record, place })
+    }
+}
+
+/// The newest, of those before a place; where the next ones stand, if there may be any.
 pub(super) fn answer(
-    ledger: &Ledger,
-    registry: &Registry,
+    (ledger, registry): (&Ledger, &Registry),
     wanted: &Wanted,
+    before: Option<Standing>,
     clock: Clock,
-) -> Result<ObservationsAnswer, QueryError> {
+) -> Result<(ObservationsAnswer, Option<Standing>), QueryError> {
     let names: HashMap<AgentId, String> =
         registry.agents().into_iter().map(|(agent, _)| (agent.agent, agent.name)).collect();
     let agent = match &wanted.agent {
@@ -197,14 +228,17 @@ pub(super) fn answer(
     };
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let since = wanted.since.map(WallTime::from);
-    let search = Search { ledger, wanted, agent, since };
+    let search = Search { ledger, wanted, agent, since, before };
     let begun = clock.monotonic();
-    let mut found: VecDeque<(Place, Observation)> = VecDeque::new();
+    let mut found: VecDeque<Found> = VecDeque::new();
     let mut looked_back_to = None;
-    let mut end = ledger.index().next();
-    for segment in ledger.index().segments().into_iter().rev() {
+    let next = ledger.index().next();
+    let mut end = before.map_or(next, |before| before.record.saturating_add(1).min(next));
+    let (mut goes_on, newest, segments) = (None, end, ledger.index().segments());
+    for segment in segments.into_iter().rev().filter(|segment| segment.first < newest) {
         if clock.monotonic().duration_since(begun) > TIME_LIMIT {
             looked_back_to = Some(segment_end(ledger, end));
+            goes_on = Some(Standing { record: end, place: 0 });
             break;
         }
         let mut older = search.segment(&segment, end, limit - found.len())?;
@@ -212,18 +246,22 @@ pub(super) fn answer(
         found = older;
         end = segment.first;
         let all_newer = since.is_some_and(|since| segment.created_at < since);
-        if found.len() >= limit || all_newer {
+        if found.len() >= limit {
+            goes_on = found.front().map(|(standing, ..)| *standing);
+            break;
+        }
+        if all_newer {
             break;
         }
     }
-    let show = |(place, observation): (Place, Observation)| {
+    let show = |(_, place, observation): Found| {
         let agent = place.source.agent;
         let name = names.get(&agent).cloned().unwrap_or_else(|| agent.to_string());
         shown(name, place, observation)
     };
     let observations = found.into_iter().rev().map(show).collect();
     let looked_back_to = looked_back_to.flatten().map(WallTime::timestamp);
-    Ok(ObservationsAnswer { observations, looked_back_to })
+    Ok((ObservationsAnswer { observations, looked_back_to }, goes_on))
 }
 
 /// When the segment that begins with this sequence was begun.
@@ -237,7 +275,11 @@ struct Search<'a> {
     wanted: &'a Wanted,
     agent: Option<AgentId>,
     since: Option<WallTime>,
+    before: Option<Standing>,
 }
+
+/// Where it stands, whose it is, and what it is.
+type Found = (Standing, Place, Observation);
 
 impl Search<'_> {
     /// The newest `limit` that are wanted of one segment, oldest first.
@@ -246,12 +288,12 @@ impl Search<'_> {
         segment: &SegmentFacts,
         end: u64,
         limit: usize,
-    ) -> Result<VecDeque<(Place, Observation)>, QueryError> {
+    ) -> Result<VecDeque<Found>, QueryError> {
         let mut newest = VecDeque::new();
         let mut records = self.ledger.follow(segment.first);
         while records.position() < end {
-            let record = match records.read()? {
-                Next::Record { record, .. } => record,
+            let (position, record) = match records.read()? {
+                Next::Record { sequence, record } => (sequence, record),
                 Next::Gap { .. } => continue,
                 Next::CaughtUp => break,
             };
@@ -265,11 +307,16 @@ impl Search<'_> {
             if !here {
                 continue;
             }
-            for (sequence, bytes) in (first..).zip(observations) {
+            for (place, (sequence, bytes)) in (first..).zip(observations).enumerate() {
+                let standing = Standing { record: position, place };
+                if self.before.is_some_and(|before| standing >= before) {
+                    break;
+                }
                 // Empty: refused as malformed, and not an observation.
                 let Ok(observation) = observation_from_bytes(&bytes) else { continue };
                 if !bytes.is_empty() && self.is_wanted(&observation) {
-                    newest.push_back((Place { source, sequence, received_at }, observation));
+                    let place = Place { source, sequence, received_at };
+                    newest.push_back((standing, place, observation));
                     if newest.len() > limit {
                         newest.pop_front();
                     }

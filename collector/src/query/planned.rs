@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::definition::{Definitions, Service};
@@ -27,7 +28,7 @@ const RECENT: Duration = Duration::from_secs(7 * 86_400);
 const MOST: usize = 1_000;
 
 /// Which are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedWanted {
     /// Also those that are over for long.
@@ -39,7 +40,7 @@ pub struct PlannedWanted {
 }
 
 /// Maintenance windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowsAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -48,7 +49,7 @@ pub struct WindowsAnswer {
 }
 
 /// One maintenance window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowAnswer {
     /// The first is 1; people call it W1.
     pub number: u64,
@@ -83,7 +84,7 @@ pub struct WindowAnswer {
 }
 
 /// A stretch of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeAnswer {
     /// The first moment.
     pub from: Timestamp,
@@ -92,7 +93,7 @@ pub struct TimeAnswer {
 }
 
 /// What came of an acceptance run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptanceAnswer {
     /// When it was done.
     pub at: Timestamp,
@@ -105,7 +106,7 @@ pub struct AcceptanceAnswer {
 }
 
 /// Something that was done to a window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoneAnswer {
     /// When.
     pub at: Timestamp,

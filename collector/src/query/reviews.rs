@@ -4,6 +4,7 @@
 //! as figures are not kept with it, they are measured when it is asked for, and said to be preliminary.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::figures;
@@ -22,7 +23,7 @@ const MOST: usize = 500;
 const MOST_LINES: usize = 80;
 
 /// Reviews, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewsAnswer {
     /// The organisation's time zone, where it has one.
     pub time_zone: Option<String>,
@@ -35,7 +36,7 @@ pub struct ReviewsAnswer {
 }
 
 /// One of them, in short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewLine {
     /// The incident's number.
     pub incident: u64,
@@ -58,7 +59,7 @@ pub struct ReviewLine {
 }
 
 /// Everything that is known of an incident that is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewAnswer {
     /// The organisation's time zone; UTC where it has none.
     pub time_zone: String,

@@ -1,13 +1,14 @@
 //! Who would be told now: channels, and who is on call.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::measured::zone;
 use crate::rollups::Reader;
 
 /// Who is on call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OnCallAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -18,7 +19,7 @@ pub struct OnCallAnswer {
 }
 
 /// One rotation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RotationAnswer {
     /// Its name.
     pub name: String,
@@ -29,7 +30,7 @@ pub struct RotationAnswer {
 }
 
 /// Somebody's turn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnAnswer {
     /// Who.
     pub name: String,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::{State, StatusAnswer};
@@ -14,7 +15,7 @@ use crate::judge::definition::{Service, Voiced};
 use crate::judge::incident::Incident;
 
 /// Every service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServicesAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -25,7 +26,7 @@ pub struct ServicesAnswer {
 }
 
 /// One service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceAnswer {
     /// Its name.
     pub name: String,
@@ -50,7 +51,7 @@ pub struct ServiceAnswer {
 }
 
 /// A service from one site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteAnswer {
     /// The site, or the vantage point that is its own.
     pub site: String,
@@ -64,7 +65,7 @@ pub struct SiteAnswer {
 }
 
 /// A check of a service at a vantage point.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberAnswer {
     /// Where.
     pub vantage_point: String,

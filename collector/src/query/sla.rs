@@ -7,6 +7,7 @@ mod answer;
 mod month;
 
 use mailsonde_proto::{Clock, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use answer::{
@@ -28,7 +29,7 @@ use crate::rollups::Reader;
 const MOST_LINES: usize = 2_000;
 
 /// Which agreements are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlaWanted {
     /// The windows that this month lies in; the month under way when it is not said.
@@ -40,7 +41,7 @@ pub struct SlaWanted {
 }
 
 /// Which agreement is to be explained.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainWanted {
     /// Its name.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mailsonde_proto::time::as_us;
 use mailsonde_proto::{Check, WallTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FaultAnswer, SeriesReading, Spread, VoidAnswer};
@@ -23,7 +24,9 @@ const LATE_CADENCES: u32 = 2;
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
 /// How a check, a vantage point, or mail as a whole is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Its last judged run is recent and passed; of a whole: all of it is up.
@@ -49,7 +52,7 @@ impl State {
 }
 
 /// The whole answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusAnswer {
     /// When it was given.
     pub now: Timestamp,
@@ -64,7 +67,7 @@ pub struct StatusAnswer {
 }
 
 /// One vantage point.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VantageStatus {
     /// Its name.
     pub name: String,
@@ -85,7 +88,7 @@ pub struct VantageStatus {
 }
 
 /// One check at one vantage point.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckStatus {
     /// Its name.
     pub check: String,
@@ -118,7 +121,7 @@ pub struct CheckStatus {
 }
 
 /// How often it worked, as far as that is known; shares between 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AvailabilityAnswer {
     /// Were everything unknown a failure.
     pub lower: f64,
@@ -135,7 +138,7 @@ impl From<Availability> for AvailabilityAnswer {
 }
 
 /// The collector itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectorStatus {
     /// Its name and version.
     pub software: String,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use mailsonde_proto::Clock;
 use mailsonde_proto::journal::Index;
 use mailsonde_proto::time::Instant;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Control, ControlJournal, ControlNext};
@@ -83,7 +84,7 @@ pub struct Examined {
 }
 
 /// One part of the collector.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PartAnswer {
     /// `journal`, `observations`, `pipeline`, `views`, `notices` or `disk`.
     pub part: String,
@@ -200,10 +201,15 @@ impl Health {
         Ok("written".to_owned())
     }
 
+    /// Room for the collector's folder.
+    pub(super) fn disk_free_bytes(&self) -> std::io::Result<u64> {
+        let found = rustix::fs::statvfs(&self.folder)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     fn disk(&self) -> Result<String, String> {
-        let found = rustix::fs::statvfs(&self.folder);
-        let found = found.map_err(|error| format!("cannot be measured: {error}"))?;
-        let free = found.f_bavail.saturating_mul(found.f_frsize);
+        let free = self.disk_free_bytes();
+        let free = free.map_err(|error| format!("cannot be measured: {error}"))?;
         let words = format!("{} MiB free", free >> 20);
         if free < LEAST_FREE {
             return Err(format!("{words}, less than {} MiB: make room", LEAST_FREE >> 20));

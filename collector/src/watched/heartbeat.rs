@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use mailsonde_proto::Clock;
 use mailsonde_proto::vantage::random_bytes;
 use reqwest::Method;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -43,7 +44,7 @@ struct Told {
 }
 
 /// How it goes with a dead man's switch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeartbeatAnswer {
     /// What it is called.
     pub name: String,

@@ -82,3 +82,26 @@ async fn one_host_has_its_share_of_connections_and_no_more() {
     assert_eq!(&answer, b"HTTP/1.1 401");
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_too_much_is_told_to_wait() {
+    let running = Running::start().await;
+    let mut stream = connected(&running).await;
+    let mut last = String::new();
+    for asked in 0..1_000 {
+        stream.write_all(b"GET /api/v1/me HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        // a problem ends so
+        while !answer.ends_with(b"}") {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "it ended after {asked}");
+        }
+        last = String::from_utf8(answer).unwrap();
+        assert!(last.contains("ratelimit-policy: \"default\";q=300;w=30"), "{last}");
+        if !last.starts_with("HTTP/1.1 401 ") {
+            break;
+        }
+    }
+    assert!(last.starts_with("HTTP/1.1 429 ") && last.contains("retry-after: 1"), "{last}");
+    assert!(last.contains("application/problem+json"), "{last}");
+    running.stop().await;
+}

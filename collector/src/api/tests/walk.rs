@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -10,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::Running;
@@ -150,9 +151,8 @@ async fn say(
     token: Option<&str>,
     body: &str,
 ) -> (StatusCode, String) {
-    let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = tls.connect(name, stream).await.unwrap();
+    let mut stream = tls.connect(name, from_anywhere(address).await).await.unwrap();
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
@@ -162,10 +162,25 @@ async fn say(
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.ok();
+    while stream.read_buf(&mut answer).await.is_ok_and(|count| count > 0) {
+        let is_begun = String::from_utf8_lossy(&answer).contains("\r\n\r\n");
+        // what never ends is not waited for
+        if is_begun && String::from_utf8_lossy(&answer).contains("text/event-stream") {
+            break;
+        }
+    }
     let answer = String::from_utf8(answer).unwrap();
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
     (status, answer)
+}
+
+/// From another address each time: one host alone would soon have asked too much.
+async fn from_anywhere(address: SocketAddr) -> TcpStream {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let host = NEXT.fetch_add(1, Ordering::Relaxed);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 1, host], 0))).unwrap();
+    socket.connect(address).await.unwrap()
 }
 
 async fn prepared() -> Running {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
@@ -12,7 +13,7 @@ use crate::judge::definition::{
 };
 
 /// What applying would change in services.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServicesDifference {
     /// By name.
     pub changes: Vec<ServiceChange>,
@@ -26,7 +27,7 @@ pub struct ServicesDifference {
 }
 
 /// One service that would change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceChange {
     /// Its name.
     pub service: String,

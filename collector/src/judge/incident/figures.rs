@@ -4,6 +4,7 @@
 //! Everything is bounded: [`MOST_STEPS`] of a course, [`MOST_SITES`] one by one. Absent on purpose: how it is measured.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::definition::Share;
@@ -14,7 +15,7 @@ pub const MOST_STEPS: usize = 120;
 pub const MOST_SITES: usize = 6;
 
 /// An incident in figures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures {
     /// By service, in the order of their names.
     pub services: Vec<ServiceFigures>,
@@ -31,7 +32,7 @@ pub struct Figures {
 }
 
 /// How runs ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ran {
     /// Passed.
     pub pass: u64,
@@ -42,7 +43,7 @@ pub struct Ran {
 }
 
 /// What it did to one service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceFigures {
     /// Its name.
     pub service: String,
@@ -59,7 +60,7 @@ pub struct ServiceFigures {
 }
 
 /// What was spent of one objective's budget.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Spent {
     /// The objective's name.
     pub objective: String,
@@ -76,7 +77,7 @@ pub struct Spent {
 }
 
 /// What was seen from one site.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteFigures {
     /// Its name; empty for all the others together.
     pub site: String,
@@ -85,7 +86,7 @@ pub struct SiteFigures {
 }
 
 /// How it went, from some time before until some time after.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Course {
     /// The begin of the first step; `None` where nothing is known.
     pub from: Option<Timestamp>,
@@ -96,7 +97,7 @@ pub struct Course {
 }
 
 /// One site's course; as many steps in each list.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteCourse {
     /// Its name; empty for all the others together.
     pub site: String,

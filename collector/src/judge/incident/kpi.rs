@@ -1,12 +1,13 @@
 //! How well incidents are dealt with: how long until they are noticed, taken on, mended.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Incident;
 
 /// The figures of many incidents. Times are medians and means in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Kpi {
     /// How many were opened.
     pub opened: usize,
@@ -31,7 +32,7 @@ pub struct Kpi {
 }
 
 /// Durations in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Times {
     /// Of how many.
     pub count: usize,

@@ -3,12 +3,13 @@
 //! Nothing is guessed beyond that: a time that has passed is told as passed, and without either nobody knows.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Incident, Similar};
 
 /// What somebody said of when it works again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// When they said so.
     pub at: Timestamp,
@@ -19,7 +20,7 @@ pub struct Estimate {
 }
 
 /// When an incident is thought to be over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
     /// Nobody knows yet.

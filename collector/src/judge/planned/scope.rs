@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::definition::{Definitions, Service};
@@ -16,7 +17,7 @@ const MAX_NAMES: usize = 64;
 const MAX_NAME_BYTES: usize = 128;
 
 /// What something is about; every part that is said must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
     /// Names of services, of which one is enough.

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scope::{Reach, Scope};
 
 /// A silence as it is put in force; it begins at once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SilencePlan {
     /// What it is about.
     pub scope: Scope,

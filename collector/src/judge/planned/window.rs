@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::recurrence::{self, NotARule};
@@ -18,7 +19,7 @@ use crate::judge::definition::Service;
 pub const ACCEPT_WITHIN: Duration = Duration::from_secs(3_600);
 
 /// A window as it is planned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowPlan {
     /// What is done, in a line.
     pub title: String,
@@ -65,7 +66,7 @@ impl Occurrence {
 }
 
 /// How a window is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WindowState {
     /// Its next time comes.
@@ -127,7 +128,7 @@ pub enum Changed {
 }
 
 /// What came of the checks that must pass after a window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acceptance {
     /// The window's number.
     pub window: u64,
@@ -140,7 +141,7 @@ pub struct Acceptance {
 }
 
 /// A check that did not pass after a window. What could not be judged did not pass.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotAccepted {
     /// The check's name.
     pub check: String,

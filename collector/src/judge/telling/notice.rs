@@ -1,6 +1,7 @@
 //! A notice: one message to one channel, and what became of it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::draft::Audience;
@@ -10,7 +11,7 @@ use crate::judge::message::Message;
 const MOST_OF_NAME: usize = 32;
 
 /// One message to one channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
     /// From 1, in the order in which they were made.
     pub number: u64,
@@ -32,7 +33,7 @@ pub struct Notice {
 }
 
 /// What became of a notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// The channel took it.
@@ -55,7 +56,7 @@ pub enum Fate {
 }
 
 /// What became of a notice, as it stands in the control journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notified {
     /// The message's id.
     pub id: String,

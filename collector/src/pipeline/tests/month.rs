@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use mailsonde_proto::convert::observation_to_bytes;
-use mailsonde_proto::{Epoch, Fault, FaultClass, Observation, Verdict, VoidReason};
+use mailsonde_proto::{AgentId, Epoch, Fault, FaultClass, Observation, Verdict, VoidReason};
 
 use super::*;
 use crate::judge::action::Action;
@@ -16,7 +16,6 @@ use crate::judge::planned::{ExclusionPlan, PlannedAction, Scope, WindowPlan};
 use crate::judge::sample::observation;
 use crate::period::Resolution;
 use crate::series::{PhaseId, SeriesId};
-use crate::store::ledger::Source;
 
 /// Until the month is over and closed.
 const DAYS: u32 = 48;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::definition::{Definitions, Exclusion};
 
 /// One observation; times in microseconds since 1970-01-01 UTC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ObservationLine {
     /// The agent's identity.
     pub agent: String,
@@ -39,7 +40,7 @@ pub struct ObservationLine {
 }
 
 /// A stretch of a service's minutes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SlotsLine {
     /// The service.
     pub service: String,
@@ -54,7 +55,7 @@ pub struct SlotsLine {
 }
 
 /// Something that was in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum DefinitionLine {
     /// Services, objectives and agreements.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, PlannedWanted};
@@ -9,7 +10,7 @@ use crate::judge::definition::Exclusion;
 use crate::judge::planned::{NotedExclusion, Planned};
 
 /// Exclusions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExclusionsAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -20,7 +21,7 @@ pub struct ExclusionsAnswer {
 }
 
 /// Time that is left out of a service's agreements by an operator's note.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExclusionAnswer {
     /// The first is 1; people call it X1.
     pub number: u64,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{WindowAnswer, window_answer};
@@ -14,7 +15,7 @@ use crate::registry::Registry;
 use crate::selector::Selector;
 
 /// A window with whom it touches: what an operator looks at before it begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadinessAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -27,7 +28,7 @@ pub struct ReadinessAnswer {
 }
 
 /// A service that a window touches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AffectedAnswer {
     /// Its name.
     pub service: String,
@@ -44,7 +45,7 @@ pub struct AffectedAnswer {
 }
 
 /// An objective of a service that a window touches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AffectedObjective {
     /// Its name.
     pub name: String,

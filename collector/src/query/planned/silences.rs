@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use mailsonde_proto::WallTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, PlannedWanted, RECENT};
 use crate::judge::planned::{Planned, Scope, Silence};
 
 /// Silences.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SilencesAnswer {
     /// When the answer was given.
     pub now: Timestamp,
@@ -19,7 +20,7 @@ pub struct SilencesAnswer {
 }
 
 /// One silence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SilenceAnswer {
     /// The first is 1; people call it S1.
     pub number: u64,

@@ -1,6 +1,7 @@
 //! What is answered of agreements and figures; units stand in the names.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::definition::{Exclusion, Share, Voiced};
@@ -8,7 +9,7 @@ use crate::judge::objective::Reached;
 use crate::query::ObservationAnswer;
 
 /// Every agreement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SlaAnswer {
     /// Up to when the journals are in the figures.
     pub now: Timestamp,
@@ -19,7 +20,7 @@ pub struct SlaAnswer {
 }
 
 /// One agreement over one window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgreementAnswer {
     /// Its name.
     pub agreement: String,
@@ -41,7 +42,7 @@ pub struct AgreementAnswer {
 }
 
 /// A figure as an interval, with whole numbers to make it again from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FigureAnswer {
     /// `uptime`, `delivery`, `success` or `latency`.
     pub indicator: String,
@@ -79,7 +80,7 @@ pub struct FigureAnswer {
 }
 
 /// One agreement, step by step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainAnswer {
     /// The time zone in which its window begins and ends.
     pub time_zone: String,
@@ -102,7 +103,7 @@ pub struct ExplainAnswer {
 }
 
 /// What runs came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunsAnswer {
     /// Passed.
     pub pass: u64,
@@ -115,7 +116,7 @@ pub struct RunsAnswer {
 }
 
 /// Minutes in one state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StretchAnswer {
     /// The first minute.
     pub from: Timestamp,
@@ -128,7 +129,7 @@ pub struct StretchAnswer {
 }
 
 /// Time that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExcludedAnswer {
     /// The first moment of it.
     pub from: Timestamp,
@@ -145,7 +146,7 @@ pub struct ExcludedAnswer {
 }
 
 /// Failures of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SpentByAnswer {
     /// The voice, such as a site.
     pub voice: String,

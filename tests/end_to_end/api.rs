@@ -1,0 +1,196 @@
+//! The API as others judge it: its description by a validator, every line of it by questions that a program makes up, the
+//! metrics by Prometheus' own tool. A real collector with an agent whose checks pass and fail.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use mailsonde_collector::api::path;
+use mailsonde_collector::cli::client;
+use mailsonde_collector::folder::Folder;
+use mailsonde_collector::query::IncidentsAnswer;
+use serde_json::Value;
+
+use crate::site::{PATIENCE, Site, now, wait_until};
+
+/// What tests/install made.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/python/bin");
+const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/grafana/mailsonde.json");
+/// Asking everything takes no longer.
+const AT_MOST: Duration = Duration::from_secs(90);
+/// What never ends by itself: followed by tests of its own.
+const ENDLESS: [&str; 1] = [path::EVENTS];
+
+/// What takes away agents, users or authorities.
+const DESTRUCTIVE: [&str; 5] =
+    [path::AGENT_REVOKE, path::CA_ROTATE, path::CA_RETIRE, path::USER_REMOVE, path::LOGOUT];
+
+/// A collector that answers over the network, and knows something.
+fn running() -> (Site, SocketAddr) {
+    let mut site = Site::new();
+    let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let address = free();
+    let config = site.collector_folder().join("collector.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}operators_listen = \"{address}\"\n")).unwrap();
+    // nobody listens there any more
+    let closed = free().port();
+    site.add_check(&format!(
+        "name = \"port\"\nkind = \"tcp\"\nhost = \"127.0.0.1\"\nport = {closed}\nevery = \"2s\"\ntimeout = \"1s\"\n\n\
+         [[check]]\nname = \"made-up\"\nkind = \"synthetic\"\nevery = \"1s\""
+    ));
+    site.start_collector();
+    site.wait_for_operators();
+    site.start_agent();
+    wait_until("an incident is open", PATIENCE, || {
+        let answer: IncidentsAnswer = site.ask(path::INCIDENTS);
+        !answer.incidents.is_empty()
+    });
+    (site, address)
+}
+
+impl Site {
+    fn text(&self, path: &str) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = Folder::at(self.collector_folder());
+        runtime.block_on(client::ask_for_text(&folder, path)).unwrap()
+    }
+
+    /// An API token of this role.
+    fn api_token(&self, role: &str) -> String {
+        let made = self.collector(&["api-token", "create", "--name", "walker", "--role", role]);
+        let token = made.said.lines().find(|line| line.starts_with("msa1_"));
+        token.unwrap_or_else(|| panic!("no token: {}", made.said)).to_owned()
+    }
+}
+
+fn python(name: &str) -> Command {
+    let path = Path::new(PYTHON).join(name);
+    assert!(path.exists(), "{} is missing: tests/install makes it", path.display());
+    Command::new(path)
+}
+
+/// Runs it to its end; what it wrote, when it did well.
+fn well(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    format!("{out}{err}")
+}
+
+#[test]
+fn every_endpoint_answers_as_the_description_says_whatever_it_is_asked() {
+    let (mut site, address) = running();
+    let token = site.api_token("admin");
+    let document = site.folder().join("openapi.json");
+    let text = site.text(path::OPENAPI);
+    fs::write(&document, &text).unwrap();
+    well(python("openapi-spec-validator").arg(&document));
+
+    let begun = now();
+    let mut asked = String::new();
+    for (number, choice) in passes().iter().enumerate() {
+        let report = site.folder().join(format!("report-{number}.xml"));
+        let mut walk = python("schemathesis");
+        walk.current_dir(site.folder())
+            .arg("run")
+            .arg(&document)
+            .arg(format!("--url=https://{address}"))
+            .arg(format!("--header=Authorization: Bearer {token}"))
+            .args(["--tls-verify=false", "--no-color", "--workers=2", "--phases=coverage,fuzzing"])
+            // what is asked too often is not asked at all
+            .args(["--rate-limit=50/s", "--request-timeout=20", "--max-examples=5", "--seed=1"])
+            .args(["--suppress-health-check=all", "--generation-database=none", "--no-shrink"])
+            .args(["--warnings=off", "--continue-on-failure"])
+            .arg(format!("--report-junit-path={}", report.display()))
+            .arg(
+                "--checks=not_a_server_error,status_code_conformance,content_type_conformance,\
+                 response_schema_conformance",
+            )
+            .args(choice);
+        // the last one may revoke its own token
+        site.collector(&["api-token", "list"]).expect(0, "walker");
+        well(&mut walk);
+        asked.push_str(&fs::read_to_string(report).unwrap());
+    }
+    let took = now() - begun;
+    println!("every endpoint was asked in {took:?}");
+    assert!(took < AT_MOST, "it took {took:?}");
+    site.collector.as_mut().unwrap().expect_alive();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let name = format!("\"{} {path}\"", method.to_ascii_uppercase());
+            let is_asked = ENDLESS.contains(&path.as_str()) || asked.contains(&name);
+            assert!(is_asked, "{name} was not asked");
+        }
+    }
+    let acts = site.acts();
+    assert!(acts.len() > 20, "what was asked was not done: {acts:?}");
+}
+
+/// What is asked in each pass: what takes away what others need comes after them.
+fn passes() -> [Vec<String>; 3] {
+    let (is, is_not) =
+        (|path| format!("--include-path={path}"), |path| format!("--exclude-path={path}"));
+    let last = path::API_TOKEN_REVOKE;
+    let rest = ENDLESS.iter().chain(&DESTRUCTIVE).copied().chain([last]);
+    [rest.map(is_not).collect(), DESTRUCTIVE.map(is).to_vec(), vec![is(last)]]
+}
+
+/// Names of metrics, as their samples have them or would have.
+fn names(text: &str) -> BTreeSet<&str> {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let samples = samples.filter_map(|line| line.split(['{', ' ']).next());
+    // what is not measured yet, or waits for nobody, has no sample
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    samples.chain(families).collect()
+}
+
+#[test]
+fn prometheus_takes_the_metrics_and_the_dashboard_knows_no_others() {
+    let (site, _) = running();
+    wait_until("runs are counted", PATIENCE, || {
+        let text = site.text("/metrics");
+        text.contains(
+            "mailsonde_round_trip_seconds_bucket{vantage_point=\"branch\",check=\"made-up\"",
+        ) && text.contains("verdict=\"fail\"")
+    });
+    let text = site.text("/metrics");
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is missing: tests/install brings it");
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
+    assert!(
+        text.contains("mailsonde_check_up{vantage_point=\"branch\",check=\"port\"} 0"),
+        "{text}"
+    );
+    assert!(
+        text.contains("mailsonde_check_up{vantage_point=\"branch\",check=\"made-up\"} 1"),
+        "{text}"
+    );
+
+    let dashboard = fs::read_to_string(DASHBOARD).unwrap();
+    let json: Value = serde_json::from_str(&dashboard).unwrap();
+    assert!(json["panels"].as_array().unwrap().len() > 10);
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let used: BTreeSet<&str> = dashboard
+        .split(|letter| !is_part(letter))
+        .filter(|word| word.starts_with("mailsonde_"))
+        .collect();
+    let known = names(&text);
+    let unknown: Vec<_> = used.iter().filter(|name| !known.contains(*name)).collect();
+    assert!(unknown.is_empty() && used.len() > 15, "{unknown:?} are not in /metrics: {known:?}");
+}
