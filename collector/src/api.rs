@@ -23,6 +23,7 @@ mod metrics;
 mod network;
 mod openapi;
 mod paged;
+mod pages;
 pub mod path;
 mod planned;
 mod problem;
@@ -42,7 +43,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -66,6 +67,7 @@ use crate::query::{Query, QueryError};
 use crate::registry::Registry;
 use crate::tally::Tally;
 use crate::watched::Watched;
+use crate::web::live::Viewers;
 
 pub use network::Network;
 pub use problem::Problem;
@@ -88,6 +90,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 const AT_ONCE: usize = 4;
 /// A question is answered by then, its body included, or not at all.
 const QUESTION_LIMIT: Duration = Duration::from_secs(60);
+const STOPPING: &str = "the collector is stopping";
 /// Connections get this long to end when the collector stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The collector's user and group may ask.
@@ -158,9 +161,10 @@ impl Operators {
         let operators = Arc::new(self);
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let shutdown_begun = shutdown.clone();
-        let limits = Limits::new(operators.clock);
+        let (limits, viewers) = (Limits::new(operators.clock), Viewers::new(shutdown.clone()));
         let operators_here = Arc::downgrade(&operators);
-        let shared = Shared { operators: operators_here, oidc, slots, limits, shutdown_begun };
+        let shared =
+            Shared { operators: operators_here, oidc, slots, limits, viewers, shutdown_begun };
         let router = router(shared);
         let over_network = async {
             if let Some(network) = network {
@@ -197,7 +201,8 @@ fn router(shared: Shared) -> Router {
 /// Finds out who asks, and whether they asked too much; whom nobody knows asks as nobody.
 async fn identify(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
     let origin = request.extensions().get().map(|ConnectInfo(origin)| *origin);
-    let caller = origin.and_then(|origin| known(&shared, origin, request.headers()));
+    let shown = caller::shown(request.headers()).or_else(|| pages::session(&request));
+    let caller = origin.and_then(|origin| known(&shared, origin, shown));
     let asker = match (origin, &caller) {
         (Some(Origin::Network { .. }), Some(Caller { identity: Some(identity), .. })) => {
             Some(Asker::known(identity))
@@ -220,12 +225,11 @@ async fn identify(State(shared): State<Shared>, mut request: Request, next: Next
 }
 
 /// Who that is, if anybody knows.
-fn known(shared: &Shared, origin: Origin, headers: &HeaderMap) -> Option<Caller> {
+fn known(shared: &Shared, origin: Origin, shown: Option<&str>) -> Option<Caller> {
     match origin {
         Origin::Socket { uid } => Some(Caller::local(uid)),
         Origin::Network { address } => {
-            let (operators, token) = (shared.operators.upgrade()?, caller::shown(headers)?);
-            let principal = operators.access.principal(token, address)?;
+            let principal = shared.operators.upgrade()?.access.principal(shown?, address)?;
             Some(Caller::remote(principal, address))
         }
     }
@@ -250,6 +254,8 @@ struct Shared {
     slots: Arc<Semaphore>,
     /// How often each may ask.
     limits: Limits,
+    /// Who follows which page.
+    viewers: Viewers,
     /// What takes long ends then.
     shutdown_begun: CancellationToken,
 }
@@ -277,19 +283,28 @@ impl Shared {
         T: Send + 'static,
         E: Into<Refusal> + Send + 'static,
     {
+        self.try_work(work).await.map_or_else(Refusal::into_response, shown)
+    }
+
+    /// The same, for whoever says in their own words why not.
+    async fn try_work<T, E>(
+        &self,
+        work: impl FnOnce(&Operators) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        E: Into<Refusal> + Send + 'static,
+    {
         let (slot, operators) = (self.slots.acquire().await, self.operators.upgrade());
         let (Ok(_slot), Some(operators)) = (slot, operators) else {
-            return stopping();
+            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, STOPPING.to_owned()));
         };
         match tokio::task::spawn_blocking(move || work(&operators)).await {
-            Ok(Ok(answer)) => shown(answer),
-            Ok(Err(error)) => {
-                let Refusal(status, words) = error.into();
-                refusal(status, &words)
-            }
+            Ok(answer) => answer.map_err(Into::into),
             Err(error) => {
                 tracing::error!(%error, "a question ended by a panic");
-                refusal(StatusCode::INTERNAL_SERVER_ERROR, "see the collector's own log")
+                let words = "see the collector's own log".to_owned();
+                Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, words))
             }
         }
     }
@@ -309,7 +324,7 @@ fn refusal(status: StatusCode, words: &str) -> Response {
 }
 
 fn stopping() -> Response {
-    refusal(StatusCode::SERVICE_UNAVAILABLE, "the collector is stopping")
+    refusal(StatusCode::SERVICE_UNAVAILABLE, STOPPING)
 }
 
 impl From<QueryError> for Refusal {

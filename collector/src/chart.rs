@@ -5,12 +5,20 @@
 //! across it. Text is escaped, positions are whole tenths of a pixel, and the same chart is the same bytes. Written here
 //! because the libraries that draw SVG bring colours, fonts and rounding of their own, for what is 200 lines.
 
+mod heat;
+mod strip;
+mod waterfall;
+
 use std::fmt::Write;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::text::html;
+
+pub use heat::Heat;
+pub use strip::{Cell, strip};
+pub use waterfall::{Row, waterfall};
 
 // all in pixels
 const WIDTH: u64 = 720;

@@ -23,6 +23,7 @@ pub mod review;
 mod reviewing;
 pub mod vendors;
 pub mod watched;
+pub mod web;
 
 mod accept;
 pub mod agents;
@@ -43,6 +44,7 @@ pub mod store;
 
 pub mod identity;
 
+mod figures;
 pub mod folder;
 mod http;
 pub mod outward;

@@ -61,6 +61,11 @@ pub enum NotALink {
 }
 
 impl Links {
+    /// Where operators reach the collector, if that is said.
+    pub(crate) fn base(&self) -> Option<&Url> {
+        self.base.as_ref()
+    }
+
     /// With the folder's key, which is made where there is none.
     ///
     /// # Errors

@@ -130,15 +130,27 @@ impl Oidc {
         if !is_loopback(&wish.redirect_uri) {
             return Err(OidcError::RedirectUri);
         }
+        self.begin_for(&wish.redirect_uri, address).await
+    }
+
+    /// Begins a sign-in at a page of ours, whose own address `redirect_uri` is.
+    ///
+    /// # Errors
+    /// When too many have begun, or the provider cannot be asked.
+    pub(crate) async fn begin_for(
+        &self,
+        redirect_uri: &str,
+        address: SocketAddr,
+    ) -> Result<Begun, OidcError> {
         let mut authorization_url = self.provider.authorization_endpoint(self.now()).await?;
         let address = network(address.ip());
-        let begun = self.pending().begin(&wish.redirect_uri, address, self.now());
+        let begun = self.pending().begin(redirect_uri, address, self.now());
         let (state, row) = begun.ok_or(OidcError::Busy)?;
         authorization_url
             .query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.client_id)
-            .append_pair("redirect_uri", &wish.redirect_uri)
+            .append_pair("redirect_uri", redirect_uri)
             .append_pair("scope", "openid email profile")
             .append_pair("state", &state)
             .append_pair("nonce", &row.nonce)

@@ -22,15 +22,21 @@ pub mod services;
 pub mod sla;
 pub mod status;
 
+pub mod course;
+pub mod strip;
+
 mod access;
 mod behind;
 mod figures;
+mod latest;
+mod looking;
 mod measured;
 mod series;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use mailsonde_proto::time::Instant;
 use mailsonde_proto::{AgentId, Clock, Fault, WallTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +47,8 @@ use crate::registry::Registry;
 use crate::rollups::{Percentiles, Reader};
 use crate::series::SeriesId;
 use crate::store::ledger::Ledger;
+use latest::Latest;
+use looking::ChangesKept;
 use series::SeriesViews;
 
 pub use agents::{
@@ -52,6 +60,7 @@ pub use drafts::{DraftAnswer, DraftWanted};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
 pub use followups::{ActionItemAnswer, ActionsAnswer, ActionsWanted};
 pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWanted};
+pub use objectives::ObjectivesAnswer;
 pub use observations::{ObservationAnswer, ObservationsAnswer, Standing, Wanted};
 pub use reviews::{ReviewAnswer, ReviewLine, ReviewsAnswer};
 pub use services::{MemberAnswer, ServiceAnswer, ServicesAnswer, SiteAnswer};
@@ -143,6 +152,11 @@ pub struct Query {
     registry: Arc<Registry>,
     ledger: Ledger,
     views: SeriesViews,
+    latest: Latest,
+    /// What [`Query::recent_objectives`] said last, and when.
+    objectives: Mutex<Option<(Instant, Arc<ObjectivesAnswer>)>>,
+    /// What [`Query::recent_changes`] says.
+    changes: Mutex<ChangesKept>,
     clock: Clock,
     started_at: WallTime,
 }
@@ -151,7 +165,9 @@ impl Query {
     /// A read model over what the collector holds; it counts its running from now.
     pub fn new(registry: Arc<Registry>, ledger: Ledger, reader: Reader, clock: Clock) -> Self {
         let views = SeriesViews::new(reader);
-        Self { registry, ledger, views, clock, started_at: clock.wall() }
+        let latest = Latest::default();
+        let (objectives, changes, started_at) = (Mutex::default(), Mutex::default(), clock.wall());
+        Self { registry, ledger, views, latest, objectives, changes, clock, started_at }
     }
 
     /// Is mail working, from where not, since when, how slow compared with usual.
@@ -188,7 +204,9 @@ impl Query {
     /// # Errors
     /// When the views cannot be read.
     pub fn keep_warm(&self) -> Result<(), QueryError> {
-        Ok(self.views.keep_warm(self.clock.wall())?)
+        self.views.keep_warm(self.clock.wall())?;
+        self.latest.catch_up(&self.ledger)?;
+        self.look_up_changes()
     }
 
     /// How services are.

@@ -81,7 +81,7 @@ fn refused(error: AccessError) -> Response {
     response
 }
 
-fn address_of(origin: Origin) -> Option<SocketAddr> {
+pub(super) fn address_of(origin: Origin) -> Option<SocketAddr> {
     match origin {
         Origin::Network { address } => Some(address),
         Origin::Socket { .. } => None,

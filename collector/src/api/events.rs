@@ -17,7 +17,7 @@ use futures_util::stream;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::caller::Origin;
+use super::caller::{Origin, shown};
 use super::typed::{AsEvents, Told};
 use super::{Shared, known, refusal, stopping};
 use crate::live::{Change, Event, Live, Subscription};
@@ -100,7 +100,7 @@ impl Viewer {
                 // missed: it comes back and is told so
                 events = self.subscription.next() => self.left = events.ok()?,
                 () = tokio::time::sleep(HEARTBEAT) => {
-                    let is_known = known(&self.shared, self.origin, &self.headers).is_some();
+                    let is_known = known(&self.shared, self.origin, shown(&self.headers)).is_some();
                     return is_known.then_some(Bytes::from_static(b":\n\n"));
                 }
             }

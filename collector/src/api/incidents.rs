@@ -115,7 +115,7 @@ pub(super) async fn act(
     shared.work(move |operators| done(operators, caller.author(), id, wish)).await
 }
 
-fn done(
+pub(super) fn done(
     operators: &Operators,
     author: Author,
     incident: u64,

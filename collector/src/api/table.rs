@@ -18,8 +18,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::caller::{Caller, shown};
 use super::typed::{Described, Description, Schemas};
 use super::{
-    Shared, access, authority, config, events, export, fleet, incidents, metrics, openapi, path,
-    planned, questions, refusal, reviews, runs, telling, watched,
+    Shared, access, authority, config, events, export, fleet, incidents, metrics, openapi, pages,
+    path, planned, questions, refusal, reviews, runs, telling, watched,
 };
 use crate::control::Role;
 
@@ -31,7 +31,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 /// Everything that can be asked.
 #[allow(clippy::too_many_lines, reason = "a line for each question")]
 pub(super) fn table() -> Vec<Line> {
-    [of_mail(), of_the_fleet(), of_plans(), of_access()].into_iter().flatten().collect()
+    [of_mail(), of_the_fleet(), of_plans(), of_access(), of_pages()].into_iter().flatten().collect()
 }
 
 fn of_mail() -> Vec<Line> {
@@ -140,6 +140,40 @@ fn of_access() -> Vec<Line> {
     ]
 }
 
+fn of_pages() -> Vec<Line> {
+    let mut lines = vec![
+        seen("/assets/{name}", ANYBODY, pages::asset),
+        seen("/sign-in", ANYBODY, pages::sign_in_page),
+        sent("/sign-in", ANYBODY, pages::sign_in),
+        seen("/sign-in/begin", ANYBODY, pages::begin_at_provider),
+        seen("/sign-in/provider", ANYBODY, pages::come_back),
+        sent("/sign-out", VIEWER, pages::sign_out),
+        seen("/live", VIEWER, pages::follow),
+        seen("/maintenance.ics", VIEWER, pages::calendar),
+        sent("/incidents/{id}/act", OPERATOR, pages::act),
+    ];
+    lines.extend(PAGES.iter().map(|path| seen(path, VIEWER, pages::show)));
+    lines
+}
+
+/// Every page that an operator looks at; which is which, its address says.
+const PAGES: [&str; 14] = [
+    "/",
+    "/matrix",
+    "/services/{name}",
+    "/checks",
+    "/checks/{check}/{agent}",
+    "/dns",
+    "/incidents",
+    "/incidents/{id}",
+    "/maintenance",
+    "/agents",
+    "/agents/{name}",
+    "/notices",
+    "/sla",
+    "/sla/{agreement}",
+];
+
 /// One line of the table, for whoever wants to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -161,6 +195,8 @@ pub(super) struct Line {
     /// What it takes and answers; `None` for a page.
     pub(super) describe: Option<fn(&mut Schemas) -> Description>,
     answer: MethodRouter<Shared>,
+    /// A page of the web: whoever may not see it is told so by a page, or shown where to sign in.
+    is_signed_in: bool,
 }
 
 /// A line that changes nothing.
@@ -188,7 +224,7 @@ where
     T: 'static,
 {
     let endpoint = Endpoint { method: Method::GET, path, least };
-    Line { endpoint, describe: None, answer: get(handler) }
+    Line { endpoint, describe: None, answer: get(handler), is_signed_in: false }
 }
 
 /// What a button on a page does.
@@ -198,7 +234,25 @@ where
     T: 'static,
 {
     let endpoint = Endpoint { method: Method::POST, path, least };
-    Line { endpoint, describe: None, answer: post(handler) }
+    Line { endpoint, describe: None, answer: post(handler), is_signed_in: false }
+}
+
+/// A page of the web.
+fn seen<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
+where
+    H: Handler<T, Shared>,
+    T: 'static,
+{
+    Line { is_signed_in: true, ..page(path, least, handler) }
+}
+
+/// What a form of the web sends.
+fn sent<H, T>(path: &'static str, least: Option<Role>, handler: H) -> Line
+where
+    H: Handler<T, Shared>,
+    T: 'static,
+{
+    Line { is_signed_in: true, ..form(path, least, handler) }
 }
 
 /// The router of the whole table. Who asks must be known by then.
@@ -210,10 +264,11 @@ pub(super) fn router() -> Router<Shared> {
         }
     };
     let router = table().into_iter().fold(Router::new(), |router, line| {
-        let least = line.endpoint.least;
+        let (least, is_signed_in) = (line.endpoint.least, line.is_signed_in);
         let gate = move |request: Request, next: Next| async move {
             match may(request.extensions().get(), least) {
                 Ok(()) => next.run(request).await,
+                Err(no) if is_signed_in => no.as_page(&request),
                 Err(no) => no.in_words(&request),
             }
         };
@@ -240,6 +295,15 @@ fn may(caller: Option<&ConnectInfo<Caller>>, least: Option<Role>) -> Result<(), 
 }
 
 impl No {
+    fn as_page(self, request: &Request) -> Response {
+        let caller = request.extensions().get::<ConnectInfo<Caller>>();
+        let words = match self {
+            Self::Lacks { role, least } => format!("This needs the role {least}; you are {role}."),
+            Self::Unknown => String::new(),
+        };
+        pages::refused(request, caller.map(|ConnectInfo(caller)| caller), &words)
+    }
+
     fn in_words(self, request: &Request) -> Response {
         match self {
             Self::Lacks { role, least } => {
@@ -349,6 +413,29 @@ mod tests {
         GET /api/v1/api-tokens admin
         POST /api/v1/api-tokens admin
         POST /api/v1/api-tokens/{name}/revoke admin
+        GET /assets/{name} anybody
+        GET /sign-in anybody
+        POST /sign-in anybody
+        GET /sign-in/begin anybody
+        GET /sign-in/provider anybody
+        POST /sign-out viewer
+        GET /live viewer
+        GET /maintenance.ics viewer
+        POST /incidents/{id}/act operator
+        GET / viewer
+        GET /matrix viewer
+        GET /services/{name} viewer
+        GET /checks viewer
+        GET /checks/{check}/{agent} viewer
+        GET /dns viewer
+        GET /incidents viewer
+        GET /incidents/{id} viewer
+        GET /maintenance viewer
+        GET /agents viewer
+        GET /agents/{name} viewer
+        GET /notices viewer
+        GET /sla viewer
+        GET /sla/{agreement} viewer
         "#);
     }
 }

@@ -66,6 +66,15 @@ impl Reader {
         Ok(pace)
     }
 
+    /// How long runs that passed took in the last 15 minutes, for every series.
+    ///
+    /// # Errors
+    /// When the figures cannot be read.
+    pub fn newest_latencies(&self, now: WallTime) -> Result<BTreeMap<SeriesId, Sketch>, Error> {
+        let recent = now.minus(NOW)..now.plus(HOUR);
+        self.recent().latencies(&self.views, &recent)
+    }
+
     /// What is usual at this hour, read once in it.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// The running demo. Everything ends with it.
 pub(crate) struct Scene {
     folder: TempDir,
+    /// Where browsers are answered.
+    page: String,
     sandboxes: Vec<Sandbox>,
     roles: Vec<Role>,
     /// By agent: the sequence of the last observation that was counted.
@@ -43,6 +45,8 @@ impl Scene {
         let address = format!("127.0.0.1:{}", free_port()?);
         let init = ["init", "--listen", &address, "--name", "localhost"];
         collector(&data, &init.map(OsStr::new)).await?;
+        let page = format!("127.0.0.1:{}", free_port()?);
+        answer_browsers(&Folder::at(&data), &page)?;
         let serve = [OsStr::new("--data"), data.as_os_str(), OsStr::new("serve")];
         let mut roles = vec![Role::start("collector", &["collector"], &serve, log)?];
         let mut sandboxes = Vec::new();
@@ -63,7 +67,9 @@ impl Scene {
             roles.push(Role::start(name, &["agent"], &arguments, log)?);
             sandboxes.push(sandbox);
         }
-        Ok(Self { folder, sandboxes, roles, seen_through: BTreeMap::new() })
+        let scene = Self { folder, page, sandboxes, roles, seen_through: BTreeMap::new() };
+        scene.add_user().await?;
+        Ok(scene)
     }
 
     /// What is to be seen, and what else one can try.
@@ -72,10 +78,22 @@ impl Scene {
         format!(
             "Every second each agent submits a test mail, waits for it in the mailbox, and times it.\n\
              branch-coast's mail server is slow, and flaky on purpose. Ctrl-C ends it all.\n\
+             In a browser (which warns: the certificate is the demo's own), as user {USER} with password {USER_PASSWORD}:\n    \
+             https://{}/\n\
              In another terminal, while this runs:\n    \
              cargo demo collector --data {} status --watch\n\n",
+            self.page,
             data.display()
         )
+    }
+
+    /// Who may look by a browser.
+    async fn add_user(&self) -> anyhow::Result<()> {
+        let password = self.folder.path().join("user-password");
+        std::fs::write(&password, USER_PASSWORD)?;
+        let arguments = ["user", "add", USER, "--role", "operator", "--password-file"];
+        let arguments = arguments.map(OsStr::new);
+        collector(&self.data(), &[&arguments[..], &[password.as_os_str()]].concat()).await
     }
 
     fn data(&self) -> PathBuf {
@@ -173,6 +191,18 @@ fn behaviour(site: &str, ca: &Path) -> SandboxOptions {
         ..SandboxOptions::named(format!("mail.{site}.test"))
     };
     if site == "branch-coast" { SandboxOptions { flaky, ..calm } } else { calm }
+}
+
+/// Who looks at the demo by a browser; it is gone when the demo ends.
+const USER: &str = "demo";
+const USER_PASSWORD: &str = "look-at-the-demo";
+
+/// Says in the collector's configuration where browsers are answered.
+fn answer_browsers(folder: &Folder, page: &str) -> anyhow::Result<()> {
+    let config = folder.config();
+    let text = std::fs::read_to_string(&config)?;
+    let text = format!("{text}\noperators_listen = \"{page}\"\n");
+    std::fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))
 }
 
 const PASSWORD: &str = "correct-horse-7";

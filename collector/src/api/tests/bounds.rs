@@ -34,7 +34,7 @@ async fn whoever_keeps_a_connection_for_nothing_loses_it() {
     };
     let idle = async {
         let mut stream = connected(&running).await;
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        stream.write_all(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         wait_for_the_end(&mut stream).await;
     };
     let dripping = async {
@@ -76,7 +76,7 @@ async fn one_host_has_its_share_of_connections_and_no_more() {
     wait_for_the_end(&mut connected(&running).await).await;
     // long before those that are held are let go for their silence
     let first = held.first_mut().unwrap();
-    first.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    first.write_all(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut answer = [0; 12];
     first.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 401");

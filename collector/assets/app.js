@@ -1,0 +1,90 @@
+// What a page does beside being read: it follows what happens, and says in which time zone its reader is.
+// Pages are whole without it. Everything that it puts into a page was made by the collector.
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const said = document.documentElement.dataset.zone;
+if (zone && said !== undefined && said !== zone && !document.cookie.includes("zone=")) {
+  document.cookie = `zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+  // once: where cookies are refused the organisation's zone stays
+  if (document.cookie.includes("zone=")) location.reload();
+}
+
+for (const form of document.querySelectorAll("form[data-ask]")) {
+  form.addEventListener("submit", (event) => {
+    if (!window.confirm(form.dataset.ask)) event.preventDefault();
+  });
+}
+for (const select of document.querySelectorAll("form.filter select")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+
+const main = document.querySelector("main[data-live]");
+const status = document.getElementById("live");
+
+function tell(words) {
+  if (status && status.textContent !== words) status.textContent = words;
+}
+
+// Replaces one part; what was focused or unfolded in it stays so.
+function replace({ id, hash, html }) {
+  const part = document.getElementById(id);
+  if (!part || part.dataset.hash === hash) return;
+  if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
+  const focused = part.contains(document.activeElement) ? place(document.activeElement) : null;
+  const open = new Set([...part.querySelectorAll("details[open]")].map((it) => it.dataset.key));
+  part.innerHTML = html;
+  part.dataset.hash = hash;
+  for (const details of part.querySelectorAll("details")) {
+    if (open.has(details.dataset.key)) details.open = true;
+  }
+  if (focused) {
+    const again = part.querySelector(focused);
+    if (again) again.focus({ preventScroll: true });
+  }
+}
+
+function place(element) {
+  const href = element.getAttribute("href");
+  if (href) return `a[href=${JSON.stringify(href)}]`;
+  const key = element.closest("[data-key]")?.dataset.key;
+  return key ? `[data-key="${CSS.escape(key)}"] > ${element.localName}` : null;
+}
+
+function hashes() {
+  const parts = [...document.querySelectorAll("[data-hash]")];
+  return parts.map((part) => `${part.id}:${part.dataset.hash}`).join(",");
+}
+
+let source = null;
+let wait_ms = 1000;
+
+function follow() {
+  const address = location.pathname + location.search;
+  source = new EventSource(`/live?of=${encodeURIComponent(address)}&have=${encodeURIComponent(hashes())}`);
+  source.addEventListener("part", (event) => {
+    replace(JSON.parse(event.data));
+    tell("live");
+  });
+  source.addEventListener("fine", () => {
+    wait_ms = 1000;
+    tell("live");
+  });
+  source.addEventListener("gone", () => location.reload());
+  source.onerror = () => {
+    // made anew by hand, so that it says what this page has by now
+    source.close();
+    tell("not live: the collector does not answer; trying again");
+    const spread_ms = wait_ms * (0.5 + Math.random());
+    wait_ms = Math.min(wait_ms * 2, 15000);
+    setTimeout(() => (document.hidden ? null : follow()), spread_ms);
+  };
+}
+
+if (main) {
+  follow();
+  // a page that nobody sees costs nobody anything
+  document.addEventListener("visibilitychange", () => {
+    source?.close();
+    if (!document.hidden) follow();
+  });
+}

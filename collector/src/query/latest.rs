@@ -1,0 +1,183 @@
+//! The last runs of every check at every vantage point, kept in memory as they came: so that looking at a check takes no
+//! search through the ledger.
+//!
+//! Of each series the newest runs are kept, and the newest failures beyond those; all together within a bound of bytes,
+//! beyond which fewer are kept of each. What is not here any more is in the ledger (`observations`). Filled by
+//! [`Latest::catch_up`], which begins so many records back when the collector starts. Invariant: what is kept is what the
+//! ledger holds, byte for byte.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use mailsonde_proto::convert::observation_from_bytes;
+use mailsonde_proto::journal::Next;
+use mailsonde_proto::{AgentId, Observation, Verdict};
+
+use super::QueryError;
+use super::observations::Place;
+use crate::series::SeriesId;
+use crate::store::ledger::{Entry, Ledger};
+
+/// Runs of one series.
+const RUNS: usize = 16;
+/// Failures of one series beyond those.
+const FAILURES: usize = 8;
+/// All together, in bytes; beyond it fewer are kept of each series.
+const MOST_BYTES: usize = 48 << 20;
+/// At the start so many records are read again; what comes faster than it is read is skipped by as many.
+const BACK: u64 = 200_000;
+/// Records that are read before others may look.
+const STRIDE: usize = 512;
+
+/// The last runs of every series.
+#[derive(Default)]
+pub(super) struct Latest {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The next record of the ledger to be read; `None` before the first was.
+    next: Option<u64>,
+    series: BTreeMap<SeriesId, Runs>,
+    bytes: usize,
+    /// How often what is kept of each was halved.
+    halved: u32,
+}
+
+#[derive(Default)]
+struct Runs {
+    newest: VecDeque<Run>,
+    failures: VecDeque<Run>,
+}
+
+#[derive(Clone)]
+struct Run {
+    place: Place,
+    is_failure: bool,
+    bytes: Bytes,
+}
+
+impl Latest {
+    /// Reads what came since.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(super) fn catch_up(&self, ledger: &Ledger) -> Result<(), QueryError> {
+        let end = ledger.index().next();
+        let next = self.lock().next;
+        let next = next.unwrap_or(0).max(end.saturating_sub(BACK));
+        let mut records = ledger.follow(next);
+        let mut read = Vec::with_capacity(STRIDE);
+        while records.position() < end {
+            match records.read()? {
+                Next::Record { record, .. } => read.extend(runs(record)),
+                Next::Gap { .. } => continue,
+                Next::CaughtUp => break,
+            }
+            if read.len() >= STRIDE {
+                self.lock().take(&mut read, records.position());
+            }
+        }
+        self.lock().take(&mut read, records.position().max(end));
+        Ok(())
+    }
+
+    /// The newest runs of a series, newest first, then its older failures.
+    pub(super) fn of(&self, series: SeriesId) -> Vec<(Place, Observation)> {
+        let kept = self.lock();
+        let Some(runs) = kept.series.get(&series) else { return Vec::new() };
+        let all = runs.newest.iter().rev().chain(runs.failures.iter().rev());
+        let all: Vec<Run> = all.cloned().collect();
+        drop(kept);
+        all.iter().filter_map(Run::decoded).collect()
+    }
+
+    /// The newest run of each of these series.
+    pub(super) fn newest<'s>(
+        &self,
+        of: impl IntoIterator<Item = &'s SeriesId>,
+    ) -> Vec<(SeriesId, Place, Observation)> {
+        let kept = self.lock();
+        let last = |series: &SeriesId| {
+            let run = kept.series.get(series)?.newest.back()?;
+            Some((*series, run.clone()))
+        };
+        let runs: Vec<_> = of.into_iter().filter_map(last).collect();
+        drop(kept);
+        let decoded = runs.into_iter().filter_map(|(series, run)| {
+            let (place, observation) = run.decoded()?;
+            Some((series, place, observation))
+        });
+        decoded.collect()
+    }
+
+    /// Each change is one step: a panic leaves nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The runs of a record of the ledger.
+fn runs(record: Bytes) -> Vec<(SeriesId, Run)> {
+    let Ok(Entry::Batch { received_at, source, first, observations }) = Entry::decode(record)
+    else {
+        return Vec::new();
+    };
+    let run = |(sequence, bytes): (u64, Bytes)| {
+        // Empty: refused as malformed, and not an observation.
+        let observation = observation_from_bytes(&bytes).ok().filter(|_| !bytes.is_empty())?;
+        let place = Place { source, sequence, received_at };
+        let agent: AgentId = source.agent;
+        let is_failure = matches!(observation.verdict, Verdict::Fail(_));
+        // a copy of its own: a slice would keep its whole batch
+        let bytes = Bytes::copy_from_slice(&bytes);
+        Some((SeriesId::of(agent, &observation.check), Run { place, is_failure, bytes }))
+    };
+    (first..).zip(observations).filter_map(run).collect()
+}
+
+impl Run {
+    fn decoded(&self) -> Option<(Place, Observation)> {
+        Some((self.place, observation_from_bytes(&self.bytes).ok()?))
+    }
+}
+
+impl Kept {
+    fn take(&mut self, read: &mut Vec<(SeriesId, Run)>, next: u64) {
+        for (series, run) in read.drain(..) {
+            self.bytes = self.bytes.saturating_add(run.bytes.len());
+            let (runs, failures) = (RUNS >> self.halved, FAILURES >> self.halved);
+            let own = self.series.entry(series).or_default();
+            own.newest.push_back(run);
+            let gone = own.cut(runs.max(1), failures.max(1));
+            self.bytes = self.bytes.saturating_sub(gone);
+        }
+        while self.bytes > MOST_BYTES && (RUNS >> self.halved) > 1 {
+            self.halved += 1;
+            let (runs, failures) = (RUNS >> self.halved, FAILURES >> self.halved);
+            let cut = self.series.values_mut().map(|own| own.cut(runs.max(1), failures.max(1)));
+            self.bytes = self.bytes.saturating_sub(cut.sum());
+        }
+        self.next = Some(next);
+    }
+}
+
+impl Runs {
+    /// Keeps so many; says how many bytes went.
+    fn cut(&mut self, runs: usize, failures: usize) -> usize {
+        let mut gone = 0;
+        while self.newest.len() > runs {
+            match self.newest.pop_front() {
+                Some(run) if run.is_failure => self.failures.push_back(run),
+                Some(run) => gone += run.bytes.len(),
+                None => break,
+            }
+        }
+        while self.failures.len() > failures {
+            gone += self.failures.pop_front().map_or(0, |run| run.bytes.len());
+        }
+        gone
+    }
+}
