@@ -43,6 +43,7 @@ mod channels;
 mod services;
 mod telling;
 
+mod browser;
 mod outages;
 mod reviews;
 

@@ -47,18 +47,18 @@ const SITES: [&str; 3] = ["durban", "cape", "joburg"];
 const EVERYWHERE: Scope = Scope::Everywhere { sites: SITES.len() };
 
 /// A collector between the branches, and an agent in each.
-struct Company {
+pub(crate) struct Company {
     // in the order in which they go
     agents: Vec<Process>,
     collector: Option<Process>,
     /// When the collector was started last.
     started_at: Instant,
-    lab: Lab,
-    folder: TempDir,
+    pub(crate) lab: Lab,
+    pub(crate) folder: TempDir,
 }
 
 impl Company {
-    fn running() -> Self {
+    pub(crate) fn running() -> Self {
         Self::prepared(|_| {})
     }
 
@@ -75,6 +75,9 @@ impl Company {
         init.args(["collector", "--data"]).arg(company.collector_folder());
         init.args(["init", "--listen", "198.18.0.1:7443", "--name", "198.18.0.1"]);
         Told::of(init.output().unwrap()).expect(0, "");
+        let config = company.collector_folder().join("collector.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, format!("{text}operators_listen = \"127.0.0.1:7444\"\n")).unwrap();
         let services = company.collector_folder().join("services.d");
         fs::create_dir_all(&services).unwrap();
         fs::write(services.join("all.toml"), SERVICES).unwrap();
@@ -134,7 +137,7 @@ impl Company {
         self.folder.path().join("collector")
     }
 
-    fn collector(&self, arguments: &[&str]) -> Told {
+    pub(crate) fn collector(&self, arguments: &[&str]) -> Told {
         let mut command = Command::new(PROGRAM);
         command.args(["collector", "--data"]).arg(self.collector_folder()).args(arguments);
         Told::of(command.env("NO_COLOR", "1").output().unwrap())
@@ -157,7 +160,7 @@ impl Company {
     }
 
     /// Puts checks of these kinds in force, in the place of those before, and waits until each passes everywhere.
-    fn scenario(&self, name: &'static str, kinds: &[&str]) -> Scenario<'_> {
+    pub(crate) fn scenario(&self, name: &'static str, kinds: &[&str]) -> Scenario<'_> {
         self.paced(name, kinds, (CADENCE, TIMEOUT))
     }
 
@@ -230,7 +233,7 @@ const POLICY: &str = "recipients = [\"@good.test\"]\n[targets]\nnetworks = [\"19
      hosts = [\"198.18.0.54:53\", \"mail.good.test\"]\ndomains = [\"good.test\"]\n";
 
 /// One outage, from what is well to what is well again.
-struct Scenario<'c> {
+pub(crate) struct Scenario<'c> {
     company: &'c Company,
     name: &'static str,
     checks: Vec<String>,

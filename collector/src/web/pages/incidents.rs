@@ -44,7 +44,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Page, NoPage> {
         limit: Some(MAX_LIMIT),
         ..IncidentsWanted::default()
     };
-    let (answer, when) = (asked.query().incidents(&wanted)?, asked.when());
+    let (answer, when) = (asked.query().incidents(&wanted, None)?, asked.when());
     let kpi = &answer.kpi;
     let time = |times: &Times| {
         times.median_s.map_or_else(|| UNKNOWN.to_owned(), crate::judge::draft::duration)

@@ -92,7 +92,7 @@ pub(super) fn page(asked: &Asked<'_>, name: &str) -> Result<Page, NoPage> {
         service: Some(name.to_owned()),
         limit: Some(MOST_INCIDENTS),
         ..IncidentsWanted::default()
-    })?;
+    }, None)?;
     let mut sites: Vec<_> = service.sites.iter().collect();
     sites.sort_by_key(|site| std::cmp::Reverse(site.state));
     let title = service.title.clone();
