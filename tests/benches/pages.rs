@@ -90,7 +90,9 @@ fn main() {
         let holds = p95 < PAGE_MS && kib < PAGE_KIB;
         broken += usize::from(!holds);
         let word = if holds { "holds" } else { "DOES NOT HOLD" };
-        println!("{page:44} median {median:6.1} ms, p95 {p95:6.1} ms (bar {PAGE_MS}), {kib:6.1} KiB (bar {PAGE_KIB}): {word}");
+        println!(
+            "{page:44} median {median:6.1} ms, p95 {p95:6.1} ms (bar {PAGE_MS}), {kib:6.1} KiB (bar {PAGE_KIB}): {word}"
+        );
     }
     broken += usize::from(!viewers(&collector));
     println!("{broken} bars do not hold");
@@ -129,7 +131,9 @@ fn viewers(collector: &Collector) -> bool {
     let holds = cores < CORES;
     let word = if holds { "holds" } else { "DOES NOT HOLD" };
     let mib = bytes as f64 / 1_048_576.0;
-    println!("{VIEWERS} viewers of the overview, {changes} changes in {WATCHED:?}, {mib:.0} MiB sent: {cores:.2} of a core (bar {CORES}): {word}");
+    println!(
+        "{VIEWERS} viewers of the overview, {changes} changes in {WATCHED:?}, {mib:.0} MiB sent: {cores:.2} of a core (bar {CORES}): {word}"
+    );
     holds
 }
 
@@ -183,7 +187,11 @@ impl Collector {
     fn get(&self, path: &str) -> Vec<u8> {
         let mut answer = Vec::new();
         self.ask(path).read_to_end(&mut answer).unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.starts_with(b"HTTP/1.1 200"),
+            "{path}: {}",
+            String::from_utf8_lossy(&answer)
+        );
         answer
     }
 

@@ -139,7 +139,11 @@ fn an_operator_finds_the_failing_branch_takes_it_on_and_sees_it_mended() {
     phone.shows("The last run");
     phone.fits();
     phone.checked("phone-check");
-    phone.go(incident.rsplit_once("/incidents").map(|(_, it)| format!("/incidents{it}")).unwrap().as_str());
+    phone.go(incident
+        .rsplit_once("/incidents")
+        .map(|(_, it)| format!("/incidents{it}"))
+        .unwrap()
+        .as_str());
     phone.shows("Timeline");
     phone.fits();
     phone.checked("phone-incident");
@@ -198,7 +202,10 @@ fn a_form_of_another_site_does_nothing() {
     page.go("/agents");
     page.shows("connected");
     let cookies = page.run("return document.cookie;", Vec::new());
-    assert!(!cookies.to_string().contains("mailsonde"), "the script can read the session: {cookies}");
+    assert!(
+        !cookies.to_string().contains("mailsonde"),
+        "the script can read the session: {cookies}"
+    );
     let begun = now();
     wait_until("the page is live", PATIENCE, || {
         page.run("return document.getElementById('live').textContent;", Vec::new()) == json!("live")

@@ -5,9 +5,9 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,9 +26,10 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// The rules of accessibility, as tests/install put them there.
 static AXE: LazyLock<String> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/python/lib");
-    let found = fs::read_dir(&folder).unwrap().filter_map(Result::ok).map(|entry| {
-        entry.path().join("site-packages/axe_core_python/axe.min.js")
-    });
+    let found = fs::read_dir(&folder)
+        .unwrap()
+        .filter_map(Result::ok)
+        .map(|entry| entry.path().join("site-packages/axe_core_python/axe.min.js"));
     let file = found.into_iter().find(|file| file.exists());
     fs::read_to_string(file.expect("axe.min.js: run tests/install")).unwrap()
 });
@@ -123,8 +124,7 @@ impl Browser {
             .expect("chromedriver: run tests/install");
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let browser =
-            Self { driver, port, runtime: runtime.unwrap(), folder: folder.to_owned() };
+        let browser = Self { driver, port, runtime: runtime.unwrap(), folder: folder.to_owned() };
         wait_until("the browser's driver answers", PATIENCE, || {
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
         });
@@ -156,7 +156,8 @@ impl Browser {
         let Value::Object(capabilities) = capabilities else { unreachable!() };
         let url = format!("http://127.0.0.1:{}", self.port);
         let client = self.runtime.block_on(async {
-            let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+            let mut builder =
+                ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
             builder.capabilities(Capabilities::from(capabilities));
             builder.connect(&url).await.expect("a window of the browser")
         });
@@ -254,9 +255,7 @@ impl Page<'_> {
 
     /// Waits until there is such an element.
     pub(super) fn finds(&self, css: &str) {
-        wait_until(css, PATIENCE, || {
-            self.block(self.client.find(Locator::Css(css))).is_ok()
-        });
+        wait_until(css, PATIENCE, || self.block(self.client.find(Locator::Css(css))).is_ok());
     }
 
     pub(super) fn fill(&self, css: &str, text: &str) {
@@ -286,7 +285,8 @@ impl Page<'_> {
 
     /// In milliseconds since it was asked for.
     pub(super) fn first_paint_ms(&self) -> f64 {
-        let script = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0;";
+        let script =
+            "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0;";
         self.run(script, Vec::new()).as_f64().unwrap()
     }
 

@@ -44,7 +44,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
         failed: is_failed,
         limit: Some(MAX_LIMIT),
     };
-    let answer = asked.query().notices(&wanted, &asked.sources.held)?;
+    let answer = asked.query().notices(&wanted, &asked.sources.held, None)?;
     let (notices, pages) = page_of(answer.notices, EACH, asked.address);
     let list = List { rows: notices.into_iter().map(|it| row(it, &when)).collect(), pages };
     let filter = Filter { channel: channel.to_owned(), is_failed };

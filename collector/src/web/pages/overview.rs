@@ -82,7 +82,8 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     let (q, wanted) = (asked.address.get("q").to_lowercase(), asked.address.get("state"));
     let status = query.status()?;
     let mut services = query.services_of(&status)?;
-    let live = query.incidents(&IncidentsWanted { live: true, ..IncidentsWanted::default() }, None)?;
+    let live =
+        query.incidents(&IncidentsWanted { live: true, ..IncidentsWanted::default() }, None)?;
     let counted = |state| services.services.iter().filter(|it| it.state == state).count();
     let counts = [Voiced::Down, Voiced::Unknown, Voiced::Up]
         .map(|state| (Shown::from(state), counted(state)))

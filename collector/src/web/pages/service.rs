@@ -88,11 +88,14 @@ pub(super) fn page(asked: &Asked<'_>, name: &str) -> Result<Page, NoPage> {
     let latency = query.latencies(&[name])?.remove(name).unwrap_or_default();
     let wanted = ObjectivesWanted { service: Some(name.to_owned()) };
     let objectives = query.objectives(&wanted)?.objectives;
-    let incidents = query.incidents(&IncidentsWanted {
-        service: Some(name.to_owned()),
-        limit: Some(MOST_INCIDENTS),
-        ..IncidentsWanted::default()
-    }, None)?;
+    let incidents = query.incidents(
+        &IncidentsWanted {
+            service: Some(name.to_owned()),
+            limit: Some(MOST_INCIDENTS),
+            ..IncidentsWanted::default()
+        },
+        None,
+    )?;
     let mut sites: Vec<_> = service.sites.iter().collect();
     sites.sort_by_key(|site| std::cmp::Reverse(site.state));
     let title = service.title.clone();
