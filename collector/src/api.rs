@@ -27,6 +27,7 @@ mod pages;
 pub mod path;
 mod planned;
 mod problem;
+mod public;
 mod questions;
 mod reviews;
 mod runs;
@@ -63,6 +64,7 @@ use crate::identity::ServerTls;
 use crate::links::Links;
 use crate::live::Live;
 use crate::oidc::Oidc;
+use crate::public::StatusPage;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
 use crate::tally::Tally;
@@ -122,6 +124,8 @@ pub struct Operators {
     pub oidc: Option<Oidc>,
     /// Knows whether the collector is healthy, and what vendors say.
     pub watched: Watched,
+    /// The page for users, if there is one.
+    pub status_page: Option<Arc<StatusPage>>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -213,6 +217,7 @@ async fn identify(State(shared): State<Shared>, mut request: Request, next: Next
     if let Some(caller) = caller {
         request.extensions_mut().insert(ConnectInfo(caller));
     }
+    let asker = asker.filter(|_| !public::is_kept_for_all(request.uri().path()));
     let Some(left) = asker.map(|asker| shared.limits.take(asker)) else {
         return next.run(request).await;
     };

@@ -35,6 +35,7 @@ use crate::links::Links;
 use crate::live::{self, Live};
 use crate::oidc::Oidc;
 use crate::pipeline::{Pipeline, Progress, extent};
+use crate::public::StatusPage;
 use crate::query::Query;
 use crate::registry::Registry;
 use crate::reviewing::Reviewing;
@@ -150,6 +151,7 @@ fn operators(
         tls: tls.clone(),
         watched,
         access: Access::new(enrolment.control.clone(), clock)?,
+        status_page: StatusPage::open(config, folder, clock),
         oidc: config.oidc.as_ref().map(|oidc| Oidc::open(oidc, folder, clock)).transpose()?,
         clock,
     })

@@ -4,6 +4,7 @@
 //! anything that an operator changes while the collector runs (that is in the control journal).
 
 pub mod outside;
+pub mod status_page;
 
 mod read;
 mod secret;
@@ -22,6 +23,7 @@ use crate::identity::{AGENT_VALIDITY, HostName};
 pub use outside::OutsideConfig;
 pub(crate) use read::page_path;
 pub use secret::SecretPlace;
+pub use status_page::StatusPageConfig;
 
 /// How long single observations are kept when the file does not say.
 pub const DEFAULT_RAW_RETENTION: Duration = Duration::from_secs(35 * DAY_S);
@@ -59,6 +61,8 @@ pub struct Config {
     pub oidc: Option<OidcConfig>,
     /// Who watches this collector, whom it watches, which vendors it hears.
     pub outside: OutsideConfig,
+    /// The page for users; `None`: there is none.
+    pub status_page: Option<StatusPageConfig>,
 }
 
 /// The OpenID provider at which operators may sign in.
@@ -145,6 +149,7 @@ impl Config {
             operators_url: None,
             oidc: None,
             outside: OutsideConfig::default(),
+            status_page: None,
         }
     }
 
@@ -212,7 +217,8 @@ impl Config {
              #oidc_claim = \"email\"\n\
              \n\
              # Who watches this collector, whom it watches, and vendors whose own word stands beside incidents:\n\
-             # [watched], [[heartbeat]], [[peer]], [[vendor]]; the README has an example of each.\n"
+             # [watched], [[heartbeat]], [[peer]], [[vendor]]; the README has an example of each.\n\
+             # A page for users, and how their mail programs are set up: [status_page], [[mail_client]].\n"
         );
         Ok(write_file(&folder.config(), text.as_bytes(), PUBLIC)?)
     }
@@ -265,10 +271,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, vendor, watched
+        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, status_page, vendor, watched
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, vendor, watched
+        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, status_page, vendor, watched
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }

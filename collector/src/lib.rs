@@ -18,6 +18,7 @@ pub mod links;
 pub mod live;
 pub mod oidc;
 pub mod planning;
+pub mod public;
 pub mod query;
 pub mod review;
 mod reviewing;

@@ -8,6 +8,7 @@ mod drill;
 mod mail;
 mod operators;
 mod servers;
+mod users;
 
 use std::fs;
 use std::os::unix::net::UnixStream;

@@ -19,9 +19,10 @@ use super::caller::{Caller, shown};
 use super::typed::{Described, Description, Schemas};
 use super::{
     Shared, access, authority, config, events, export, fleet, incidents, metrics, openapi, pages,
-    path, planned, questions, refusal, reviews, runs, telling, watched,
+    path, planned, public, questions, refusal, reviews, runs, telling, watched,
 };
 use crate::control::Role;
+use crate::public::path as users;
 
 const ANYBODY: Option<Role> = None;
 const VIEWER: Option<Role> = Some(Role::Viewer);
@@ -31,7 +32,10 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 /// Everything that can be asked.
 #[allow(clippy::too_many_lines, reason = "a line for each question")]
 pub(super) fn table() -> Vec<Line> {
-    [of_mail(), of_the_fleet(), of_plans(), of_access(), of_pages()].into_iter().flatten().collect()
+    [of_mail(), of_the_fleet(), of_plans(), of_access(), of_pages(), of_users()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn of_mail() -> Vec<Line> {
@@ -173,6 +177,21 @@ const PAGES: [&str; 14] = [
     "/sla",
     "/sla/{agreement}",
 ];
+
+/// What users look at: to everybody where the configuration of the page says so, which each handler asks.
+fn of_users() -> Vec<Line> {
+    vec![
+        seen(users::OVERVIEW, ANYBODY, public::overview),
+        seen(users::HISTORY, ANYBODY, public::history),
+        seen(users::SETUP, ANYBODY, public::setup),
+        seen(users::FEED, ANYBODY, public::feed),
+        seen(users::CALENDAR, ANYBODY, public::calendar),
+        seen(users::JSON, ANYBODY, public::json),
+        seen(users::APPLE, ANYBODY, public::apple),
+        seen(users::WELL_KNOWN_AUTOCONFIG, ANYBODY, public::autoconfig),
+        seen(users::AUTOCONFIG, ANYBODY, public::autoconfig),
+    ]
+}
 
 /// One line of the table, for whoever wants to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -436,6 +455,15 @@ mod tests {
         GET /notices viewer
         GET /sla viewer
         GET /sla/{agreement} viewer
+        GET /status anybody
+        GET /status/history anybody
+        GET /status/setup anybody
+        GET /status/feed.xml anybody
+        GET /status/calendar.ics anybody
+        GET /status/status.json anybody
+        GET /status/setup/apple.mobileconfig anybody
+        GET /.well-known/autoconfig/mail/config-v1.1.xml anybody
+        GET /mail/config-v1.1.xml anybody
         "#);
     }
 }

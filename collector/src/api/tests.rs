@@ -136,6 +136,7 @@ impl Running {
             oidc: None,
             delivery: no_channels(&enrolment.control, clock),
             links: Arc::new(Links::open(&folder, None).unwrap()),
+            status_page: None,
             tls,
             clock,
         };

@@ -1,6 +1,7 @@
 //! Reads `collector.toml` key by key, so that every mistake is found and has its place.
 
 mod outside;
+mod status_page;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -13,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::{
     AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_CLAIM, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES,
     Mistake, OidcConfig, OperatorsConfig, OutsideConfig, RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
+    StatusPageConfig,
 };
 pub(crate) use outside::page_path;
 
@@ -20,10 +22,11 @@ use crate::config::folder::File;
 use crate::config::section::Section;
 use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "agent_certificate",
     "heartbeat",
     "listen",
+    "mail_client",
     "name",
     "oidc_authority",
     "oidc_claim",
@@ -37,6 +40,7 @@ const KEYS: [&str; 18] = [
     "peer",
     "raw_retention",
     "segment_size",
+    "status_page",
     "vendor",
     "watched",
 ];
@@ -58,6 +62,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     let operators_url = reader.value("operators_url", operators_url);
     let oidc = reader.oidc();
     let outside = reader.outside();
+    let status_page = reader.status_page();
     reader.require("listen");
     reader.require("name");
     match (listen, name, reader.mistakes.is_empty()) {
@@ -71,6 +76,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             operators_url,
             oidc,
             outside,
+            status_page,
         }),
         _ => {
             reader.mistakes.sort();
@@ -162,6 +168,17 @@ impl Reader<'_> {
             self.require("operators_listen");
         }
         outside
+    }
+
+    fn status_page(&mut self) -> Option<StatusPageConfig> {
+        let name = self.file.to_string_lossy();
+        let file = File { name: &name, text: self.text };
+        let root = Section::new(&file, (0, self.table), "");
+        let page = status_page::read(root, &mut self.mistakes);
+        if page.is_some() {
+            self.require("operators_listen");
+        }
+        page
     }
 
     fn value<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {

@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use changed::changes;
 pub use facts::Facts;
 pub use templates::{BrokenTemplate, MAX_TEMPLATE_BYTES, Templates, is_template};
 pub use words::{duration, named};
@@ -103,6 +104,11 @@ pub fn draft(incident: &Incident, about: &About<'_>, audience: Audience, moment:
     remarks.extend(broken.map(|broken| format!("{broken}; the built-in template was used")));
     let (subject, text) = rendered.trim().split_once('\n').unwrap_or((rendered.trim(), ""));
     Draft { subject: crate::text::one_line(subject), text: paragraphs(text), remarks }
+}
+
+/// What an audience is told of an incident, fact by fact, for those who find words of their own.
+pub fn facts(incident: &Incident, about: &About<'_>, audience: Audience) -> Facts {
+    Facts::of(incident, about, audience)
 }
 
 /// The text without blank lines at its ends, and with one at most between others: templates make more of them.

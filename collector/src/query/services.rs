@@ -83,21 +83,14 @@ pub fn answer(
     are_defined: bool,
 ) -> ServicesAnswer {
     let now = WallTime::from(status.now);
-    let mut states: BTreeMap<(&str, &str), State> = BTreeMap::new();
-    for vantage in &status.vantage_points {
-        for check in &vantage.checks {
-            states.insert((&vantage.name, &check.check), check.state);
-        }
-    }
+    let states = states(status);
     let services = chronicle.current().services.iter();
     let answers = services.filter_map(|service| {
         let sites = sites(chronicle, service, now, &states);
         if sites.is_empty() && !are_defined {
             return None; // a check that nobody runs any more
         }
-        let count = |wanted| sites.iter().filter(|site| site.state == wanted).count();
-        let state =
-            service.down_when.judge(count(Voiced::Up), count(Voiced::Down), count(Voiced::Unknown));
+        let state = judged(service, &sites);
         let touches = |it: &&Incident| it.is_live() && it.services.contains_key(&service.name);
         Some(ServiceAnswer {
             name: service.name.clone(),
@@ -115,22 +108,47 @@ pub fn answer(
     ServicesAnswer { now: status.now, are_defined, services: answers.collect() }
 }
 
-fn sites(
+/// How each check at each vantage point is.
+pub(super) type States<'s> = BTreeMap<(&'s str, &'s str), State>;
+
+/// How each check is, by vantage point and check.
+pub(super) fn states(status: &StatusAnswer) -> States<'_> {
+    let mut states = States::new();
+    for vantage in &status.vantage_points {
+        for check in &vantage.checks {
+            states.insert((&vantage.name, &check.check), check.state);
+        }
+    }
+    states
+}
+
+/// How a service is by its quorum.
+pub(super) fn judged(service: &Service, sites: &[SiteAnswer]) -> Voiced {
+    let count = |wanted| sites.iter().filter(|site| site.state == wanted).count();
+    service.down_when.judge(count(Voiced::Up), count(Voiced::Down), count(Voiced::Unknown))
+}
+
+/// What is known of a check, as it counts: what is late is not known yet, and unknown is never up.
+pub(super) fn voiced(state: State) -> Voiced {
+    match state {
+        State::Up => Voiced::Up,
+        State::Failing => Voiced::Down,
+        State::Late | State::Unknown => Voiced::Unknown,
+    }
+}
+
+/// What is known of a service from each site, by name.
+pub(super) fn sites(
     chronicle: &Chronicle,
     service: &Service,
     now: WallTime,
-    states: &BTreeMap<(&str, &str), State>,
+    states: &States<'_>,
 ) -> Vec<SiteAnswer> {
     let mut sites: BTreeMap<&str, SiteAnswer> = BTreeMap::new();
     for member in chronicle.members_at(service, now) {
         let (name, check) = (member.name, member.check.name.as_str());
         let state = states.get(&(name, check)).copied().unwrap_or(State::Unknown);
-        // what is late is not known yet, and unknown is never up
-        let voiced = match state {
-            State::Up => Voiced::Up,
-            State::Failing => Voiced::Down,
-            State::Late | State::Unknown => Voiced::Unknown,
-        };
+        let voiced = voiced(state);
         let site = sites.entry(member.voice).or_insert_with(|| SiteAnswer {
             site: member.voice.to_owned(),
             state: Voiced::Up,

@@ -6,12 +6,16 @@ use ring::digest::{SHA256, digest};
 
 const STYLE: &str = include_str!("../../assets/style.css");
 const SCRIPT: &str = include_str!("../../assets/app.js");
+const STATUS_SCRIPT: &str = include_str!("../../assets/status.js");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
 static STYLE_NAME: LazyLock<String> =
     LazyLock::new(|| format!("style.{}.css", hash(STYLE.as_bytes())));
 static SCRIPT_NAME: LazyLock<String> =
     LazyLock::new(|| format!("app.{}.js", hash(SCRIPT.as_bytes())));
+
+static STATUS_SCRIPT_NAME: LazyLock<String> =
+    LazyLock::new(|| format!("status.{}.js", hash(STATUS_SCRIPT.as_bytes())));
 
 /// A file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +38,20 @@ pub fn script() -> &'static str {
     &SCRIPT_NAME
 }
 
+/// The name of the script of the page for users.
+pub fn status_script() -> &'static str {
+    &STATUS_SCRIPT_NAME
+}
+
 /// The file of a name.
 pub fn asset(name: &str) -> Option<Asset> {
     let found = |kind, text, is_for_ever| Some(Asset { kind, text, is_for_ever });
     match name {
         name if name == style() => found("text/css; charset=utf-8", STYLE, true),
         name if name == script() => found("text/javascript; charset=utf-8", SCRIPT, true),
+        name if name == status_script() => {
+            found("text/javascript; charset=utf-8", STATUS_SCRIPT, true)
+        }
         "icon.svg" => found("image/svg+xml", ICON, false),
         _ => None,
     }
@@ -57,7 +69,7 @@ mod tests {
 
     #[test]
     fn files_have_names_that_say_what_is_in_them() {
-        for name in [style(), script(), "icon.svg"] {
+        for name in [style(), script(), status_script(), "icon.svg"] {
             assert!(asset(name).is_some(), "{name}");
         }
         assert!(style().contains(&hash(STYLE.as_bytes())));

@@ -25,6 +25,14 @@ pub(super) fn plain(
     since: Option<Timestamp>,
     time: impl Fn(Timestamp) -> String,
 ) -> Vec<Change> {
+    let found = changes(incident, since);
+    let skipped = found.len().saturating_sub(MOST);
+    let told = found.into_iter().skip(skipped);
+    told.map(|(at, words)| Change { at: time(at), words: words.to_owned() }).collect()
+}
+
+/// What changed after `since`, in order, each thing as it was said last: one sentence without a full stop.
+pub fn changes(incident: &Incident, since: Option<Timestamp>) -> Vec<(Timestamp, &'static str)> {
     let mut found: Vec<(Timestamp, &'static str)> = Vec::new();
     let is_new = |entry: &&Entry| since.is_none_or(|since| entry.at > since);
     for entry in incident.timeline.iter().filter(is_new) {
@@ -38,9 +46,7 @@ pub(super) fn plain(
             found.push((entry.at, words));
         }
     }
-    let skipped = found.len().saturating_sub(MOST);
-    let told = found.into_iter().skip(skipped);
-    told.map(|(at, words)| Change { at: time(at), words: words.to_owned() }).collect()
+    found
 }
 
 fn words(entry: &Entry) -> Option<&'static str> {

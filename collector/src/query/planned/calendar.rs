@@ -17,21 +17,38 @@ const LINE: usize = 75;
 /// Clock changes of one zone at most: two a year for as long as a window may come again, and more.
 const CHANGES: usize = 64;
 
-/// These windows.
+/// What a calendar says of a window: a line, and some more.
+type Words<'w> = &'w dyn Fn(&Window) -> (String, String);
+
+/// These windows, for those who plan around them.
 pub(super) fn of(windows: &[&Window]) -> String {
+    let words = |window: &Window| {
+        let plan = &window.plan;
+        let about = format!("About: {}", plan.scope.words());
+        let told = match plan.announcement.as_str() {
+            "" => about,
+            announcement => format!("{announcement}\n\n{about}"),
+        };
+        (plan.title.clone(), told)
+    };
+    told("Maintenance of e-mail", windows, &words)
+}
+
+/// These windows in words of somebody else's; the calendar is called so.
+pub(in crate::query) fn told(name: &str, windows: &[&Window], words: Words<'_>) -> String {
     let mut text = Lines::default();
     text.line("BEGIN:VCALENDAR");
     text.line("VERSION:2.0");
     text.line(concat!("PRODID:-//Mailsonde//", env!("CARGO_PKG_VERSION"), "//EN"));
     text.line("CALSCALE:GREGORIAN");
     text.line("METHOD:PUBLISH");
-    text.line("X-WR-CALNAME:Maintenance of e-mail");
+    text.line(&format!("X-WR-CALNAME:{}", escaped(name)));
     let zones: BTreeSet<&str> = windows.iter().filter_map(|window| zone_of(window)).collect();
     for name in zones {
         time_zone(&mut text, name, windows);
     }
     for window in windows {
-        events(&mut text, window);
+        events(&mut text, window, words);
     }
     text.line("END:VCALENDAR");
     text.0
@@ -44,7 +61,7 @@ fn zone_of(window: &Window) -> Option<&str> {
 }
 
 /// A window, and each time of it that became another than it was planned.
-fn events(text: &mut Lines, window: &Window) {
+fn events(text: &mut Lines, window: &Window, words: Words<'_>) {
     let Some(planned) = window.plan.times().ok().filter(|planned| !planned.is_empty()) else {
         return;
     };
@@ -54,7 +71,7 @@ fn events(text: &mut Lines, window: &Window) {
         let first =
             if window.plan.every.is_none() { window.times().first().copied() } else { None }
                 .unwrap_or(first);
-        event(text, window, (first, None), is_off);
+        event(text, window, (first, None), is_off, words);
     }
     if window.plan.every.is_none() {
         return;
@@ -63,7 +80,7 @@ fn events(text: &mut Lines, window: &Window) {
         let as_planned = planned.iter().find(|planned| planned.until > time.from);
         match as_planned {
             Some(as_planned) if as_planned != time => {
-                event(text, window, (*time, Some(*as_planned)), false);
+                event(text, window, (*time, Some(*as_planned)), false, words);
             }
             _ => {}
         }
@@ -75,6 +92,7 @@ fn event(
     window: &Window,
     (time, instead_of): (Occurrence, Option<Occurrence>),
     is_off: bool,
+    words: Words<'_>,
 ) {
     let plan = &window.plan;
     let zone = zone_of(window);
@@ -94,14 +112,11 @@ fn event(
     if let Some(every) = plan.every.as_deref().filter(|_| instead_of.is_none()) {
         text.line(&format!("RRULE:{}", rule(every, window)));
     }
-    text.line(&format!("SUMMARY:{}", escaped(&plan.title)));
-    let about = format!("About: {}", plan.scope.words());
-    let told = if plan.announcement.is_empty() {
-        about
-    } else {
-        format!("{}\n\n{about}", plan.announcement)
-    };
-    text.line(&format!("DESCRIPTION:{}", escaped(&told)));
+    let (title, told) = words(window);
+    text.line(&format!("SUMMARY:{}", escaped(&title)));
+    if !told.is_empty() {
+        text.line(&format!("DESCRIPTION:{}", escaped(&told)));
+    }
     text.line("CATEGORIES:MAINTENANCE");
     text.line(if is_off { "STATUS:CANCELLED" } else { "STATUS:CONFIRMED" });
     text.line("TRANSP:TRANSPARENT");
