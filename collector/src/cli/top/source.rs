@@ -16,8 +16,10 @@ use crate::cli::parameters::with_parameters;
 use crate::query::observations::Wanted;
 use crate::query::{IncidentAnswer, IncidentsWanted};
 
-/// A collector is busy with our questions for one in so many seconds at most.
-const SPARING: u32 = 4;
+/// A collector is left alone for so many times as long as it was busy with our questions.
+const SPARING: u32 = 3;
+/// And no longer than this.
+const MOST_PAUSE: Duration = Duration::from_secs(4);
 /// Runs that are shown of a check.
 const RUNS: usize = 60;
 /// Runs of all checks, for small charts that would begin empty.
@@ -47,10 +49,12 @@ impl Source {
         }
     }
 
-    /// Whether a collector may be asked again that takes so long to answer: a large one is asked less often.
+    /// Whether a collector may be asked again that takes so long to answer: a large one is asked less often, and one that
+    /// hung is not left alone for long.
     pub(super) fn is_due(&self) -> bool {
         let waited = self.clock.monotonic().duration_since(self.begun_at);
-        waited >= self.took.saturating_mul(SPARING)
+        let pause = self.took.saturating_mul(SPARING).min(MOST_PAUSE);
+        waited >= self.took.saturating_add(pause)
     }
 
     /// How long the round that is under way has been.
