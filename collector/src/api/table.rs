@@ -287,7 +287,7 @@ pub(super) fn router() -> Router<Shared> {
         let gate = move |request: Request, next: Next| async move {
             match may(request.extensions().get(), least) {
                 Ok(()) => next.run(request).await,
-                Err(no) if is_signed_in => no.as_page(&request),
+                Err(no) if is_signed_in => no.by_page(&request),
                 Err(no) => no.in_words(&request),
             }
         };
@@ -314,7 +314,7 @@ fn may(caller: Option<&ConnectInfo<Caller>>, least: Option<Role>) -> Result<(), 
 }
 
 impl No {
-    fn as_page(self, request: &Request) -> Response {
+    fn by_page(self, request: &Request) -> Response {
         let caller = request.extensions().get::<ConnectInfo<Caller>>();
         let words = match self {
             Self::Lacks { role, least } => format!("This needs the role {least}; you are {role}."),
