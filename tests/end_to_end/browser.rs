@@ -39,6 +39,7 @@ fn refuse_nothing(company: &Company, branch: u8) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story, told in order")]
 fn an_operator_finds_the_failing_branch_takes_it_on_and_sees_it_mended() {
     let company = Company::running();
     let password = company.folder.path().join("ann");

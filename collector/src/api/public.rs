@@ -102,6 +102,7 @@ pub(super) async fn autoconfig(
 }
 
 /// The page, if there is one and whoever asks may see it.
+#[allow(clippy::result_large_err, reason = "an answer, made once for a question")]
 fn page_for(shared: &Shared, request: &Request) -> Result<Arc<StatusPage>, Response> {
     let operators = shared.operators.upgrade().ok_or_else(stopping)?;
     let Some(page) = operators.status_page.clone() else {

@@ -100,6 +100,7 @@ fn enrolment(authorities: &Arc<Authorities>, control: Arc<ControlJournal>) -> En
 }
 
 impl Running {
+    #[allow(clippy::too_many_lines, reason = "a line for each part")]
     async fn start() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path());

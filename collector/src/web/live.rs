@@ -93,6 +93,7 @@ struct Audiences {
     shutdown: CancellationToken,
 }
 
+#[derive(Clone)]
 struct Kept {
     news: Sender<News>,
     parts: Arc<Mutex<Vec<Arc<Sent>>>>,
@@ -131,12 +132,7 @@ impl Viewers {
             }
             let (news, _) = broadcast::channel(BEHIND);
             let kept = Kept { news, parts: Arc::default() };
-            let following = follow(
-                self.clone(),
-                audience.clone(),
-                (kept.news.clone(), kept.parts.clone()),
-                maker.clone(),
-            );
+            let following = follow(self.clone(), audience.clone(), kept.clone(), maker.clone());
             let shutdown = all.shutdown.clone();
             all.tasks.spawn(async move {
                 tokio::select! {
@@ -187,7 +183,7 @@ impl Drop for Seat {
 async fn follow<M: Maker>(
     all: Viewers,
     audience: Audience,
-    (news, parts): (Sender<News>, Arc<Mutex<Vec<Arc<Sent>>>>),
+    Kept { news, parts }: Kept,
     maker: Arc<M>,
 ) {
     let mut seen = None;

@@ -12,6 +12,7 @@ use crate::judge::incident::{
 
 /// Everything of an incident that everybody may know; `None`: nothing of it is about the page's services, or it is about
 /// what was agreed, which is between those who agreed.
+#[allow(clippy::too_many_lines, reason = "a line for each field, so that none is kept unseen")]
 pub(super) fn redacted(known: &Known<'_>, incident: &Incident) -> Option<Incident> {
     if incident.merged_into.is_some() || incident.kind == Kind::Burn {
         return None;

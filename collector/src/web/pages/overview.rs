@@ -94,7 +94,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
         let text = format!("{} {} {}", service.name, service.title, service.owner).to_lowercase();
         text.contains(&q) && (wanted.is_empty() || wanted == Shown::from(service.state).word)
     });
-    services.services.sort_by_key(|service| rank(service));
+    services.services.sort_by_key(rank);
     let (shown, pages) = page_of(services.services, EACH, asked.address);
     let names: Vec<&str> = shown.iter().map(|service| service.name.as_str()).collect();
     let days = query.days(&names, DAYS, &when.zone)?;

@@ -181,7 +181,7 @@ fn objective(answer: &ObjectiveAnswer) -> Objective {
 }
 
 impl Shows {
-    fn from_sites(&self) -> String {
+    fn sites_in_words(&self) -> String {
         count(self.service.sites.len(), "site", "sites")
     }
 }
