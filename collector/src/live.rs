@@ -108,11 +108,33 @@ pub(crate) struct Folded {
     pub(crate) verdict: &'static str,
 }
 
+/// Observations of which somebody is to be told: the first are kept, further ones are counted.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    observations: Vec<Folded>,
+    more: u64,
+}
+
+impl Batch {
+    /// One more.
+    pub(crate) fn push(&mut self, folded: impl FnOnce() -> Folded) {
+        if self.observations.len() < MOST_NAMED {
+            self.observations.push(folded());
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    fn extend(&mut self, later: Self) {
+        self.more = self.more.saturating_add(later.more);
+        later.observations.into_iter().for_each(|folded| self.push(|| folded));
+    }
+}
+
 /// What was in commits that nobody was told of yet.
 #[derive(Debug, Default)]
 struct Pending {
-    observations: Vec<Folded>,
-    more: u64,
+    batch: Batch,
     incidents: BTreeSet<u64>,
 }
 
@@ -153,8 +175,8 @@ impl Live {
         self.0.unseen.load(Ordering::Relaxed) < FORGET
     }
 
-    /// A commit is whole: so many observations and these incidents were in it.
-    pub(crate) fn committed(&self, observations: Vec<Folded>, incidents: BTreeSet<u64>) {
+    /// A commit is whole: these observations and incidents were in it.
+    pub(crate) fn committed(&self, batch: Batch, incidents: BTreeSet<u64>) {
         if self.0.viewers.load(Ordering::Relaxed) == 0 {
             self.0
                 .unseen
@@ -169,10 +191,7 @@ impl Live {
             return;
         }
         let mut pending = self.pending();
-        let room = MOST_NAMED.saturating_sub(pending.observations.len());
-        let left_out = observations.len().saturating_sub(room);
-        pending.more = pending.more.saturating_add(u64::try_from(left_out).unwrap_or(u64::MAX));
-        pending.observations.extend(observations.into_iter().take(room));
+        pending.batch.extend(batch);
         pending.incidents.extend(incidents);
         drop(pending);
         self.0.committed.send_modify(|count| *count = count.wrapping_add(1));

@@ -83,7 +83,7 @@ pub struct Pipeline {
     order: Order,
     pace: Pace,
     /// What was folded since, as long as anybody looks on.
-    seen: Vec<live::Folded>,
+    seen: live::Batch,
     maintained_at: Instant,
     slotted_at: Instant,
     is_dirty: bool,
@@ -119,7 +119,7 @@ impl Pipeline {
             progress,
             order,
             pace: Pace::new(now),
-            seen: Vec::new(),
+            seen: live::Batch::default(),
             maintained_at: now,
             slotted_at: now,
             is_dirty: false,
@@ -298,7 +298,7 @@ impl Pipeline {
                 self.outlets.tally.count(sequence, received_at, agent, observation);
                 self.pace.folded();
                 if self.outlets.live.is_watched() {
-                    self.seen.push(outlets::seen(source, own, observation));
+                    self.seen.push(|| outlets::seen(source, own, observation));
                 }
             }
             // Ingest judged it before; only a version that judges more strictly can come here.
@@ -371,7 +371,7 @@ impl Pipeline {
         let cursors = self.rollups.cursors();
         self.rollups.set_chronicle(chronicle_before(&self.control, cursors.control_next)?);
         self.rollups.begin_judging()?;
-        self.seen.clear();
+        self.seen = live::Batch::default();
         self.order = Order::new(&self.ledger, &self.control, cursors);
         self.progress.next.store(cursors.next, Ordering::Relaxed);
         (self.is_dirty, self.is_to_notify) = (false, true);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mailsonde_proto::Clock;
 use tokio_util::sync::CancellationToken;
 
-use super::{Change, ChangedIncident, ChangedService, Folded, Live, Pending, Seen};
+use super::{Batch, Change, ChangedIncident, ChangedService, Folded, Live, Pending, Seen};
 use crate::judge::definition::Voiced;
 use crate::query::Query;
 
@@ -54,7 +54,7 @@ impl Change {
 }
 
 fn change(pending: Pending, query: &Query, told: &mut Told, clock: Clock) -> Change {
-    let Pending { observations, mut more, incidents } = pending;
+    let Pending { batch: Batch { observations, mut more }, incidents } = pending;
     let left_out = incidents.len().saturating_sub(MOST_INCIDENTS);
     more = more.saturating_add(u64::try_from(left_out).unwrap_or(u64::MAX));
     // the newest are looked at

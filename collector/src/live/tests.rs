@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Change, Live, MOST_VIEWERS, Missed};
+use super::{Batch, Change, Live, MOST_VIEWERS, Missed};
 
 fn change(more: u64) -> Change {
     Change { more, ..Change::default() }
@@ -75,8 +75,26 @@ async fn what_nobody_looked_at_is_missed_and_not_kept() {
     assert!(live.is_watched());
     assert_eq!(live.subscribe().unwrap().resume(&id), Ok(()));
     for _ in 0..super::FORGET {
-        live.committed(Vec::new(), BTreeSet::new());
+        live.committed(Batch::default(), BTreeSet::new());
     }
     assert!(!live.is_watched());
     assert_eq!(live.subscribe().unwrap().resume(&id), Err(Missed));
+}
+
+#[test]
+fn a_flood_is_counted_and_not_kept() {
+    let folded = || super::Folded {
+        agent: mailsonde_proto::AgentId([0; 16]),
+        epoch: mailsonde_proto::Epoch(1),
+        sequence: 1,
+        check: String::new(),
+        scheduled_for: mailsonde_proto::WallTime::from_ns(0),
+        verdict: "pass",
+    };
+    let mut batch = Batch::default();
+    (0..5_000).for_each(|_| batch.push(folded));
+    let mut later = Batch::default();
+    later.push(folded);
+    batch.extend(later);
+    assert_eq!((batch.observations.len(), batch.more), (super::MOST_NAMED, 4_001));
 }
