@@ -103,6 +103,9 @@ fn an_operator_finds_the_failing_branch_takes_it_on_and_sees_it_mended() {
     page.shows("● verified");
     page.is_the_same();
     page.checked("incident-over");
+    page.click("a[href$='/review']");
+    page.shows("Review of incident");
+    page.checked("review");
 
     // everywhere: the lab's server hangs
     page.go("/");

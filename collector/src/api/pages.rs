@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::caller::{Caller, shown};
 use super::incidents::{Act, IncidentWish, done};
+use super::reviews::{ReviewFormat, written};
 use super::{Operators, Refusal, Shared};
 use crate::access::Identity;
 use crate::control::Role;
@@ -215,6 +216,21 @@ pub(super) async fn act(
     match shared.try_work(act).await {
         Ok(_) => guarded(Redirect::to(&format!("/incidents/{id}")).into_response()),
         Err(Refusal(status, words)) => no_page(&of, (status, &words)),
+    }
+}
+
+/// The review of an incident that is over, as a page of its own.
+pub(super) async fn review(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Response {
+    let answer =
+        move |operators: &Operators| operators.query.review(id, operators.query.told_of(id)?);
+    match shared.try_work(answer).await {
+        Ok(review) => written(&review, ReviewFormat::Html),
+        Err(Refusal(status, words)) => no_page(&viewer(Some(&caller), &headers), (status, &words)),
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) async fn show(
     shared.work_for(answer, |review| written(&review, format)).await.into()
 }
 
-fn written(review: &ReviewAnswer, format: ReviewFormat) -> Response {
+pub(super) fn written(review: &ReviewAnswer, format: ReviewFormat) -> Response {
     match format {
         ReviewFormat::Json => Json(review).into_response(),
         ReviewFormat::Markdown => {

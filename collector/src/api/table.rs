@@ -154,6 +154,7 @@ fn of_pages() -> Vec<Line> {
         sent("/sign-out", VIEWER, pages::sign_out),
         seen("/live", VIEWER, pages::follow),
         seen("/maintenance.ics", VIEWER, pages::calendar),
+        seen("/incidents/{id}/review", VIEWER, pages::review),
         sent("/incidents/{id}/act", OPERATOR, pages::act),
     ];
     lines.extend(PAGES.iter().map(|path| seen(path, VIEWER, pages::show)));
@@ -440,6 +441,7 @@ mod tests {
         POST /sign-out viewer
         GET /live viewer
         GET /maintenance.ics viewer
+        GET /incidents/{id}/review viewer
         POST /incidents/{id}/act operator
         GET / viewer
         GET /matrix viewer

@@ -23,7 +23,36 @@ fn services_are_told_by_sites_and_counts() {
 fn what_was_really_said_comes_first() {
     let answer = answer();
     let [open] = &answer.incidents[..] else { panic!("{:?}", answer.incidents) };
-    insta::assert_snapshot!(serde_json::to_string_pretty(open).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(open).unwrap(), @r#"
+    {
+      "number": 7,
+      "progress": "worked_on",
+      "services": [
+        "Mail in KwaZulu"
+      ],
+      "headline": "Mail in KwaZulu does not work at durban and richards-bay",
+      "text": "Mail in KwaZulu has not worked at durban and richards-bay since 14:02; we are working on it. It is expected to work again by 17:20.",
+      "was": "Mail in KwaZulu did not work at durban and richards-bay",
+      "began_at": "2026-11-23T12:02:00Z",
+      "noticed_at": "2026-11-23T12:02:09Z",
+      "ended_at": null,
+      "instead": [
+        "call the service desk: 031 555 0100"
+      ],
+      "updates": [
+        {
+          "at": "2026-11-23T12:05:00Z",
+          "title": "Somebody has taken it on",
+          "text": ""
+        },
+        {
+          "at": "2026-11-23T12:04:03Z",
+          "title": "Mail in KwaZulu does not work",
+          "text": "We have found a broken disk and are replacing it."
+        }
+      ]
+    }
+    "#);
     let past: Vec<_> = answer.past_incidents.iter().map(|it| (it.number, it.progress)).collect();
     assert_eq!(past, [(4, Progress::Over), (3, Progress::Over)]);
 }

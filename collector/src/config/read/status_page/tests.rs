@@ -54,17 +54,39 @@ fn every_mistake_has_its_place() {
         "[status_page]\npublic = 'yes'\nurl = 'http://a'\ncolour = 'red'\n\
          [[status_page.service]]\ntitle = 'x'\n[[status_page.service]]\nname = 'a b'\n\
          [[status_page.link]]\ntitle = 'x'\nurl = 'javascript:alert(1)'\n"
-    ), @"");
+    ), @r#"
+    collector.toml:4:1: status_page: title is missing: what stands at its head, such as "E-mail at Example"
+    collector.toml:5:10: status_page: public must be true or false
+    collector.toml:6:7: status_page: url must be an https URL without a path, such as "https://status.example.org"
+    collector.toml:7:1: status_page: colour is not known here: there is contact, link, public, service, title, url
+    collector.toml:8:1: status_page.service: name is missing: that of a service in services.d
+    collector.toml:11:8: status_page.service: name must be 1 to 64 of a-z A-Z 0-9 . _ -
+    collector.toml:14:7: status_page.link: url must be an https, http, mailto or tel URL
+    "#);
     insta::assert_snapshot!(mistakes(
         "[[mail_client]]\ndomains = []\nuser = 'me'\n[[mail_client.server]]\nprotocol = 'smtp'\n\
          host = '192.0.2.1'\nport = 70000\ntls = 'none'\nsign_in = 'magic'\nchecks = ['']\n\
          [[mail_client]]\ndomains = ['a.test', 'a.test']\n[[mail_client.server]]\nprotocol = 'imap'\nhost = 'm.a.test'\n"
-    ), @"");
+    ), @r#"
+    collector.toml:4:1: [status_page] is missing, which shows what [[mail_client]] says
+    collector.toml:5:11: mail_client: domains must have one at least
+    collector.toml:6:8: mail_client: user must have %EMAILADDRESS%, or %EMAILLOCALPART% and %EMAILDOMAIN%, in it
+    collector.toml:8:12: mail_client.server: protocol must be "imap", "pop3" or "submission"
+    collector.toml:9:8: mail_client.server: host must be a name in DNS, such as "mail.example.org"
+    collector.toml:10:8: mail_client.server: port must be a whole number from 1 to 65535
+    collector.toml:11:7: mail_client.server: tls must be "implicit" or "starttls": without TLS nobody is to sign in
+    collector.toml:12:11: mail_client.server: sign_in must be "password" or "oauth2"
+    collector.toml:13:11: mail_client.server: checks must have 1 to 128 bytes
+    collector.toml:15:11: mail_client: a.test has a [[mail_client]] already
+    "#);
     insta::assert_snapshot!(mistakes(
         "[status_page]\ntitle = 'E-mail'\n[[status_page.service]]\nname = 'mail'\n\
          [[status_page.service]]\nname = 'mail'\n\
          [[mail_client]]\ndomains = ['a.test']\n[[mail_client.server]]\nprotocol = 'imap'\nhost = 'm.a.test'\n"
-    ), @"");
+    ), @r#"
+    collector.toml:9:8: status_page.service: mail stands on the page already
+    collector.toml:12:1: mail_client: there must be one for incoming mail (imap or pop3) and one for outgoing (submission)
+    "#);
 }
 
 #[test]
