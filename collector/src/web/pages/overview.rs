@@ -136,10 +136,15 @@ fn sentence(working: usize, all: usize) -> String {
     }
 }
 
-/// What is down comes first, then what touches an incident, then what is unknown.
-fn rank(service: &ServiceAnswer) -> (std::cmp::Reverse<Voiced>, bool) {
-    // down is the worst, and unknown before up
-    (std::cmp::Reverse(service.state), service.incidents.is_empty())
+/// What is down comes first, then what touches an incident or fails from anywhere, then what is unknown.
+fn rank(service: &ServiceAnswer) -> (bool, bool, bool, std::cmp::Reverse<Voiced>) {
+    let fails_somewhere = service.sites.iter().any(|site| site.state == Voiced::Down);
+    (
+        service.state != Voiced::Down,
+        service.incidents.is_empty(),
+        !fails_somewhere,
+        std::cmp::Reverse(service.state),
+    )
 }
 
 fn row(

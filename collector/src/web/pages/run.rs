@@ -61,7 +61,7 @@ impl Run {
 /// The phases of a run.
 pub(super) fn waterfall(run: &ObservationAnswer) -> String {
     let failed = run.fault.as_ref().map(|fault| fault.phase.as_str());
-    let rows: Vec<Row> = run
+    let mut rows: Vec<Row> = run
         .phases
         .iter()
         .map(|phase| Row {
@@ -81,6 +81,7 @@ pub(super) fn waterfall(run: &ObservationAnswer) -> String {
             },
         })
         .collect();
+    rows.extend(broken_off(run));
     if rows.is_empty() {
         return String::new();
     }
@@ -94,6 +95,25 @@ pub(super) fn waterfall(run: &ObservationAnswer) -> String {
         )
     });
     chart::waterfall(&rows, &label)
+}
+
+/// The phase in which a run failed, where it has no time of its own: from the end of the last until the end of all.
+fn broken_off(run: &ObservationAnswer) -> Option<Row> {
+    let fault = run.fault.as_ref()?;
+    if run.phases.iter().any(|phase| phase.name == fault.phase) {
+        return None;
+    }
+    let ends = run.phases.iter().map(|phase| phase.start_us.saturating_add(phase.duration_us));
+    let start_us = ends.max().unwrap_or(0);
+    let total_us = i64::try_from(run.total_us).unwrap_or(i64::MAX);
+    Some(Row {
+        label: fault.phase.clone(),
+        start_us,
+        duration_us: total_us.saturating_sub(start_us).max(0),
+        uncertainty_us: 0,
+        class: "lost",
+        words: fault.explanation.clone(),
+    })
 }
 
 /// The way of the message, as far as hosts told of it: `by <- from … +1.5s`.
