@@ -16,6 +16,7 @@ mod caller;
 mod config;
 mod events;
 mod export;
+mod feedback;
 mod fleet;
 mod incidents;
 mod limits;
@@ -29,6 +30,7 @@ mod planned;
 mod problem;
 mod public;
 mod questions;
+mod reports;
 mod reviews;
 mod runs;
 mod table;
@@ -67,6 +69,8 @@ use crate::oidc::Oidc;
 use crate::public::StatusPage;
 use crate::query::{Query, QueryError};
 use crate::registry::Registry;
+use crate::reporting::Reporting;
+use crate::survey::Gate;
 use crate::tally::Tally;
 use crate::watched::Watched;
 use crate::web::live::Viewers;
@@ -82,7 +86,9 @@ use typed::Told;
 pub use authority::{AuthoritiesAnswer, AuthorityAnswer};
 pub use config::ApplyWish;
 pub use export::ExportEnd;
+pub use feedback::{AnswersWish, LinksAnswer, LinksWish, TicketsWish};
 pub use incidents::{Act, IncidentWish};
+pub use reports::ReportAsked;
 pub use reviews::{ReviewFormat, ReviewWanted};
 pub use telling::{ChannelAnswer, ChannelTested, ChannelsAnswer};
 
@@ -126,6 +132,10 @@ pub struct Operators {
     pub watched: Watched,
     /// The page for users, if there is one.
     pub status_page: Option<Arc<StatusPage>>,
+    /// Makes and keeps reports.
+    pub reporting: Arc<Reporting>,
+    /// Counts answers of surveys.
+    pub survey: Gate,
     /// What time it is.
     pub clock: Clock,
 }
@@ -335,7 +345,9 @@ fn stopping() -> Response {
 impl From<QueryError> for Refusal {
     fn from(error: QueryError) -> Self {
         let status = match error {
-            QueryError::Unknown { .. } | QueryError::NoIncident(_) => StatusCode::NOT_FOUND,
+            QueryError::Unknown { .. }
+            | QueryError::NoIncident(_)
+            | QueryError::NoReport { .. } => StatusCode::NOT_FOUND,
             QueryError::Gone => StatusCode::BAD_REQUEST,
             QueryError::NotOver { .. } | QueryError::Merged { .. } => StatusCode::CONFLICT,
             QueryError::Journal(_) | QueryError::Views(_) => StatusCode::INTERNAL_SERVER_ERROR,

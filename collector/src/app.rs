@@ -38,10 +38,12 @@ use crate::pipeline::{Pipeline, Progress, extent};
 use crate::public::StatusPage;
 use crate::query::Query;
 use crate::registry::Registry;
+use crate::reporting::{Mailing, Reporting};
 use crate::reviewing::Reviewing;
 use crate::rollups::Rollups;
 use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
+use crate::survey::Gate;
 use crate::tally::Tally;
 use crate::watched::{Subject, Watched};
 
@@ -110,7 +112,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let kept = config.raw_retention;
     tasks.spawn(upkeep::retain(ledger.clone(), kept, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
-    look_after(&mut tasks, (&fleet, clock), reviewing, &shutdown);
+    look_after(&mut tasks, (&fleet, clock), (reviewing, mailing(&config, &operators)), &shutdown);
     reach_out(&mut tasks, delivery, watched, &shutdown);
     show(&mut tasks, (query, live, clock), &shutdown);
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
@@ -141,6 +143,8 @@ fn operators(
     let clock = fleet.clock;
     Ok(Operators {
         fleet: fleet.clone(),
+        reporting: Arc::new(Reporting::new(folder, fleet.registry.clone(), query.clone(), clock)),
+        survey: Gate::default(),
         query,
         live,
         tally,
@@ -178,15 +182,27 @@ fn show(
     tasks.spawn(upkeep::keep_warm(query, shutdown.clone()));
 }
 
-/// What comes after windows and incidents that are over.
+/// Who mails the reports that the configuration names.
+fn mailing(config: &Config, operators: &Operators) -> Mailing {
+    let Operators { reporting, registry, delivery, links, clock, .. } = operators;
+    Mailing::new(
+        config.reports.clone(),
+        (reporting.clone(), registry.clone()),
+        (delivery.clone(), links.clone()),
+        *clock,
+    )
+}
+
+/// What comes after windows, incidents and months that are over.
 fn look_after(
     tasks: &mut JoinSet<()>,
     (fleet, clock): (&Fleet, Clock),
-    reviewing: Reviewing,
+    (reviewing, mailing): (Reviewing, Mailing),
     shutdown: &CancellationToken,
 ) {
     tasks.spawn(acceptance::accept(fleet.clone(), clock, shutdown.clone()));
     tasks.spawn(reviewing.go_on(shutdown.clone()));
+    tasks.spawn(mailing.go_on(shutdown.clone()));
 }
 
 async fn all_ended(sets: [JoinSet<()>; 2]) {

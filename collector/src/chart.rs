@@ -6,6 +6,7 @@
 //! because the libraries that draw SVG bring colours, fonts and rounding of their own, for what is 200 lines.
 
 mod heat;
+mod months;
 mod strip;
 mod waterfall;
 
@@ -13,6 +14,8 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+pub use months::{Intervals, Kept};
 
 use crate::text::html;
 

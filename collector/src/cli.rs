@@ -35,9 +35,11 @@ mod notices;
 mod changes;
 mod checks;
 mod export;
+mod feedback;
 mod incidents;
 mod objectives;
 mod observations;
+mod report;
 mod reviews;
 mod services;
 mod sla;
@@ -160,6 +162,17 @@ enum Command {
     /// What was promised and what was kept
     #[command(subcommand)]
     Sla(sla::SlaCommand),
+    /// A month as a document: what was promised and kept, incidents, delivery, posture, capacity, satisfaction
+    Report(report::ReportArguments),
+    /// How satisfied users are, by surveys
+    #[command(subcommand)]
+    Satisfaction(feedback::SatisfactionCommand),
+    /// Tickets about e-mail, and how fast they are resolved
+    #[command(subcommand)]
+    Tickets(feedback::TicketsCommand),
+    /// Ask users how satisfied they are
+    #[command(subcommand)]
+    Survey(feedback::SurveyCommand),
     /// Raw data, and what is needed to make any figure of it again
     Export(export::ExportArguments),
     /// Tokens, by which agents come in
@@ -284,6 +297,10 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Changes(arguments) => asking(changes::run(setting, &arguments)),
         Command::Objectives(arguments) => asking(objectives::run(setting, &arguments)),
         Command::Sla(command) => asking(sla::run(setting, &command)),
+        Command::Report(arguments) => asking(report::run(setting, &arguments)),
+        Command::Satisfaction(command) => asking(feedback::satisfaction(setting, &command)),
+        Command::Tickets(command) => asking(feedback::tickets(setting, &command)),
+        Command::Survey(command) => asking(feedback::survey(setting, &command)),
         Command::Export(arguments) => asking(export::run(setting, &arguments)),
         Command::Token(command) => asking(token::run(setting, &command)),
         Command::Agents { command } => asking(agents::run(setting, command.as_ref())),

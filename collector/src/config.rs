@@ -4,6 +4,7 @@
 //! anything that an operator changes while the collector runs (that is in the control journal).
 
 pub mod outside;
+pub mod reports;
 pub mod status_page;
 
 mod read;
@@ -22,6 +23,7 @@ use crate::identity::{AGENT_VALIDITY, HostName};
 
 pub use outside::OutsideConfig;
 pub(crate) use read::page_path;
+pub use reports::ReportConfig;
 pub use secret::SecretPlace;
 pub use status_page::StatusPageConfig;
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub outside: OutsideConfig,
     /// The page for users; `None`: there is none.
     pub status_page: Option<StatusPageConfig>,
+    /// Monthly reports that are mailed.
+    pub reports: Vec<ReportConfig>,
 }
 
 /// The OpenID provider at which operators may sign in.
@@ -150,6 +154,7 @@ impl Config {
             oidc: None,
             outside: OutsideConfig::default(),
             status_page: None,
+            reports: Vec::new(),
         }
     }
 
@@ -271,10 +276,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, status_page, vendor, watched
+        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, report, segment_size, status_page, vendor, watched
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, segment_size, status_page, vendor, watched
+        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, report, segment_size, status_page, vendor, watched
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }

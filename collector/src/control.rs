@@ -23,6 +23,7 @@ use mailsonde_proto::journal::{
 };
 use mailsonde_proto::{AgentId, WallTime};
 
+use crate::judge::feedback::FeedbackError;
 use crate::judge::followup::FollowUpError;
 use crate::judge::planned::PlannedError;
 use crate::judge::stated::StatedError;
@@ -103,6 +104,9 @@ pub enum ControlError {
     /// An action item cannot become so.
     #[error(transparent)]
     FollowUp(#[from] FollowUpError),
+    /// What users say cannot be taken in.
+    #[error(transparent)]
+    Feedback(#[from] FeedbackError),
 }
 
 /// The control journal; one writer, which many may share.

@@ -125,6 +125,11 @@ impl Folder {
         self.0.join(crate::central::SERVICES_FOLDER)
     }
 
+    /// Monthly reports that are kept.
+    pub fn reports(&self) -> PathBuf {
+        self.0.join("reports")
+    }
+
     /// The key that signs links in messages.
     pub fn links_key(&self) -> PathBuf {
         self.0.join("links.key")

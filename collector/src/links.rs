@@ -55,9 +55,88 @@ pub enum NotALink {
     /// It was not made here, or changed.
     #[error("this link is not one of ours: acknowledge by `mailsonde-collector incidents ack`")]
     Forged,
+    /// It was not made here, or changed.
+    #[error("this link is not one of ours: ask whoever sent it for another")]
+    ForgedSurvey,
+    /// It was good once.
+    #[error("this link is too old: ask whoever sent it for another")]
+    SurveyOver,
     /// It was good once.
     #[error("this link is too old: acknowledge by `mailsonde-collector incidents ack`")]
     Over,
+}
+
+/// A link to the survey's question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SurveyLink {
+    /// What its answer is called; [`EVERYBODY`] for a link that everybody may use.
+    pub id: String,
+    /// Until when it is good, in seconds since 1970.
+    pub until: i64,
+    /// HMAC-SHA256 over the rest, hexadecimal.
+    pub mac: String,
+}
+
+/// The id of a link that gives whoever opens it a question of their own.
+const EVERYBODY: &str = "everybody";
+/// A survey's link is good for so long.
+const SURVEY_GOOD_FOR: i64 = 60 * 86_400;
+
+impl SurveyLink {
+    /// What its answer is called; `None` for a link that everybody may use.
+    pub fn own_id(&self) -> Option<&str> {
+        (self.id != EVERYBODY).then_some(self.id.as_str())
+    }
+}
+
+impl Links {
+    /// A link to the survey's question: for one answer, or for everybody. `None` where nobody would reach it.
+    pub fn survey(&self, now: Timestamp, is_open: bool) -> Option<String> {
+        let id = if is_open { EVERYBODY.to_owned() } else { new_id() };
+        let link = self.survey_link(id, now.as_second().saturating_add(SURVEY_GOOD_FOR));
+        let base = self.base.as_ref()?.join(path::SURVEY).ok()?;
+        Some(format!("{base}?{}", parameters(&link)))
+    }
+
+    /// Where the answer goes of a question that was opened by a good link.
+    pub fn own_survey(&self, link: &SurveyLink) -> String {
+        let own = match link.own_id() {
+            Some(_) => link.clone(),
+            None => self.survey_link(new_id(), link.until),
+        };
+        format!("{}?{}", path::SURVEY, parameters(&own))
+    }
+
+    fn survey_link(&self, id: String, until: i64) -> SurveyLink {
+        let mac = hex::encode(sign(&self.key, said_of_survey(&id, until).as_bytes()));
+        SurveyLink { id, until, mac }
+    }
+
+    /// Whether a survey's link is ours, and good at a moment.
+    ///
+    /// # Errors
+    /// When not.
+    pub fn check_survey(&self, link: &SurveyLink, now: Timestamp) -> Result<(), NotALink> {
+        let mac = hex::decode(&link.mac).map_err(|_no_hex| NotALink::ForgedSurvey)?;
+        let said = said_of_survey(&link.id, link.until);
+        verify(&self.key, said.as_bytes(), &mac).map_err(|_other| NotALink::ForgedSurvey)?;
+        if now.as_second() > link.until { Err(NotALink::SurveyOver) } else { Ok(()) }
+    }
+}
+
+fn new_id() -> String {
+    format!("survey-{}", hex::encode(random_bytes::<16>()))
+}
+
+fn parameters(link: &SurveyLink) -> String {
+    // nothing in it needs an escape
+    let SurveyLink { id, until, mac } = link;
+    format!("id={id}&until={until}&mac={mac}")
+}
+
+fn said_of_survey(id: &str, until: i64) -> String {
+    format!("survey\n{id}\n{until}")
 }
 
 impl Links {
@@ -82,6 +161,11 @@ impl Links {
         let key = Key::new(HMAC_SHA256, &bytes);
         let tag = hex::encode(sign(&key, b"tag"));
         Ok(Self { key, tag: tag.chars().take(TAG).collect(), base })
+    }
+
+    /// By what this collector's messages are told from another's.
+    pub fn tag(&self) -> &str {
+        &self.tag
     }
 
     /// The message as it is sent: with its links, and with what tells it from another collector's of the same number.
@@ -165,6 +249,38 @@ mod tests {
             until: get("until").unwrap().parse().unwrap(),
             mac: get("mac").unwrap(),
         }
+    }
+
+    #[test]
+    fn a_survey_s_link_takes_one_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let links = links(folder.path());
+        let now = Timestamp::from_second(1_796_000_000).unwrap();
+        let read = |url: &str| {
+            let url: Url = url.parse().unwrap();
+            let get = |name: &str| {
+                url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+            };
+            SurveyLink {
+                id: get("id").unwrap(),
+                until: get("until").unwrap().parse().unwrap(),
+                mac: get("mac").unwrap(),
+            }
+        };
+        let own = read(&links.survey(now, false).unwrap());
+        assert_eq!(links.check_survey(&own, now), Ok(()));
+        assert!(own.own_id().is_some_and(|id| id.len() == 39), "{own:?}");
+        let later = Timestamp::from_second(own.until + 1).unwrap();
+        assert_eq!(links.check_survey(&own, later), Err(NotALink::SurveyOver));
+        let forged = SurveyLink { id: "survey-other".into(), ..own.clone() };
+        assert_eq!(links.check_survey(&forged, now), Err(NotALink::ForgedSurvey));
+        let open = read(&links.survey(now, true).unwrap());
+        assert_eq!((links.check_survey(&open, now), open.own_id()), (Ok(()), None));
+        let base = "https://collector.example.org";
+        let [one, other] = [(); 2].map(|()| read(&format!("{base}{}", links.own_survey(&open))));
+        assert!(links.check_survey(&one, now).is_ok() && one.id != other.id);
+        let same = read(&format!("{base}{}", links.own_survey(&own)));
+        assert_eq!(same, own);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! the same at every attempt; secrets stand in no log, error or outcome; a service is believed only where it says what
 //! it says when it took the message. Absent on purpose: queues, attempts and their pace, and who is told what.
 
+mod parcel;
 mod read;
 mod source;
 
@@ -31,6 +32,8 @@ mod text;
 mod samples;
 #[cfg(test)]
 mod tests;
+
+pub use parcel::Parcel;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -113,6 +116,11 @@ impl Outcome {
 pub trait Channel: Send + Sync + Debug {
     /// Sends one message, once. Dropping the future ends the attempt; what came of it is unknown then.
     fn send<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Outcome>;
+
+    /// Sends a mail that is no message, once; `None` where it is no channel of mail.
+    fn carry<'a>(&'a self, _parcel: &'a Parcel) -> Option<BoxFuture<'a, Outcome>> {
+        None
+    }
 
     /// Such as `slack`.
     fn kind(&self) -> &'static str;

@@ -17,6 +17,7 @@ pub mod objectives;
 pub mod observations;
 pub mod planned;
 pub mod public;
+pub mod report;
 pub mod reviews;
 pub mod routes;
 pub mod services;
@@ -64,6 +65,7 @@ pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWant
 pub use objectives::ObjectivesAnswer;
 pub use observations::{ObservationAnswer, ObservationsAnswer, Standing, Wanted};
 pub use public::{PublicAnswer, PublicKept};
+pub use report::{ReportAnswer, ReportWanted};
 pub use reviews::{ReviewAnswer, ReviewLine, ReviewsAnswer};
 pub use services::{MemberAnswer, ServiceAnswer, ServicesAnswer, SiteAnswer};
 pub use status::{CheckStatus, CollectorStatus, State, StatusAnswer, VantageStatus};
@@ -104,6 +106,14 @@ pub enum QueryError {
     /// What a page was to go on after is not there.
     #[error("what `after` names is not there (any more): begin anew without it")]
     Gone,
+    /// There is no report of that time.
+    #[error("there is no report of {month}: {why}")]
+    NoReport {
+        /// As it was asked for.
+        month: sla::Month,
+        /// Why not.
+        why: &'static str,
+    },
     /// The question names something that there is not.
     #[error("there is no {what} called {name}: see `mailsonde-collector {}`", listed_by(what))]
     Unknown {

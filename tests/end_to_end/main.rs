@@ -45,6 +45,7 @@ mod telling;
 
 mod browser;
 mod outages;
+mod reports;
 mod reviews;
 
 mod live_screen;

@@ -22,6 +22,16 @@ pub(super) enum Origin {
     Network { address: SocketAddr },
 }
 
+impl Origin {
+    /// Of which host; `None` of this one.
+    pub(super) fn address(self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Socket { .. } => None,
+            Self::Network { address } => Some(address.ip()),
+        }
+    }
+}
+
 impl Connected<IncomingStream<'_, UnixListener>> for Origin {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
         // SO_PEERCRED: what the kernel knows, not what the peer says

@@ -32,7 +32,8 @@ impl From<EnrolmentError> for Refusal {
                 ControlError::TokenExpired(_)
                 | ControlError::RevokedKey
                 | ControlError::Stated(_)
-                | ControlError::FollowUp(_) => StatusCode::BAD_REQUEST,
+                | ControlError::FollowUp(_)
+                | ControlError::Feedback(_) => StatusCode::BAD_REQUEST,
             },
             EnrolmentError::OldAuthority { .. }
             | EnrolmentError::Identity(

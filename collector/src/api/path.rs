@@ -33,6 +33,18 @@ paths! {
     pub const SLA: &str = "/api/v1/sla";
     /// One of them, step by step.
     pub const SLA_EXPLAIN: &str = "/api/v1/sla/explain";
+    /// The report of a month, such as `2026-10`.
+    pub const REPORT: &str = "/api/v1/reports/{month}";
+    /// How satisfied users are, and how fast tickets are resolved.
+    pub const FEEDBACK: &str = "/api/v1/feedback";
+    /// Survey answers to be taken in.
+    pub const SATISFACTION: &str = "/api/v1/feedback/answers";
+    /// Tickets to be taken in.
+    pub const TICKETS: &str = "/api/v1/feedback/tickets";
+    /// Links to the survey's question.
+    pub const SURVEY_LINKS: &str = "/api/v1/survey/links";
+    /// The survey's question itself, for whoever has a signed link.
+    pub const SURVEY: &str = "/survey";
     /// Observations, line by line.
     pub const EXPORT_OBSERVATIONS: &str = "/api/v1/export/observations";
     /// Services' minutes, line by line.
@@ -147,7 +159,7 @@ paths! {
     pub const API_TOKEN_REVOKE: &str = "/api/v1/api-tokens/{name}/revoke";
 }
 
-/// A path with a word where it has `{name}` or `{id}`, escaped as one segment (RFC 3986 section 3.3).
+/// A path with a word where it has `{name}`, `{id}` or `{month}`, escaped as one segment (RFC 3986 section 3.3).
 pub fn with(path: &str, word: &str) -> String {
     let escaped = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -156,5 +168,7 @@ pub fn with(path: &str, word: &str) -> String {
         _ => format!("%{byte:02X}"),
     };
     let word: String = word.bytes().map(escaped).collect();
-    path.replace("{name}", &word).replace("{id}", &word)
+    ["{name}", "{id}", "{month}"]
+        .iter()
+        .fold(path.to_owned(), |path, place| path.replace(place, &word))
 }

@@ -18,8 +18,9 @@ use axum::routing::{MethodRouter, get, post};
 use super::caller::{Caller, shown};
 use super::typed::{Described, Description, Schemas};
 use super::{
-    Shared, access, authority, config, events, export, fleet, incidents, metrics, openapi, pages,
-    path, planned, public, questions, refusal, reviews, runs, telling, watched,
+    Shared, access, authority, config, events, export, feedback, fleet, incidents, metrics,
+    openapi, pages, path, planned, public, questions, refusal, reports, reviews, runs, telling,
+    watched,
 };
 use crate::control::Role;
 use crate::public::path as users;
@@ -75,6 +76,16 @@ fn of_mail() -> Vec<Line> {
         asked(path::OBJECTIVES, VIEWER, questions::objectives),
         asked(path::SLA, VIEWER, questions::sla),
         asked(path::SLA_EXPLAIN, VIEWER, questions::sla_explained),
+        asked(path::REPORT, VIEWER, reports::report),
+        // what users say
+        asked(path::FEEDBACK, VIEWER, feedback::show),
+        done(path::SATISFACTION, OPERATOR, feedback::take_answers),
+        done(path::TICKETS, OPERATOR, feedback::take_tickets),
+        done(path::SURVEY_LINKS, OPERATOR, feedback::links),
+        // whoever has a signed link
+        page(path::SURVEY, ANYBODY, feedback::ask),
+        form(path::SURVEY, ANYBODY, feedback::answer),
+        // raw data
         asked(path::EXPORT_OBSERVATIONS, VIEWER, export::observations),
         asked(path::EXPORT_SLOTS, VIEWER, export::slots),
         asked(path::EXPORT_DEFINITIONS, VIEWER, export::definitions),
@@ -386,6 +397,13 @@ mod tests {
         GET /api/v1/objectives viewer
         GET /api/v1/sla viewer
         GET /api/v1/sla/explain viewer
+        GET /api/v1/reports/{month} viewer
+        GET /api/v1/feedback viewer
+        POST /api/v1/feedback/answers operator
+        POST /api/v1/feedback/tickets operator
+        POST /api/v1/survey/links operator
+        GET /survey anybody
+        POST /survey anybody
         GET /api/v1/export/observations viewer
         GET /api/v1/export/slots viewer
         GET /api/v1/export/definitions viewer

@@ -33,8 +33,10 @@ use crate::query::{
     StatusAnswer, TokensAnswer,
 };
 use crate::registry::Registry;
+use crate::reporting::Reporting;
 use crate::rollups::Rollups;
 use crate::store::ledger::{Ledger, LedgerOptions, Source};
+use crate::survey::Gate;
 use crate::tally::Tally;
 use crate::watched::{Subject, Watched};
 
@@ -125,7 +127,10 @@ impl Running {
         let network = Network::listen(anywhere, tls.for_operators().unwrap()).await.unwrap();
         let address = network.address().unwrap();
         let access = Access::new(enrolment.control.clone(), clock).unwrap();
+        let reporting = Reporting::new(&folder, registry.clone(), query.clone(), clock);
         let operators = Operators {
+            reporting: Arc::new(reporting),
+            survey: Gate::default(),
             query: query.clone(),
             live: live.clone(),
             tally,

@@ -44,6 +44,8 @@ pub(super) enum AsLines {}
 pub(super) enum AsCalendar {}
 /// JSON, or a text for people.
 pub(super) enum AsDocument {}
+/// JSON, a text or a page for people, a sheet of figures, or PDF.
+pub(super) enum AsReport {}
 /// Server-sent events, the data of each a JSON value.
 pub(super) enum AsEvents {}
 
@@ -76,6 +78,16 @@ impl Medium for AsDocument {
     fn media(schema: Value) -> Vec<(&'static str, Value)> {
         let text = json!({ "type": "string" });
         vec![("application/json", schema), ("text/markdown", text.clone()), ("text/html", text)]
+    }
+}
+
+impl Medium for AsReport {
+    fn media(schema: Value) -> Vec<(&'static str, Value)> {
+        let mut media = AsDocument::media(schema);
+        media.push(("text/csv", json!({ "type": "string" })));
+        // bytes have no schema
+        media.push(("application/pdf", json!({})));
+        media
     }
 }
 

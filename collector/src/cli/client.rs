@@ -100,6 +100,14 @@ pub async fn ask_for_text(at: impl Into<Collector>, path: &str) -> anyhow::Resul
     raw(&at.into(), Method::GET, path, Bytes::new()).await
 }
 
+/// Asks a question whose answer is bytes of a form of their own.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_for_bytes(at: impl Into<Collector>, path: &str) -> anyhow::Result<Bytes> {
+    bytes(&at.into(), Method::GET, path, Bytes::new()).await
+}
+
 /// Sends something to be done.
 ///
 /// # Errors
@@ -203,6 +211,11 @@ async fn answered<T: DeserializeOwned>(
 }
 
 async fn raw(at: &Collector, method: Method, path: &str, body: Bytes) -> anyhow::Result<String> {
+    let bytes = bytes(at, method, path, body).await?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn bytes(at: &Collector, method: Method, path: &str, body: Bytes) -> anyhow::Result<Bytes> {
     let asking = through(at, (method, path, body), all_of);
     let (status, bytes) =
         tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
@@ -212,7 +225,7 @@ async fn raw(at: &Collector, method: Method, path: &str, body: Bytes) -> anyhow:
     if status != StatusCode::OK {
         return Err(refusal(at, status, &bytes).into());
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 /// Asks, and has the answer taken.

@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_CLAIM, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES,
-    Mistake, OidcConfig, OperatorsConfig, OutsideConfig, RAW_RETENTION_BOUNDS, SEGMENT_BOUNDS,
-    StatusPageConfig,
+    Mistake, OidcConfig, OperatorsConfig, OutsideConfig, RAW_RETENTION_BOUNDS, ReportConfig,
+    SEGMENT_BOUNDS, StatusPageConfig, reports,
 };
 pub(crate) use outside::page_path;
 
@@ -22,7 +22,7 @@ use crate::config::folder::File;
 use crate::config::section::Section;
 use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "agent_certificate",
     "heartbeat",
     "listen",
@@ -39,6 +39,7 @@ const KEYS: [&str; 20] = [
     "operators_url",
     "peer",
     "raw_retention",
+    "report",
     "segment_size",
     "status_page",
     "vendor",
@@ -63,6 +64,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     let oidc = reader.oidc();
     let outside = reader.outside();
     let status_page = reader.status_page();
+    let reports = reader.reports();
     reader.require("listen");
     reader.require("name");
     match (listen, name, reader.mistakes.is_empty()) {
@@ -77,6 +79,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             oidc,
             outside,
             status_page,
+            reports,
         }),
         _ => {
             reader.mistakes.sort();
@@ -179,6 +182,12 @@ impl Reader<'_> {
             self.require("operators_listen");
         }
         page
+    }
+
+    fn reports(&mut self) -> Vec<ReportConfig> {
+        let name = self.file.to_string_lossy();
+        let file = File { name: &name, text: self.text };
+        reports::read(Section::new(&file, (0, self.table), ""), &mut self.mistakes)
     }
 
     fn value<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {

@@ -9,9 +9,11 @@ use super::people::People;
 use super::record::{AppliedCheck, Author, Control, ControlRecord, Enrolled, TokenId, TokenMade};
 use crate::judge::action::Action;
 use crate::judge::definition::Definitions;
+use crate::judge::feedback::Feedback;
 use crate::judge::followup::FollowUps;
 use crate::judge::outside::Outside;
 use crate::judge::planned::Planned;
+use crate::judge::reported::Reports;
 use crate::judge::stated::Numbers;
 
 /// A token, and who came in by it.
@@ -44,6 +46,8 @@ pub struct Roll {
     numbers: Numbers,
     outside: Outside,
     follow_ups: FollowUps,
+    feedback: Feedback,
+    reports: Reports,
     people: People,
 }
 
@@ -87,6 +91,8 @@ impl Roll {
             Control::Acted(Action::FollowUp(action)) => {
                 self.follow_ups.apply(record.received_at, action);
             }
+            Control::Acted(Action::Feedback(action)) => self.feedback.apply(action),
+            Control::Acted(Action::Report(action)) => self.reports.apply(action),
             Control::Access(access) => {
                 self.people.apply(access, record.received_at, record.author.as_ref());
             }
@@ -140,6 +146,16 @@ impl Roll {
     /// What is to be done after incidents.
     pub fn follow_ups(&self) -> &FollowUps {
         &self.follow_ups
+    }
+
+    /// What users say, and what they asked the service desk.
+    pub fn feedback(&self) -> &Feedback {
+        &self.feedback
+    }
+
+    /// Monthly reports that are kept, and that were mailed.
+    pub fn reports(&self) -> &Reports {
+        &self.reports
     }
 
     /// The collector's checks, as they were applied last.

@@ -22,7 +22,13 @@ pub fn tell(chronicle: &mut Chronicle, record: &ControlRecord) {
         Control::Services(definitions) => chronicle.define(at, definitions.clone()),
         Control::Acted(Action::Planned(action)) => chronicle.plan(at, action),
         Control::Heard(heard) => chronicle.outside.hear(heard),
-        Control::Acted(Action::Incident(_) | Action::Stated(_) | Action::FollowUp(_))
+        Control::Acted(
+            Action::Incident(_)
+            | Action::Stated(_)
+            | Action::FollowUp(_)
+            | Action::Feedback(_)
+            | Action::Report(_),
+        )
         | Control::Archived { .. }
         | Control::Tick
         | Control::Started

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::feedback::FeedbackAction;
 use super::followup::FollowUpAction;
 use super::incident::IncidentAction;
 use super::planned::PlannedAction;
+use super::reported::ReportAction;
 use super::stated::Stated;
 
 /// Something that an operator did.
@@ -19,6 +21,10 @@ pub enum Action {
     Stated(Stated),
     /// To what is to be done after an incident.
     FollowUp(FollowUpAction),
+    /// To what users say, and what they asked the service desk.
+    Feedback(FeedbackAction),
+    /// What became of a monthly report.
+    Report(ReportAction),
 }
 
 /// Bytes that are no action that we know.
@@ -34,6 +40,8 @@ impl Action {
             Self::Planned(action) => action.words(),
             Self::Stated(stated) => stated.words(),
             Self::FollowUp(action) => action.words(),
+            Self::Feedback(action) => action.words(),
+            Self::Report(action) => action.words(),
         }
     }
 

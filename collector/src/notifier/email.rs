@@ -16,6 +16,7 @@
 //! that the relay has it, so nothing is `confirmed`. A relay that a check watches is refused unless `watched_relay` is
 //! true: news of an outage must not wait for its end. Absent on purpose: a queue, which the delivery is.
 
+mod bulk;
 mod compose;
 mod smtp;
 
@@ -31,7 +32,7 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
 use super::source::{PASSWORD, Source};
-use super::{Channel, Handle, Outcome, Post};
+use super::{Channel, Handle, Outcome, Parcel, Post};
 use crate::identity::{HostName, https_config};
 use crate::secret::Secret;
 
@@ -177,6 +178,23 @@ impl Channel for Email {
             }
         }
         .boxed()
+    }
+
+    fn carry<'a>(&'a self, parcel: &'a Parcel) -> Option<BoxFuture<'a, Outcome>> {
+        let carried = async move {
+            let to = if parcel.to.is_empty() { &self.to } else { &parcel.to };
+            let (id, bytes) = match bulk::compose(parcel, (&self.from, to), self.clock.wall()) {
+                Ok(mail) => mail,
+                Err(why) => return Outcome::Refused { why },
+            };
+            let to: Vec<_> = to.iter().map(|mailbox| mailbox.email.clone()).collect();
+            let envelope = smtp::Envelope { from: &self.from.email, to: &to };
+            match Box::pin(smtp::hand_over(&self.relay, envelope, &bytes)).await {
+                Ok(said) => Outcome::Sent { handle: Handle::of(id), confirmed: false, said },
+                Err(failed) => failed,
+            }
+        };
+        Some(carried.boxed())
     }
 
     fn kind(&self) -> &'static str {

@@ -146,7 +146,7 @@ fn full_window(stays: &[Stay<'_>], range: &Range<WallTime>, sli: Sli) -> u64 {
 }
 
 /// What belonged to the service in the window, by whatever definition held.
-fn stays<'c>(chronicle: &'c Chronicle, wanted: &Wanted) -> Vec<Stay<'c>> {
+pub(super) fn stays<'c>(chronicle: &'c Chronicle, wanted: &Wanted) -> Vec<Stay<'c>> {
     let mut stays = Vec::new();
     for (part, definitions) in chronicle.definitions_between(&wanted.range) {
         if let Some(service) = definitions.service(&wanted.service) {

@@ -59,6 +59,14 @@ struct Asked<'c> {
 }
 
 pub(super) fn show(reader: &Reader, wanted: &SlaWanted) -> Result<SlaAnswer, QueryError> {
+    Ok(show_with_excluded(reader, wanted)?.0)
+}
+
+/// The same, and what each agreement leaves out.
+pub(super) fn show_with_excluded(
+    reader: &Reader,
+    wanted: &SlaWanted,
+) -> Result<(SlaAnswer, Vec<Vec<ExcludedAnswer>>), QueryError> {
     let now = reader.head().now();
     let chronicle = reader.chronicle();
     let definitions = chronicle.current().clone();
@@ -89,17 +97,15 @@ pub(super) fn show(reader: &Reader, wanted: &SlaWanted) -> Result<SlaAnswer, Que
     }
     let figures: Vec<Wanted> = asked.iter().map(|asked| asked.wanted.clone()).collect();
     let measured = measure(reader, &chronicle, now, &figures)?;
-    let agreements =
-        asked.iter().zip(&measured).map(|(asked, measured)| answer(asked, measured, now));
-    Ok(SlaAnswer {
-        now: now.timestamp(),
-        time_zone: definitions.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
-        agreements: agreements.collect(),
-    })
+    let both = || asked.iter().zip(&measured);
+    let agreements = both().map(|(asked, measured)| answer(asked, measured, now)).collect();
+    let excluded = both().map(|(asked, it)| told(&asked.wanted.left_out, &it.left_out)).collect();
+    let time_zone = definitions.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
+    Ok((SlaAnswer { now: now.timestamp(), time_zone, agreements }, excluded))
 }
 
 /// Services as they are defined, with agreements as they stood last in a time: also of those that there are not any more.
-fn services(
+pub(super) fn services(
     chronicle: &Chronicle,
     definitions: &Definitions,
     range: &std::ops::Range<WallTime>,

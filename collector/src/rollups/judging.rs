@@ -100,7 +100,7 @@ impl Rollups {
                 let planned = self.chronicle().planned.clone();
                 self.engine.replan(planned, now);
             }
-            Action::Stated(_) | Action::FollowUp(_) => {}
+            Action::Stated(_) | Action::FollowUp(_) | Action::Feedback(_) | Action::Report(_) => {}
         }
         Ok(())
     }

@@ -42,11 +42,32 @@ pub struct Times {
     pub longest_s: Option<i64>,
 }
 
+/// What is to be known of an incident to say how well it was dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dealt {
+    /// The first slot that failed.
+    pub began_at: Timestamp,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When somebody took it on.
+    pub acknowledged_at: Option<Timestamp>,
+    /// When it was mended.
+    pub resolved_at: Option<Timestamp>,
+    /// Whether it is about security.
+    pub is_security: bool,
+}
+
 /// The figures of incidents that were opened in a time; those of silence are not mail's, and do not count.
 pub fn kpi<'i>(incidents: impl IntoIterator<Item = &'i Incident>, now: Timestamp) -> Kpi {
+    let counted = incidents.into_iter().filter(|it| it.counts());
+    kpi_of(counted.map(Dealt::of), now)
+}
+
+/// The same of all of these.
+pub fn kpi_of(incidents: impl IntoIterator<Item = Dealt>, now: Timestamp) -> Kpi {
     let mut kpi = Kpi::default();
     let (mut detect, mut acknowledge, mut resolve) = (Vec::new(), Vec::new(), Vec::new());
-    for incident in incidents.into_iter().filter(|it| it.counts()) {
+    for incident in incidents {
         kpi.opened += 1;
         kpi.security += usize::from(incident.is_security);
         detect.push(seconds(incident.began_at, incident.opened_at));
@@ -54,13 +75,13 @@ pub fn kpi<'i>(incidents: impl IntoIterator<Item = &'i Incident>, now: Timestamp
         match incident.resolved_at {
             Some(at) => {
                 resolve.push(seconds(incident.began_at, at));
-                kpi.resolved_in_24h += usize::from(is_within(incident, at, 24));
-                kpi.resolved_in_48h += usize::from(is_within(incident, at, 48));
+                kpi.resolved_in_24h += usize::from(incident.is_within(at, 24));
+                kpi.resolved_in_48h += usize::from(incident.is_within(at, 48));
             }
             None => {
                 kpi.unresolved += 1;
-                kpi.undecided_24h += usize::from(is_within(incident, now, 24));
-                kpi.undecided_48h += usize::from(is_within(incident, now, 48));
+                kpi.undecided_24h += usize::from(incident.is_within(now, 24));
+                kpi.undecided_48h += usize::from(incident.is_within(now, 48));
             }
         }
     }
@@ -69,8 +90,16 @@ pub fn kpi<'i>(incidents: impl IntoIterator<Item = &'i Incident>, now: Timestamp
     kpi
 }
 
-fn is_within(incident: &Incident, at: Timestamp, hours: i64) -> bool {
-    at.duration_since(incident.opened_at) <= SignedDuration::from_hours(hours)
+impl Dealt {
+    fn of(incident: &Incident) -> Self {
+        let Incident { began_at, opened_at, acknowledged_at, resolved_at, is_security, .. } =
+            *incident;
+        Self { began_at, opened_at, acknowledged_at, resolved_at, is_security }
+    }
+
+    fn is_within(&self, at: Timestamp, hours: i64) -> bool {
+        at.duration_since(self.opened_at) <= SignedDuration::from_hours(hours)
+    }
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> i64 {

@@ -290,6 +290,24 @@ fn recount(judged: &Judged, folder: &Path) {
         assert!(agreement.figure.is_over);
     }
     percentiles(judged, &recounted);
+    reported(judged, &agreements);
+}
+
+/// The report of the month tells the figures that were recounted, and its sites add up to its services.
+fn reported(judged: &Judged, agreements: &[AgreementAnswer]) {
+    let report = judged.query.report("2026-10".parse().unwrap()).unwrap();
+    let told = report.services.iter().flat_map(|service| &service.agreements);
+    assert_eq!(told.map(|it| it.kept.clone()).collect::<Vec<_>>(), agreements);
+    for service in &report.services {
+        let of_sites = service.sites.iter().fold([0; 3], |[pass, fail, void], site| {
+            [pass + site.pass, fail + site.fail, void + site.void]
+        });
+        let runs = service.runs;
+        assert_eq!(of_sites, [runs.pass, runs.fail, runs.void], "{}", service.name);
+        assert!(runs.pass > 0 && runs.fail > 0 && runs.missed > 0, "{runs:?}");
+        let of_days: u64 = service.days.iter().filter_map(|day| day.failed).sum();
+        assert_eq!((of_days, service.days.len()), (runs.fail, 31), "{}", service.name);
+    }
 }
 
 fn percentiles(judged: &Judged, recounted: &[serde_json::Value]) {
