@@ -33,6 +33,7 @@ fn main_of(page: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
+#[allow(clippy::too_many_lines, reason = "the document is here for a person to read")]
 async fn how_it_is_now() {
     let page = shown(Asked::Overview);
     let page = page.replace(assets::style(), "STYLE").replace(assets::status_script(), "SCRIPT");
@@ -184,6 +185,7 @@ async fn how_it_is_now() {
 }
 
 #[tokio::test(start_paused = true)]
+#[allow(clippy::too_many_lines, reason = "the document is here for a person to read")]
 async fn is_it_me() {
     insta::assert_snapshot!(main_of(&shown(Asked::Setup(Some("durban".into())))), @r#"
      id="main" tabindex="-1">
@@ -275,6 +277,7 @@ async fn history_goes_back_by_months() {
 }
 
 #[tokio::test(start_paused = true)]
+#[allow(clippy::too_many_lines, reason = "the document is here for a person to read")]
 async fn news_are_rss_that_readers_read() {
     let text = shown(Asked::Feed);
     insta::assert_snapshot!(text, @r#"
@@ -380,6 +383,7 @@ async fn news_are_rss_that_readers_read() {
 }
 
 #[tokio::test(start_paused = true)]
+#[allow(clippy::too_many_lines, reason = "the document is here for a person to read")]
 async fn programs_are_told_how_to_be_set_up() {
     let page = page();
     let text = |shown: Shown| String::from_utf8(shown.body.to_vec()).unwrap();
