@@ -30,7 +30,11 @@ impl Kept {
     fn made() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("year");
-        make(&data, SIZE, Clock::system().wall()).unwrap();
+        // on a thread of its own: it has a runtime of its own
+        let made = std::thread::scope(|scope| {
+            scope.spawn(|| make(&data, SIZE, Clock::system().wall())).join()
+        });
+        made.unwrap().unwrap();
         Self { folder, data, collector: None }
     }
 
