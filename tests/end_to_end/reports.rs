@@ -254,7 +254,7 @@ async fn a_report_is_mailed_once_with_its_charts_and_its_pdf() {
     kept.killed();
     kept.start();
     wait_until("it looked again", PATIENCE, || {
-        let answer = kept.json(&["--json", "audit", "list"]);
+        let answer = kept.json(&["--json", "audit", "show"]);
         !answer["acts"].is_null()
     });
     tokio::time::sleep(Duration::from_secs(3)).await;
