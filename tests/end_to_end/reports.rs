@@ -99,6 +99,7 @@ fn percent(share: &Value) -> String {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story, told in order")]
 fn a_month_is_told_in_every_format_and_kept() {
     let mut kept = Kept::made();
     kept.start();
@@ -195,6 +196,7 @@ print(json.dumps({"id": mail["Message-ID"], "subject": mail["Subject"], "auto": 
 const PASSWORD: &str = "hunter2-relay-password";
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_report_is_mailed_once_with_its_charts_and_its_pdf() {
     let user =
         |name: &str| User { address: format!("{name}@sandbox.test"), password: PASSWORD.into() };
