@@ -298,7 +298,8 @@ fn one_authority_takes_over_from_another_without_a_gap() {
     });
     let (exit, after) = ca(&["retire"]);
     assert_eq!(exit, Some(0), "{after}");
-    let fingerprint = |text: &str| text.split_whitespace().nth(1).unwrap().to_owned();
+    let fingerprint =
+        |text: &str| text.split_whitespace().find(|word| word.len() == 64).unwrap().to_owned();
     assert_ne!(fingerprint(&before), fingerprint(&after));
     let seen = site.newest_sequence();
     wait_until("observations go on", PATIENCE, || site.newest_sequence() > seen + 4);

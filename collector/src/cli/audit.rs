@@ -28,7 +28,7 @@ pub(super) async fn run(setting: &Setting, command: &AuditCommand) -> anyhow::Re
     let limit = match command {
         AuditCommand::Show { limit } => *limit,
         // the noted head may be far back
-        AuditCommand::Verify { head } => head.as_ref().map_or(0, |_| 10_000),
+        AuditCommand::Verify { head } => head.as_ref().map_or(1, |_| 10_000),
     };
     let wanted = format!("{}?limit={limit}", path::AUDIT);
     let asked = client::ask::<AuditAnswer>(&setting.collector, &wanted);

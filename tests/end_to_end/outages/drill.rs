@@ -147,9 +147,9 @@ fn an_outage_is_told_passed_on_taken_on_and_over() {
 /// Operators are answered over the network from now on, so that there are links.
 fn answer_operators(company: &mut Company) {
     let config = company.collector_folder().join("collector.toml");
-    let text = fs::read_to_string(&config).unwrap()
-        + "\noperators_listen = \"198.18.0.1:7444\"\noperators_url = \"https://198.18.0.1:7444\"\n";
-    fs::write(config, text).unwrap();
+    let text = fs::read_to_string(&config).unwrap();
+    let text = text.replace("127.0.0.1:7444", "198.18.0.1:7444");
+    fs::write(config, text + "operators_url = \"https://198.18.0.1:7444\"\n").unwrap();
     company.collector.take().unwrap().kill();
     company.start_collector();
 }
