@@ -33,7 +33,7 @@ fn watched() -> OnePort {
 fn an_outage_is_seen_looked_into_and_acknowledged() {
     let mut port = watched();
     let mut screen = Pty::start(top(&port), (120, 40));
-    screen.expect(&["mail works from 1 of 1", "Mail in Durban", "branch", "no incidents", "▁"]);
+    screen.expect(&["mail works from 1 of 1", "Mail in Durban", "branch", "no incidents", "█"]);
 
     // the server goes: it is seen without a key
     port.close();

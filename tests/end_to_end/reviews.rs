@@ -114,7 +114,7 @@ fn what_was_is_written_down(outage: &mut OnePort) {
     outage.says(&["reviews", "list"], "nobody yet");
     let review: ReviewAnswer = outage.site.ask(&path::with(path::REVIEW, "1"));
     let runs = review.figures.runs;
-    assert!(runs.fail >= 2, "{runs:?}");
+    assert!(runs.fail >= 1, "{runs:?}");
     assert!(review.figures.course.sites[0].failed.iter().flatten().sum::<u64>() >= runs.fail);
     assert!(!review.are_final);
     let show = ["reviews", "show", "1"];
