@@ -29,6 +29,8 @@ pub(super) use signing_in::{begin_at_provider, come_back, sign_in, sign_in_page,
 
 /// The cookie of a session. The prefix binds it to this host and to TLS (RFC 6265bis section 4.1.3.2).
 const COOKIE: &str = "__Host-mailsonde";
+/// What forms show is made for.
+const FORM: &[u8] = b"mailsonde form";
 /// In which zone the browser is; set by our script.
 const ZONE: &str = "zone";
 
@@ -51,17 +53,18 @@ pub(super) fn session(request: &Request) -> Option<&str> {
 
 /// What forms of a session show: an HMAC of the session's own token under another purpose.
 fn csrf(headers: &HeaderMap) -> String {
-    let Some(token) = cookie(headers, COOKIE) else { return String::new() };
-    let key = hmac::Key::new(hmac::HMAC_SHA256, token.as_bytes());
-    hex::encode(hmac::sign(&key, b"mailsonde form").as_ref())
+    key(headers).map_or_else(String::new, |key| hex::encode(hmac::sign(&key, FORM).as_ref()))
+}
+
+fn key(headers: &HeaderMap) -> Option<hmac::Key> {
+    let token = cookie(headers, COOKIE)?;
+    Some(hmac::Key::new(hmac::HMAC_SHA256, token.as_bytes()))
 }
 
 /// Whether a form comes from a page of this session.
 fn is_ours(headers: &HeaderMap, shown: &str) -> bool {
-    let expected = csrf(headers);
-    let is_same = expected.len() == shown.len()
-        && expected.bytes().zip(shown.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0;
-    !expected.is_empty() && is_same && is_same_origin(headers)
+    let (Some(key), Ok(shown)) = (key(headers), hex::decode(shown)) else { return false };
+    hmac::verify(&key, FORM, &shown).is_ok() && is_same_origin(headers)
 }
 
 /// What the browser says of where a request comes from (Fetch Metadata); one that says nothing is believed.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::tenths;
 use crate::figures::duration;
 use crate::text::html;
 
@@ -126,13 +127,6 @@ impl Heat<'_> {
     fn x(&self, step: u64) -> u64 {
         let steps = u64::try_from(self.steps.len()).unwrap_or(1).max(1);
         LEFT * 10 + step.saturating_mul((WIDTH - LEFT - RIGHT) * 10) / steps
-    }
-}
-
-fn tenths(tenths: u64) -> String {
-    match tenths % 10 {
-        0 => (tenths / 10).to_string(),
-        part => format!("{}.{part}", tenths / 10),
     }
 }
 

@@ -34,6 +34,8 @@ const STRIDE: usize = 512;
 #[derive(Default)]
 pub(super) struct Latest {
     kept: Mutex<Kept>,
+    /// Held by whoever reads the ledger, so that no run is taken in twice.
+    reading: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -65,6 +67,7 @@ impl Latest {
     /// # Errors
     /// When the ledger cannot be read.
     pub(super) fn catch_up(&self, ledger: &Ledger) -> Result<(), QueryError> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let end = ledger.index().next();
         let next = self.lock().next;
         let next = next.unwrap_or(0).max(end.saturating_sub(BACK));
