@@ -43,6 +43,16 @@ function replace({ id, hash, html }) {
   }
 }
 
+// A form is not made anew, because somebody may be writing in it: it shows what can be done by now.
+function offer() {
+  const can = main?.querySelector("[data-can]")?.dataset.can.split(" ");
+  const buttons = can ? [...main.querySelectorAll("form button[name=do]")] : [];
+  for (const button of buttons) {
+    button.hidden = !can.includes(button.value);
+    button.form.hidden = buttons.every((it) => it.hidden);
+  }
+}
+
 function place(element) {
   const href = element.getAttribute("href");
   if (href) return `a[href=${JSON.stringify(href)}]`;
@@ -63,6 +73,7 @@ function follow() {
   source = new EventSource(`/live?of=${encodeURIComponent(address)}&have=${encodeURIComponent(hashes())}`);
   source.addEventListener("part", (event) => {
     replace(JSON.parse(event.data));
+    offer();
     tell("live");
   });
   source.addEventListener("fine", () => {

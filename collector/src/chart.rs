@@ -6,6 +6,7 @@
 //! because the libraries that draw SVG bring colours, fonts and rounding of their own, for what is 200 lines.
 
 mod heat;
+mod hover;
 mod months;
 mod strip;
 mod waterfall;
@@ -99,6 +100,11 @@ pub struct Chart {
 impl Chart {
     /// As an `<svg>` element.
     pub fn svg(&self) -> String {
+        self.written("")
+    }
+
+    /// With these elements over everything else, a line each.
+    fn written(&self, above: &str) -> String {
         let bands = u64::try_from(self.bands.len()).unwrap_or(0);
         let bottom = TOP + bands * (BAND + BETWEEN);
         let (height, top) = (bottom + BOTTOM, self.top());
@@ -125,7 +131,7 @@ impl Chart {
             put(mark_at(mark, (x, at == 0), bottom));
         }
         put(self.time(bottom));
-        put("</svg>".to_owned());
+        put(format!("{above}</svg>"));
         svg
     }
 

@@ -96,6 +96,11 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{} TiB", tenths / 10)
 }
 
+/// `1 site`, `3 sites`: of words whose plural ends in s.
+pub(crate) fn plural(many: usize, what: &str) -> String {
+    if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

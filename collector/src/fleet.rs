@@ -20,7 +20,7 @@ use crate::central::{
     Change, CheckSet, Defined, Difference, PairTrouble, Runner, ServiceChange, plan, read_folder,
     read_services, read_templates,
 };
-use crate::config::Mistake;
+use crate::config::{Config, Mistake};
 use crate::control::{AppliedCheck, Author, Control, ControlError, Roll};
 use crate::delivery::{self, Delivery};
 use crate::folder::Folder;
@@ -30,7 +30,7 @@ use crate::registry::Registry;
 use crate::store::ledger::Ledger;
 
 pub use answers::{Answered, RefusedCheck};
-pub use channels::{read_channels, right_channels};
+pub use channels::{read_channels, report_trouble, right_channels};
 pub use run::{RunLine, RunWish};
 
 /// Wishes for runs that are worked on at once.
@@ -292,6 +292,10 @@ impl Fleet {
         if !read.services.services.is_empty() {
             let runners = self.runners(&checks, &then);
             warnings.extend(crate::central::warnings(&read.services, &runners));
+        }
+        // one that is damaged has its own words at the next start
+        if let Ok(config) = Config::load(&self.folder) {
+            warnings.extend(report_trouble(&config.reports, &channels));
         }
         Ok(Looked { read, channels, now, then, difference, warnings })
     }

@@ -17,6 +17,7 @@ use crate::folder::{Folder, FolderError, write_file};
 use crate::judge::draft::Audience;
 use crate::judge::message::{Link, Message, Occasion};
 use crate::judge::telling::Notice;
+use crate::web::address::What;
 
 /// A link is good for so long.
 const GOOD_FOR: Duration = Duration::from_secs(7 * 86_400);
@@ -189,8 +190,19 @@ impl Links {
             // the same at every attempt
             self.url(incident, channel, message.at)
         };
-        let url = if is_asking { url() } else { None };
-        url.map(|url| Link { label: "Take it on".to_owned(), url }).into_iter().collect()
+        let taking_on = if is_asking { url() } else { None };
+        let taking_on = taking_on.map(|url| Link { label: "Take it on".to_owned(), url });
+        // the page asks who they are: it is for those who can sign in
+        let is_for_operators = matches!(audience, Audience::Technical | Audience::Management);
+        let page = message.incident().filter(|_| is_for_operators).and_then(|it| self.page(it));
+        let page = page.map(|url| Link { label: "Look at it".to_owned(), url });
+        taking_on.into_iter().chain(page).collect()
+    }
+
+    /// An incident's page.
+    fn page(&self, incident: u64) -> Option<String> {
+        let url = self.base.as_ref()?.join(&What::Incident(incident).to_string()).ok()?;
+        Some(url.into())
     }
 
     fn url(&self, incident: u64, channel: &str, now: Timestamp) -> Option<String> {
@@ -301,6 +313,7 @@ mod tests {
         notice.message.occasion = Occasion::Opened;
         notice.message.conversation = "incident-17".into();
         let made = links(folder.path()).of(&notice);
+        assert_eq!(made[1].url, "https://collector.example.org:7444/incidents/17");
         let good = signed(&made[0].url);
         // by the same key after a restart
         let links = links(folder.path());
@@ -323,7 +336,10 @@ mod tests {
         let (here, there) = (links.composed(&notice), others.composed(&notice));
         assert!(here.id.ends_with("-canary-7-ops") && here.id != there.id, "{}", here.id);
         assert!(here.conversation.ends_with("-incident-17"));
+        notice.audience = Audience::Management;
+        let labels: Vec<_> = links.of(&notice).into_iter().map(|link| link.label).collect();
+        assert_eq!(labels, ["Look at it"], "who cannot mend it does not take it on");
         notice.audience = Audience::Users;
-        assert_eq!(links.of(&notice), [], "who cannot mend it does not take it on");
+        assert_eq!(links.of(&notice), [], "nor does who cannot sign in");
     }
 }

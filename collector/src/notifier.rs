@@ -33,6 +33,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use email::EMAIL;
 pub use parcel::Parcel;
 
 use std::fmt::Debug;

@@ -29,6 +29,7 @@ pub mod strip;
 
 mod access;
 mod behind;
+mod fault;
 mod figures;
 mod latest;
 mod looking;
@@ -37,9 +38,8 @@ mod series;
 
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
 use mailsonde_proto::time::Instant;
-use mailsonde_proto::{AgentId, Clock, Fault, WallTime};
+use mailsonde_proto::{AgentId, Clock, WallTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,7 @@ pub use agents::{
 pub use capacity::{CapacityAnswer, CapacityWanted, SubjectAnswer};
 pub use changes::{ChangeAnswer, ChangesAnswer, ChangesWanted};
 pub use drafts::{DraftAnswer, DraftWanted};
+pub use fault::{FaultAnswer, VoidAnswer};
 pub use fleet::{ActAnswer, AgentChanged, AuditAnswer, TokenAnswer, TokensAnswer};
 pub use followups::{ActionItemAnswer, ActionsAnswer, ActionsWanted};
 pub use incidents::{IncidentAnswer, IncidentLine, IncidentsAnswer, IncidentsWanted};
@@ -359,48 +360,3 @@ impl Query {
 
 /// Its name and version.
 pub const SOFTWARE: &str = concat!("mailsonde-collector ", env!("CARGO_PKG_VERSION"));
-
-/// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FaultAnswer {
-    /// The slot of the run.
-    pub at: Timestamp,
-    /// The phase in which it happened.
-    pub phase: String,
-    /// `temporary`, `permanent`, `timeout`, `refused`, `protocol`, `mismatch` or `unknown`.
-    pub class: String,
-    /// The server's basic reply code (RFC 5321 section 4.2).
-    pub basic_code: Option<u16>,
-    /// The server's enhanced status code (RFC 3463).
-    pub enhanced_code: Option<String>,
-    /// The server's own words; empty when it said nothing.
-    pub reply: String,
-    /// Ours.
-    pub explanation: String,
-}
-
-impl FaultAnswer {
-    /// Of a run's slot and its fault.
-    pub fn new(at: WallTime, fault: Fault) -> Self {
-        Self {
-            at: at.timestamp(),
-            phase: fault.phase,
-            class: fault.class.as_str().to_owned(),
-            basic_code: fault.basic_code,
-            enhanced_code: fault.enhanced_code.map(|code| code.to_string()),
-            reply: fault.reply,
-            explanation: fault.explanation,
-        }
-    }
-}
-
-/// Why a run could not be judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct VoidAnswer {
-    /// The slot of the run.
-    pub at: Timestamp,
-    /// Such as `interrupted`, `local_network`.
-    pub reason: String,
-    /// For people.
-    pub detail: String,
-}

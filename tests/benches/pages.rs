@@ -35,6 +35,8 @@ const VIEWERS: usize = 200;
 const WATCHED: Duration = Duration::from_secs(20);
 const CHANGE: Duration = Duration::from_millis(500);
 
+/// What Prometheus scrapes, told of with the pages.
+const METRICS: &str = "/metrics";
 const PAGE_MS: f64 = 100.0;
 const PAGE_KIB: f64 = 300.0;
 const CORES: f64 = 0.5;
@@ -73,6 +75,7 @@ fn main() {
         "/agents".to_owned(),
         format!("/agents/{agent}"),
         "/notices".to_owned(),
+        METRICS.to_owned(),
     ];
     let mut broken = 0;
     for page in &pages {
@@ -87,7 +90,8 @@ fn main() {
         took.sort_by(f64::total_cmp);
         let (median, p95) = (took[TIMES / 2], took[TIMES * 95 / 100]);
         let kib = bytes as f64 / 1_024.0;
-        let holds = p95 < PAGE_MS && kib < PAGE_KIB;
+        // programs that scrape have no bar on the size
+        let holds = p95 < PAGE_MS && (kib < PAGE_KIB || page == METRICS);
         broken += usize::from(!holds);
         let word = if holds { "holds" } else { "DOES NOT HOLD" };
         println!(

@@ -12,8 +12,9 @@ use mailsonde_tests::lab::{Host, Server};
 use serde_json::json;
 
 use crate::outages::Company;
+use crate::outages::users::LISTEN as USERS;
 use crate::process::{now, wait_until};
-use driver::{Bridge, Browser, Look};
+use driver::{Bridge, Browser, Look, Page};
 
 /// Nothing takes so long, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,16 +39,27 @@ fn refuse_nothing(company: &Company, branch: u8) {
     assert!(nft.arg("delete table inet refused").status().unwrap().success());
 }
 
+/// An operator who signs in by a password.
+fn add_ann(company: &Company) {
+    let password = company.folder.path().join("ann");
+    fs::write(&password, PASSWORD).unwrap();
+    let file = password.to_str().unwrap();
+    let add = ["user", "add", "ann", "--role", "operator", "--password-file", file];
+    company.collector(&add).expect(0, "");
+}
+
+/// On the page where one signs in.
+fn sign_in(page: &Page<'_>) {
+    page.fill("input[name=user]", "ann");
+    page.fill("input[name=password]", PASSWORD);
+    page.click("button.main");
+}
+
 #[test]
 #[allow(clippy::too_many_lines, reason = "one story, told in order")]
 fn an_operator_finds_the_failing_branch_takes_it_on_and_sees_it_mended() {
     let company = Company::running();
-    let password = company.folder.path().join("ann");
-    fs::write(&password, PASSWORD).unwrap();
-    let file = password.to_str().unwrap();
-    company
-        .collector(&["user", "add", "ann", "--role", "operator", "--password-file", file])
-        .expect(0, "");
+    add_ann(&company);
     let _scenario = company.scenario("seen", &["mail"]);
     let network = company.lab.network(Host::Router).unwrap();
     let bridge = Bridge::start(network, OPERATORS.parse::<SocketAddr>().unwrap());
@@ -102,6 +114,8 @@ fn an_operator_finds_the_failing_branch_takes_it_on_and_sees_it_mended() {
     refuse_nothing(&company, 1);
     page.shows("● verified");
     page.is_the_same();
+    let is_hidden = "return document.querySelector('form[action$=act]').hidden;";
+    assert_eq!(page.run(is_hidden, Vec::new()), json!(true), "nothing is left to be done");
     page.checked("incident-over");
     page.click("a[href$='/review']");
     // nothing runs on it, by its policy of content: the rules of axe do not either
@@ -129,9 +143,7 @@ fn an_operator_finds_the_failing_branch_takes_it_on_and_sees_it_mended() {
     // on a phone, in the dark
     let phone = browser.look(Look::phone_in_the_dark(), &bridge.url());
     phone.go("/");
-    phone.fill("input[name=user]", "ann");
-    phone.fill("input[name=password]", PASSWORD);
-    phone.click("button.main");
+    sign_in(&phone);
     phone.shows("Mail works from 3 vantage points.");
     phone.checked("phone-overview");
     phone.fits();
@@ -177,20 +189,13 @@ const VIEWS: [(&str, &str, &str); 11] = [
 #[test]
 fn a_form_of_another_site_does_nothing() {
     let company = Company::running();
-    let password = company.folder.path().join("ann");
-    fs::write(&password, PASSWORD).unwrap();
-    let file = password.to_str().unwrap();
-    company
-        .collector(&["user", "add", "ann", "--role", "operator", "--password-file", file])
-        .expect(0, "");
+    add_ann(&company);
     let network = company.lab.network(Host::Router).unwrap();
     let bridge = Bridge::start(network, OPERATORS.parse::<SocketAddr>().unwrap());
     let browser = Browser::start(company.folder.path());
     let page = browser.look(Look::desk(), &bridge.url());
     page.go("/");
-    page.fill("input[name=user]", "ann");
-    page.fill("input[name=password]", PASSWORD);
-    page.click("button.main");
+    sign_in(&page);
     page.shows("How mail is doing");
     // the session's cookie is sent, the session's own secret is not known to others
     let sent = |csrf: &str| {
@@ -215,4 +220,29 @@ fn a_form_of_another_site_does_nothing() {
         page.run("return document.getElementById('live').textContent;", Vec::new()) == json!("live")
     });
     println!("live after {:?}", now() - begun);
+}
+
+/// Whoever uses mail: nobody signs in.
+#[test]
+fn the_page_for_users_is_for_everybody() {
+    let mut company = Company::running();
+    company.show_users();
+    let _scenario = company.scenario("seen", &["mail", "imap"]);
+    let network = company.lab.network(Host::Router).unwrap();
+    let bridge = Bridge::start(network, USERS.parse::<SocketAddr>().unwrap());
+    let browser = Browser::start(company.folder.path());
+    for (look, name) in [(Look::desk(), "users"), (Look::phone_in_the_dark(), "phone-users")] {
+        let page = browser.look(look, &bridge.url());
+        for (path, words, part) in [
+            ("/status", "Everything works.", "now"),
+            ("/status/setup?site=durban", "The mail servers work right now", "setup"),
+            ("/status/history", "History:", "history"),
+        ] {
+            page.go(path);
+            page.shows(words);
+            page.fits();
+            page.checked(&format!("{name}-{part}"));
+        }
+        page.tabs_through();
+    }
 }

@@ -189,8 +189,8 @@ fn whoever_has_the_key_of_a_lost_disk_is_out_when_the_agent_comes_in_again() {
     assert!(!site.is_here(AGENT) && site.newest_sequence() == seen);
 }
 
-/// The demo's program with a wall clock that is ahead by so much; the monotonic clock is left alone.
-fn later(by: &str) -> Command {
+/// The demo's program with another wall clock, ahead by so much, or from another moment on; the monotonic clock is left alone.
+pub(crate) fn later(by: &str) -> Command {
     // not by the program `faketime`, which would stand between us and the process
     let mut libraries = fs::read_dir("/usr/lib")
         .unwrap()

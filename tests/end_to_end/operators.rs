@@ -64,7 +64,7 @@ impl Place {
         Self::with("")
     }
 
-    /// With more in collector.toml.
+    /// With more in collector.toml, in which `PORT` is where operators are answered.
     fn with(more: &str) -> Self {
         let mut site = Site::new();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -72,6 +72,7 @@ impl Place {
         drop(listener);
         let config = site.collector_folder().join("collector.toml");
         let text = fs::read_to_string(&config).unwrap();
+        let more = more.replace("PORT", &address.port().to_string());
         fs::write(&config, format!("{text}operators_listen = \"{address}\"\n{more}")).unwrap();
         site.start_collector();
         site.wait_for_operators();

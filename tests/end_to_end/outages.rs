@@ -8,7 +8,7 @@ mod drill;
 mod mail;
 mod operators;
 mod servers;
-mod users;
+pub(crate) mod users;
 
 use std::fs;
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,8 @@
 //! Monthly reports of a year that was made: in every format, kept, and mailed once. Real processes; `pdftotext` and
 //! Python's own parser of mail look at what comes out.
 
+mod reviewed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,9 +41,12 @@ impl Kept {
     }
 
     fn start(&mut self) {
-        let arguments =
-            ["collector".as_ref(), "--data".as_ref(), self.data.as_os_str(), "serve".as_ref()];
-        self.collector = Some(Process::start("collector", &arguments, self.folder.path()));
+        self.start_by(Command::new(PROGRAM));
+    }
+
+    fn start_by(&mut self, mut program: Command) {
+        program.args(["collector", "--data"]).arg(&self.data).arg("serve");
+        self.collector = Some(Process::spawn("collector", program, self.folder.path()));
         let socket = self.data.join("operators.sock");
         wait_until("it answers", PATIENCE, || {
             std::os::unix::net::UnixStream::connect(&socket).is_ok()

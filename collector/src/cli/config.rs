@@ -14,8 +14,9 @@ use crate::api::{ApplyWish, path};
 use crate::central::{
     Change, Difference, SERVICES_FOLDER, read_folder, read_services, template_mistakes,
 };
-use crate::config::Mistake;
-use crate::fleet::{Plan, RefusedCheck, read_channels};
+use crate::config::{Config, Mistake};
+use crate::figures::plural;
+use crate::fleet::{Plan, RefusedCheck, read_channels, report_trouble};
 use crate::folder::Folder;
 
 /// Agents that are named one by one.
@@ -90,12 +91,14 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
         ));
     }
     let data = Folder::at(folder);
-    let mut names = None;
+    let (mut names, mut warnings) = (None, Vec::new());
     if data.channels().is_dir()
         && let Some(read) = kept(read_channels(&data, &known), &mut mistakes)
     {
         fine.push(line(&data.channels(), &plural(read.iter().len(), "channel")));
         names = Some(crate::delivery::names(&read));
+        let reports = Config::load(&data).map(|config| config.reports).unwrap_or_default();
+        warnings.extend(report_trouble(&reports, &read));
     }
     if let Some(services) = services
         && let Some(read) = kept(read_services(&services, names.as_ref()), &mut mistakes)
@@ -103,7 +106,7 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
         fine.push(line(&services, &plural(read.services.len(), "service")));
     }
     // drafts are made all the same, by the templates in the program: a warning
-    let warnings = template_mistakes(&Folder::at(folder).templates());
+    warnings.extend(template_mistakes(&Folder::at(folder).templates()));
     fine.extend(
         warnings.iter().map(|it| format!("{}\n", terminal.paint(Tone::Doubtful, &printable(it)))),
     );
@@ -189,10 +192,6 @@ fn is_wanted() -> anyhow::Result<bool> {
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-fn plural(many: usize, what: &str) -> String {
-    if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
 }
 
 /// What would change, check by check and service by service.

@@ -3,14 +3,14 @@
 
 use toml::Value;
 
-use crate::config::Mistake;
+use crate::config::{Mistake, ReportConfig};
 use crate::control::AppliedCheck;
 use crate::folder::Folder;
 use crate::judge::definition::Definitions;
 use crate::judge::draft::Audience;
 use crate::judge::incident::Severity;
 use crate::judge::routing::{Recipients, Route};
-use crate::notifier::Channels;
+use crate::notifier::{Channels, EMAIL};
 
 /// Reads `channels.d`; `checks` are those that the collector gives to agents, with the hosts that they watch.
 ///
@@ -23,6 +23,23 @@ pub fn read_channels(folder: &Folder, checks: &[AppliedCheck]) -> Result<Channel
 /// The same; what is right of it, whatever else is wrong.
 pub fn right_channels(folder: &Folder, checks: &[AppliedCheck]) -> (Channels, Vec<Mistake>) {
     Channels::read_right(folder, &|host| watching(checks, host))
+}
+
+/// What keeps the reports that collector.toml names from being mailed, a sentence each.
+pub fn report_trouble(reports: &[ReportConfig], channels: &Channels) -> Vec<String> {
+    let troubles = reports.iter().filter_map(|report| {
+        let ReportConfig { name, channel, .. } = report;
+        let why = match channels.get(channel) {
+            None => format!("channels.d has no channel \"{channel}\""),
+            Some(named) if !named.is_enabled => format!("the channel \"{channel}\" is not enabled"),
+            Some(named) if named.channel.kind() != EMAIL => {
+                format!("the channel \"{channel}\" is no e-mail channel: a report goes by mail")
+            }
+            Some(_) => return None,
+        };
+        Some(format!("collector.toml: the report \"{name}\" will not be mailed: {why}"))
+    });
+    troubles.collect()
 }
 
 /// The check that watches a host.
@@ -80,6 +97,30 @@ fn watches(settings: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_needs_an_enabled_channel_of_mail() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = Folder::at(folder.path());
+        std::fs::create_dir(data.channels()).unwrap();
+        let mail = "[[channel]]\nname = \"mail\"\nkind = \"email\"\nrelay = \"relay.example.org\"\n\
+                    from = \"m@example.org\"\nto = [\"ops@example.org\"]\n";
+        let command = "[[channel]]\nname = \"run\"\nkind = \"command\"\nprogram = \"/bin/true\"\n";
+        let off = mail.replace("\"mail\"", "\"off\"") + "enabled = false\n";
+        std::fs::write(data.channels().join("a.toml"), [mail, command, &off].concat()).unwrap();
+        let channels = read_channels(&data, &[]).unwrap();
+        let report = |name: &str, channel: &str| ReportConfig {
+            name: name.to_owned(),
+            channel: channel.to_owned(),
+            to: Vec::new(),
+            services: Vec::new(),
+            day: 4,
+            at: jiff::civil::Time::midnight(),
+        };
+        let reports =
+            [report("good", "mail"), report("a", "mial"), report("b", "run"), report("c", "off")];
+        insta::assert_snapshot!(report_trouble(&reports, &channels).join("\n"), @"");
+    }
 
     #[test]
     fn a_host_is_found_wherever_settings_name_it() {

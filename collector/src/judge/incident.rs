@@ -5,6 +5,7 @@
 //! the timeline.
 
 mod acts;
+mod brief;
 pub mod counted;
 pub mod figures;
 pub mod kpi;
@@ -16,11 +17,12 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use mailsonde_proto::Fault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use acts::{CannotAct, IncidentAction};
+pub use brief::FaultBrief;
+pub(super) use brief::shortened;
 pub use recovery::{Estimate, Expected};
 
 use super::outside::VendorSaid;
@@ -30,8 +32,6 @@ use super::watch::Confirmed;
 const MOST_ENTRIES: usize = 400;
 /// Places that are kept one by one; all of them are counted.
 pub const MOST_PLACES: usize = 200;
-/// How much of a server's words is kept, in bytes.
-const TEXT_MAX: usize = 300;
 
 /// What is known of one incident. All times are the collector's, but `began_at` and `ended_at`, which are slots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -220,41 +220,6 @@ pub enum Scope {
     },
 }
 
-/// Why a run failed, shortened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FaultBrief {
-    /// Where.
-    pub phase: String,
-    /// What kind of failure.
-    pub class: String,
-    /// Basic and enhanced code, such as `535 5.7.8`; empty without.
-    pub code: String,
-    /// The server's own words; empty when it said nothing.
-    pub reply: String,
-    /// Ours.
-    pub explanation: String,
-}
-
-impl FaultBrief {
-    /// Of a fault.
-    pub fn of(fault: &Fault) -> Self {
-        let codes = [
-            fault.basic_code.map(|code| code.to_string()),
-            fault.enhanced_code.map(|code| code.to_string()),
-        ];
-        // the enhanced code stands at the head of a reply too (RFC 2034 section 4): told once is enough
-        let enhanced = fault.enhanced_code.map(|code| code.to_string()).unwrap_or_default();
-        let reply = fault.reply.strip_prefix(&enhanced).unwrap_or(&fault.reply);
-        Self {
-            phase: shortened(&fault.phase),
-            class: fault.class.as_str().to_owned(),
-            code: codes.into_iter().flatten().collect::<Vec<_>>().join(" "),
-            reply: shortened(reply.trim_start()),
-            explanation: shortened(&fault.explanation),
-        }
-    }
-}
-
 /// What an incident does to a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Impact {
@@ -392,10 +357,4 @@ impl Incident {
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
-}
-
-/// At most [`TEXT_MAX`] bytes of a text.
-pub(super) fn shortened(text: &str) -> String {
-    let end = (0..=TEXT_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or(text).to_owned()
 }

@@ -36,6 +36,8 @@ use super::{Channel, Handle, Outcome, Parcel, Post};
 use crate::identity::{HostName, https_config};
 use crate::secret::Secret;
 
+/// The kind of channels that carry mail.
+pub const EMAIL: &str = "email";
 const MAX_RECIPIENTS: usize = 50;
 /// Handing over a mail may take as long as so many exchanges over HTTP.
 const EXCHANGES: u32 = 4;
@@ -198,7 +200,7 @@ impl Channel for Email {
     }
 
     fn kind(&self) -> &'static str {
-        "email"
+        EMAIL
     }
 
     fn destination(&self) -> String {

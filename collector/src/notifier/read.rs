@@ -10,7 +10,7 @@ use std::time::Duration;
 use mailsonde_proto::check::is_name;
 
 use super::source::{Outwards, Source};
-use super::{Channel, FOLDER, MAX_CHANNELS, Named};
+use super::{Channel, EMAIL, FOLDER, MAX_CHANNELS, Named};
 use super::{
     command, discord, email, google_chat, mattermost, ntfy, opsgenie, pagerduty, slack, teams,
     telegram, webhook, zoom,
@@ -27,7 +27,7 @@ type Reader = fn(&mut Source<'_, '_>) -> Option<Arc<dyn Channel>>;
 const KINDS: [(&str, Reader); 13] = [
     ("command", command::read),
     ("discord", discord::read),
-    ("email", email::read),
+    (EMAIL, email::read),
     ("google-chat", google_chat::read),
     ("mattermost", mattermost::read),
     ("ntfy", ntfy::read),

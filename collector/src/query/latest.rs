@@ -83,7 +83,7 @@ impl Latest {
                 self.lock().take(&mut read, records.position());
             }
         }
-        self.lock().take(&mut read, records.position().max(end));
+        self.lock().take(&mut read, records.position());
         Ok(())
     }
 
@@ -182,5 +182,65 @@ impl Runs {
             gone += self.failures.pop_front().map_or(0, |run| run.bytes.len());
         }
         gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_proto::convert::observation_to_bytes;
+    use mailsonde_proto::{Clock, Epoch};
+
+    use super::*;
+    use crate::query::status::samples::{NOW, refused, run};
+    use crate::store::ledger::{LedgerOptions, Source};
+
+    const SOURCE: Source = Source { agent: AgentId([1; 16]), epoch: Epoch(1) };
+    /// Runs that come while others look; every third fails.
+    const ALL: u64 = 240;
+
+    fn bytes(number: u64) -> Bytes {
+        let verdict = if number.is_multiple_of(3) { refused() } else { Verdict::Pass };
+        observation_to_bytes(&run(ALL - number, verdict))
+    }
+
+    /// Whoever looks brings it up to what there is: nobody sees a run twice, or a newer one before an older one.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn many_who_look_at_once_see_each_run_once_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LedgerOptions { segment_bytes: 4_000 };
+        let ledger = Ledger::open(folder.path(), options, Clock::starting_at(NOW)).unwrap().ledger;
+        let latest = std::sync::Arc::new(Latest::default());
+        let series = SeriesId::of(SOURCE.agent, "mail");
+        let looking = (0..3).map(|_| {
+            let (ledger, latest) = (ledger.clone(), latest.clone());
+            tokio::task::spawn_blocking(move || {
+                let mut looks = 0;
+                loop {
+                    latest.catch_up(&ledger).unwrap();
+                    let seen = latest.of(series);
+                    let numbers: Vec<u64> = seen.iter().map(|(place, _)| place.sequence).collect();
+                    let newest: Vec<u64> = numbers.iter().copied().take(RUNS).collect();
+                    assert!(newest.is_sorted_by(|a, b| *a == b + 1), "{numbers:?}");
+                    assert!(numbers.is_sorted_by(|a, b| a > b), "{numbers:?}");
+                    looks += 1;
+                    if numbers.first() == Some(&ALL) {
+                        return (looks, numbers);
+                    }
+                }
+            })
+        });
+        let looking: Vec<_> = looking.collect();
+        for number in 1..=ALL {
+            ledger.append(SOURCE, number, vec![bytes(number)]).await.unwrap();
+        }
+        let before = ALL - u64::try_from(RUNS).unwrap();
+        let newest = (before + 1..=ALL).rev();
+        let failures = (1..=before).rev().filter(|number| number.is_multiple_of(3)).take(FAILURES);
+        let expected: Vec<u64> = newest.chain(failures).collect();
+        for looker in looking {
+            let (looks, numbers) = looker.await.unwrap();
+            assert!(looks > 1, "nobody looked while runs came");
+            assert_eq!(numbers, expected);
+        }
     }
 }

@@ -166,22 +166,23 @@ fn speed(report: &ReportAnswer) -> Tile {
 
 fn incidents(summary: &Summary) -> [Tile; 3] {
     let kpi = &summary.kpi;
-    let open = match kpi.unresolved {
-        0 => "all of them mended".to_owned(),
-        open => format!("{open} not mended yet"),
+    let open = match (kpi.opened, kpi.unresolved) {
+        (0, 0) => String::new(),
+        (_, 0) => "; all of them mended".to_owned(),
+        (_, open) => format!("; {open} not mended yet"),
     };
     let unmeasured = match summary.unmeasured {
         0 => String::new(),
         some => format!("; {some} not measured yet"),
     };
-    let cost = format!("{} service minutes down{unmeasured}", count(summary.cost_minutes));
+    let cost = format!("{} down{unmeasured}", counted(summary.cost_minutes, "service minute"));
     let longest = |s: Option<i64>| match s {
         Some(s) => format!("median; longest {}", seconds(Some(s))),
         None => "no incidents".to_owned(),
     };
     let (detect, resolve) = (&kpi.to_detect, &kpi.to_resolve);
     [
-        tile("Incidents", count(wide(kpi.opened)), format!("{cost}; {open}"), Tone::Plain),
+        tile("Incidents", count(wide(kpi.opened)), format!("{cost}{open}"), Tone::Plain),
         tile("Time to detect", seconds(detect.median_s), longest(detect.longest_s), Tone::Plain),
         tile("Time to resolve", seconds(resolve.median_s), longest(resolve.longest_s), Tone::Plain),
     ]

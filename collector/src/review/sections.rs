@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Part, charts};
+use crate::figures::plural;
 use crate::judge::diagnosis::Sentence;
 use crate::judge::draft::{duration, named};
 use crate::judge::followup::Progress;
@@ -65,7 +66,9 @@ fn wherefrom(incident: &Incident) -> String {
         (Scope::OnePlace { site }, _) => format!(", seen from {site} only"),
         (Scope::Branch { site }, Kind::Silence) => format!(", at {site} only"),
         (Scope::Branch { site }, _) => format!(", from {site} only; from elsewhere it worked"),
-        (Scope::Some { failing, of }, _) if failing == of => format!(", from {failing} sites"),
+        (Scope::Some { failing, of }, _) if failing == of => {
+            format!(", from {}", plural(*failing, "site"))
+        }
         (Scope::Some { failing, of }, _) => format!(", from {failing} of {of} sites"),
         (Scope::Everywhere { sites }, _) => format!(", from all {sites} sites"),
     };

@@ -12,6 +12,8 @@ use super::{Company, PATIENCE, everywhere, now, wait_until};
 
 /// Where users look.
 const BASE: &str = "https://198.18.0.1:7444";
+/// Where the collector answers browsers.
+pub(crate) const LISTEN: &str = "198.18.0.1:7444";
 /// From the incident to the page: what is shown is kept for 5 s, and is looked at each second.
 const PAGE: Duration = Duration::from_secs(7);
 const PAGE_TOML: &str = "\noperators_listen = \"198.18.0.1:7444\"\n\
@@ -61,7 +63,12 @@ struct Seen {
 }
 
 impl Company {
-    fn show_users(&mut self, toml: &str) {
+    /// Has a page for users, at [`LISTEN`].
+    pub(crate) fn show_users(&mut self) {
+        self.show_users_by(PAGE_TOML);
+    }
+
+    fn show_users_by(&mut self, toml: &str) {
         let config = self.collector_folder().join("collector.toml");
         let text = fs::read_to_string(&config).unwrap();
         let own = text.split("\noperators_listen").next().unwrap().to_owned();
@@ -111,7 +118,7 @@ impl Company {
 #[test]
 fn users_see_what_is_wrong_whether_it_is_them_and_that_it_is_over() {
     let mut company = Company::running();
-    company.show_users(PAGE_TOML);
+    company.show_users();
     let scenario = company.scenario("seen", &["mail", "imap"]);
     company.says("all is well", "/status", &["Everything works.", "Nothing was wrong"]);
     company.says("from Durban", "/status/setup?site=durban", &["The mail servers work right now"]);
@@ -196,7 +203,7 @@ fn is_for_programs(company: &Company) {
 }
 
 fn is_for_viewers_only(company: &mut Company) {
-    company.show_users(&PAGE_TOML.replace("public = true", "public = false"));
+    company.show_users_by(&PAGE_TOML.replace("public = true", "public = false"));
     let made = company.collector(&["api-token", "create", "--name", "wall", "--role", "viewer"]);
     made.expect(0, "");
     let token = made.said.split_whitespace().find(|word| word.starts_with("msa1_"));

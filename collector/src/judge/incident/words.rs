@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{FaultBrief, Incident, Kind, Scope};
+use crate::figures::plural;
 
 /// Sites and vantage points that a line names.
 const MOST_NAMED: usize = 4;
@@ -36,7 +37,7 @@ impl Scope {
                 format!("fails from {site} and works from elsewhere: the trouble is {site}'s")
             }
             Self::Some { failing, of } if failing == of => {
-                format!("fails from {failing} sites; others have yet to tell")
+                format!("fails from {}; others have yet to tell", plural(*failing, "site"))
             }
             Self::Some { failing, of } => format!("fails from {failing} of {of} sites"),
             Self::Everywhere { sites } => {
@@ -51,7 +52,7 @@ impl Incident {
     pub fn wherefrom(&self) -> String {
         match (self.kind, &self.scope) {
             (Kind::Burn, Scope::Some { failing, .. }) => {
-                format!("{failing} sites failed when it was noticed")
+                format!("{} failed when it was noticed", plural(*failing, "site"))
             }
             (Kind::Silence, Scope::Branch { site }) if self.is_of_peer() => {
                 format!("it is about the collector {site}")
@@ -62,7 +63,7 @@ impl Incident {
                     "uplink" => "nothing is heard from",
                     _ => "mail cannot be judged from",
                 };
-                format!("{words} {failing} sites")
+                format!("{words} {}", plural(*failing, "site"))
             }
             (_, scope) => {
                 let still = self.still_fails_from();
@@ -70,15 +71,15 @@ impl Incident {
                 let all: BTreeSet<&str> = all.collect();
                 match (self.is_live(), still.len()) {
                     (false, _) => scope.in_words(),
-                    (true, 0) => format!("failed from {} sites, and passes again", all.len()),
+                    (true, 0) => {
+                        format!("failed from {}, and passes again", plural(all.len(), "site"))
+                    }
                     (true, now) if now < all.len() => {
                         let names: Vec<&str> = still.into_iter().take(MOST_NAMED).collect();
                         let more = if now > MOST_NAMED { " and more" } else { "" };
                         let names = names.join(", ");
-                        format!(
-                            "failed from {} sites, and still does from {names}{more}",
-                            all.len()
-                        )
+                        let all = plural(all.len(), "site");
+                        format!("failed from {all}, and still does from {names}{more}")
                     }
                     (true, _) => scope.in_words(),
                 }

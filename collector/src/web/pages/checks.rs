@@ -242,7 +242,7 @@ fn lines(course: &CourseAnswer, when: &When) -> String {
         Unit::Count("runs"),
         counts.into_iter().map(band).collect(),
     );
-    format!("{}{}", took.svg(), failed.svg())
+    format!("{}{}", took.svg_with_figures(), failed.svg_with_figures())
 }
 
 impl Course {

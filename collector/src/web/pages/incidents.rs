@@ -67,6 +67,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Page, NoPage> {
 #[derive(Template)]
 #[template(path = "incident.html")]
 struct One {
+    can: &'static str,
     incident: Incident,
     diagnosis: Diagnosis,
     state: Shown,
@@ -104,8 +105,23 @@ struct Told {
 struct Act {
     number: u64,
     csrf: String,
-    is_open: bool,
-    can_resolve: bool,
+    can: &'static str,
+}
+
+impl Act {
+    fn can(&self, what: &str) -> bool {
+        self.can.contains(what)
+    }
+}
+
+/// What can be done about an incident as it stands. It is told with what is live, because the form is not: a page shows those
+/// buttons of it that fit.
+const fn can(state: State) -> &'static str {
+    match state {
+        State::Open => "acknowledge note resolve",
+        State::Acknowledged => "note resolve",
+        _ => "",
+    }
 }
 
 pub(super) fn page(asked: &Asked<'_>, number: u64) -> Result<Page, NoPage> {
@@ -130,14 +146,10 @@ pub(super) fn page(asked: &Asked<'_>, number: u64) -> Result<Page, NoPage> {
         let words = format!("{}, due {}", item.owner, item.due);
         (item.number, item.title.clone(), words)
     });
-    let act = Act {
-        number,
-        csrf: asked.viewer.csrf.clone(),
-        is_open: incident.state == State::Open,
-        can_resolve: matches!(incident.state, State::Open | State::Acknowledged),
-    };
+    let act = Act { number, csrf: asked.viewer.csrf.clone(), can: can(incident.state) };
     let headline = incident.headline();
     let one = One {
+        can: can(incident.state),
         state: state(&incident),
         scope: incident.wherefrom(),
         began: when.to_the_second(incident.began_at),
