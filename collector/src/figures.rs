@@ -96,6 +96,12 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{} TiB", tenths / 10)
 }
 
+/// `99.93 %` where that is all there is to say, `98.10 % to 99.95 %` where too little is known.
+pub(crate) fn between(lower: f64, upper: f64) -> String {
+    let (lower, upper) = (percent(lower), percent(upper));
+    if lower == upper { lower } else { format!("{lower} to {upper}") }
+}
+
 /// `1 site`, `3 sites`: of words whose plural ends in s.
 pub(crate) fn plural(many: usize, what: &str) -> String {
     if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }

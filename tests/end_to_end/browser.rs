@@ -138,7 +138,7 @@ fn an_operator_finds_the_failing_branch_takes_it_on_and_sees_it_mended() {
         page.shows(words);
         page.checked(name);
     }
-    page.tabs_through();
+    page.tabs_through("/");
 
     // on a phone, in the dark
     let phone = browser.look(Look::phone_in_the_dark(), &bridge.url());
@@ -243,6 +243,6 @@ fn the_page_for_users_is_for_everybody() {
             page.fits();
             page.checked(&format!("{name}-{part}"));
         }
-        page.tabs_through();
+        page.tabs_through("/status");
     }
 }

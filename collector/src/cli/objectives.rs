@@ -1,7 +1,7 @@
 //! `objectives`: what services are to reach, what they reach, what is left of the budget, who spent it; and what the
 //! organisation is to reach of its incidents.
 
-use super::figures::{UNKNOWN, percent};
+use super::figures::UNKNOWN;
 use super::parameters::with_parameters;
 use super::terminal::{Terminal, Tone, cell, figure, lines, say, words};
 use super::{Ending, Setting, client};
@@ -125,11 +125,10 @@ pub(super) fn result(reached: Reached) -> (Tone, &'static str) {
     }
 }
 
-/// `99.93 %` where all is known, `98.10 % to 99.95 %` where not.
+/// `99.93 %`, or from where to where.
 pub(super) fn interval(figure: &FigureAnswer) -> String {
     match (figure.lower, figure.upper) {
-        (Some(lower), Some(_)) if figure.unknown == 0 => percent(lower),
-        (Some(lower), Some(upper)) => format!("{} to {}", percent(lower), percent(upper)),
+        (Some(lower), Some(upper)) => crate::figures::between(lower, upper),
         _ => UNKNOWN.to_owned(),
     }
 }

@@ -72,10 +72,11 @@ pub(super) fn page(report: &ReportAnswer) -> Vec<Block> {
 }
 
 fn trend_in_words(summary: &Summary) -> String {
-    let month = |(month, [met, missed, not_proven]): &(_, [u64; 3])| {
+    let months = summary.trend.iter().filter(|(_, counts)| counts.iter().any(|count| *count > 0));
+    let months = months.map(|(month, [met, missed, not_proven])| {
         format!("{month}: {met} met, {missed} missed, {not_proven} not proven")
-    };
-    summary.trend.iter().map(month).collect::<Vec<_>>().join("; ")
+    });
+    months.collect::<Vec<_>>().join("; ")
 }
 
 fn verdict(report: &ReportAnswer, summary: &Summary) -> Block {

@@ -81,11 +81,10 @@ pub(super) fn share(part: u64, all: u64) -> String {
     }
 }
 
-/// `99.93 %` where all is known, `98.10 % to 99.95 %` where not.
+/// `99.93 %` where that is all there is to say, `98.10 % to 99.95 %` where too little is known.
 pub(super) fn interval(figure: &FigureAnswer) -> String {
     match (figure.lower, figure.upper) {
-        (Some(lower), Some(_)) if figure.unknown == 0 => percent(lower),
-        (Some(lower), Some(upper)) => format!("{} to {}", percent(lower), percent(upper)),
+        (Some(lower), Some(upper)) => crate::figures::between(lower, upper),
         _ => "nothing measured".to_owned(),
     }
 }
@@ -93,10 +92,8 @@ pub(super) fn interval(figure: &FigureAnswer) -> String {
 /// The same of whole numbers.
 pub(super) fn interval_of(good: u64, bad: u64, unknown: u64) -> String {
     let all = good.saturating_add(bad).saturating_add(unknown);
-    match unknown {
-        0 => share(good, all),
-        _ => format!("{} to {}", share(good, all), share(good.saturating_add(unknown), all)),
-    }
+    let (lower, upper) = (share(good, all), share(good.saturating_add(unknown), all));
+    if lower == upper { lower } else { format!("{lower} to {upper}") }
 }
 
 /// A result by its word.

@@ -300,8 +300,8 @@ impl Page<'_> {
     }
 
     /// By the key that goes on alone, what can be acted on is reached in order, and is seen to be.
-    pub(super) fn tabs_through(&self) {
-        self.go("/");
+    pub(super) fn tabs_through(&self, path: &str) {
+        self.go(path);
         self.finds("main");
         let body = self.block(self.client.find(Locator::Css("body"))).unwrap();
         self.block(body.send_keys("\u{e004}")).unwrap();

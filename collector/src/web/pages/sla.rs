@@ -5,7 +5,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::{Asked, crumb, top};
-use crate::figures::{duration, percent};
+use crate::figures::{between, duration, percent};
 use crate::judge::objective::Reached;
 use crate::query::sla::{AgreementAnswer, ExplainWanted, FigureAnswer, Month, SlaWanted};
 use crate::web::address::What;
@@ -134,8 +134,7 @@ fn indicator(figure: &FigureAnswer) -> String {
 /// `99.93 %`, or from where to where.
 pub(super) fn reached(figure: &FigureAnswer) -> String {
     match (figure.lower, figure.upper) {
-        (Some(lower), Some(upper)) if percent(lower) == percent(upper) => percent(lower),
-        (Some(lower), Some(upper)) => format!("{} to {}", percent(lower), percent(upper)),
+        (Some(lower), Some(upper)) => between(lower, upper),
         _ => "nothing measured".to_owned(),
     }
 }
