@@ -102,7 +102,9 @@ fn every_endpoint_answers_as_the_description_says_whatever_it_is_asked() {
             .arg(&document)
             .arg(format!("--url=https://{address}"))
             .arg(format!("--header=Authorization: Bearer {token}"))
-            .args(["--tls-verify=false", "--no-color", "--workers=2", "--phases=coverage,fuzzing"])
+            .args(["--tls-verify=false", "--no-color", "--phases=coverage,fuzzing"])
+            // two threads meet in a bug of Python 3.11: `AST constructor recursion depth mismatch`
+            .arg("--workers=1")
             // what is asked too often is not asked at all
             .args(["--rate-limit=50/s", "--request-timeout=20", "--max-examples=5", "--seed=1"])
             .args(["--suppress-health-check=all", "--generation-database=none", "--no-shrink"])

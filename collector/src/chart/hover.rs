@@ -79,7 +79,10 @@ mod tests {
             ],
             marks: Vec::new(),
         };
-        insta::assert_snapshot!(chart.figures(), @"");
+        insta::assert_snapshot!(chart.figures(), @r#"
+        <rect class="step" x="64" y="28" width="213.3" height="148" fill-opacity="0"><title>29 Nov 12:00: p50 &lt;b&gt; 12 ms, p95 1.34 s</title></rect>
+        <rect class="step" x="490.6" y="28" width="213.4" height="148" fill-opacity="0"><title>29 Nov 14:00: p95 900 µs</title></rect>
+        "#);
         let svg = chart.svg_with_figures();
         assert_eq!(svg.replace(&chart.figures(), ""), chart.svg(), "the rest is the same");
     }

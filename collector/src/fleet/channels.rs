@@ -105,7 +105,7 @@ mod tests {
         std::fs::create_dir(data.channels()).unwrap();
         let mail = "[[channel]]\nname = \"mail\"\nkind = \"email\"\nrelay = \"relay.example.org\"\n\
                     from = \"m@example.org\"\nto = [\"ops@example.org\"]\n";
-        let command = "[[channel]]\nname = \"run\"\nkind = \"command\"\nprogram = \"/bin/true\"\n";
+        let command = "[[channel]]\nname = \"run\"\nkind = \"command\"\nrun = [\"/bin/true\"]\n";
         let off = mail.replace("\"mail\"", "\"off\"") + "enabled = false\n";
         std::fs::write(data.channels().join("a.toml"), [mail, command, &off].concat()).unwrap();
         let channels = read_channels(&data, &[]).unwrap();
@@ -119,7 +119,11 @@ mod tests {
         };
         let reports =
             [report("good", "mail"), report("a", "mial"), report("b", "run"), report("c", "off")];
-        insta::assert_snapshot!(report_trouble(&reports, &channels).join("\n"), @"");
+        insta::assert_snapshot!(report_trouble(&reports, &channels).join("\n"), @r#"
+        collector.toml: the report "a" will not be mailed: channels.d has no channel "mial"
+        collector.toml: the report "b" will not be mailed: the channel "run" is no e-mail channel: a report goes by mail
+        collector.toml: the report "c" will not be mailed: the channel "off" is not enabled
+        "#);
     }
 
     #[test]
