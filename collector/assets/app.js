@@ -3,10 +3,14 @@
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const said = document.documentElement.dataset.zone;
-if (zone && said !== undefined && said !== zone && !document.cookie.includes("zone=")) {
-  document.cookie = `zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
-  // once: where cookies are refused the organisation's zone stays
-  if (document.cookie.includes("zone=")) location.reload();
+const kept = () => document.cookie.split("; ").find((it) => it.startsWith("zone="));
+if (zone && said !== undefined && said !== zone) {
+  const wanted = `zone=${encodeURIComponent(zone)}`;
+  if (kept() !== wanted) {
+    document.cookie = `${wanted}; path=/; max-age=31536000; samesite=lax`;
+    // once: where cookies are refused the organisation's zone stays
+    if (kept() === wanted) location.reload();
+  }
 }
 
 for (const form of document.querySelectorAll("form[data-ask]")) {
@@ -23,6 +27,30 @@ const status = document.getElementById("live");
 
 function tell(words) {
   if (status && status.textContent !== words) status.textContent = words;
+}
+
+// What is not followed any more is old news, and must not look like any other.
+const old = document.getElementById("old");
+let since = null;
+
+function isFollowed(is) {
+  if (is) since = null;
+  else since ??= new Date();
+  if (!old || !main) return;
+  main.classList.toggle("old", !is);
+  old.hidden = is;
+  old.textContent = is ? "" : `The collector does not answer: this is how it was at ${since.toLocaleTimeString()}. Trying again.`;
+}
+
+// A session that is over leads to where one signs in; then there is nothing to follow.
+async function ask() {
+  try {
+    const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+    if (answer.type === "opaqueredirect") location.reload();
+    return answer.ok;
+  } catch {
+    return false;
+  }
 }
 
 // Replaces one part; what was focused or unfolded in it stays so.
@@ -74,17 +102,21 @@ function follow() {
   source.addEventListener("part", (event) => {
     replace(JSON.parse(event.data));
     offer();
+    isFollowed(true);
     tell("live");
   });
   source.addEventListener("fine", () => {
     wait_ms = 1000;
+    isFollowed(true);
     tell("live");
   });
   source.addEventListener("gone", () => location.reload());
   source.onerror = () => {
     // made anew by hand, so that it says what this page has by now
     source.close();
-    tell("not live: the collector does not answer; trying again");
+    tell("not live: trying again");
+    // a stream that has lived its time is begun anew, which is no trouble
+    ask().then((answers) => answers || isFollowed(false));
     const spread_ms = wait_ms * (0.5 + Math.random());
     wait_ms = Math.min(wait_ms * 2, 15000);
     setTimeout(() => (document.hidden ? null : follow()), spread_ms);

@@ -188,7 +188,7 @@ const VIEWS: [(&str, &str, &str); 11] = [
 /// Whoever is not signed in is led to where one signs in; a form that is not of the session does nothing.
 #[test]
 fn a_form_of_another_site_does_nothing() {
-    let company = Company::running();
+    let mut company = Company::running();
     add_ann(&company);
     let network = company.lab.network(Host::Router).unwrap();
     let bridge = Bridge::start(network, OPERATORS.parse::<SocketAddr>().unwrap());
@@ -220,6 +220,13 @@ fn a_form_of_another_site_does_nothing() {
         page.run("return document.getElementById('live').textContent;", Vec::new()) == json!("live")
     });
     println!("live after {:?}", now() - begun);
+    // what is not followed any more does not look like news; a collector that comes back knows no session
+    company.kill_collector();
+    page.shows("The collector does not answer: this is how it was at");
+    page.finds("main.old");
+    company.start_collector();
+    page.shows("User name");
+    page.forget_errors();
 }
 
 /// Whoever uses mail: nobody signs in.

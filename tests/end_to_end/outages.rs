@@ -94,7 +94,12 @@ impl Company {
         company
     }
 
-    fn start_collector(&mut self) {
+    /// SIGKILL.
+    pub(crate) fn kill_collector(&mut self) {
+        self.collector.take().unwrap().kill();
+    }
+
+    pub(crate) fn start_collector(&mut self) {
         let mut serve = self.lab.command(Host::Router, PROGRAM);
         serve.args(["collector", "--data"]).arg(self.collector_folder()).arg("serve");
         self.collector = Some(Process::spawn("collector", serve, self.folder.path()));

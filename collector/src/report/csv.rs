@@ -49,9 +49,9 @@ impl Lines {
             part,
             &harmless(service),
             &harmless(item),
-            figure,
+            &harmless(figure),
             &harmless(&value),
-            unit,
+            &harmless(unit),
         ];
         self.to.write_record(line)
     }

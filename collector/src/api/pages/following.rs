@@ -50,7 +50,7 @@ pub(in crate::api) async fn follow(
         let words = "too many look at once: the page is not live".to_owned();
         return Refusal(StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     };
-    let stream = news(seat, have, (clock.monotonic() + STREAM, clock));
+    let stream = news(seat, &have, (clock.monotonic() + STREAM, clock));
     let kept = KeepAlive::new().interval(SIGN_OF_LIFE);
     guarded(Sse::new(stream).keep_alive(kept).into_response())
 }
@@ -58,36 +58,32 @@ pub(in crate::api) async fn follow(
 /// What a viewer is sent: first what they lack, then what changes.
 fn news(
     seat: Seat,
-    have: String,
+    have: &str,
     (until, clock): (Instant, Clock),
-) -> impl futures_util::Stream<Item = Result<Event, Infallible>> + Send + 'static {
+) -> impl futures_util::Stream<Item = Result<Event, Infallible>> + Send + use<> {
     let lacks =
         seat.parts.iter().filter(|part| !have.contains(&format!("{}:{}", part.id, part.hash)));
     let first: Vec<News> = lacks.cloned().map(News::Part).chain([News::Fine]).collect();
-    let begin = (first.into_iter(), seat, have);
-    futures_util::stream::unfold(begin, move |(mut first, mut seat, have)| async move {
-        loop {
-            let next = match first.next() {
-                Some(next) => next,
-                None => {
-                    let left = until.duration_since(clock.monotonic());
-                    match tokio::time::timeout(left, seat.news.recv()).await {
-                        Ok(Ok(next)) => next,
-                        // behind, or over: they come back with what they have
-                        Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) | Err(_) => return None,
-                    }
+    let begin = (first.into_iter(), seat);
+    futures_util::stream::unfold(begin, move |(mut first, mut seat)| async move {
+        let next = match first.next() {
+            Some(next) => next,
+            None => {
+                let left = until.duration_since(clock.monotonic());
+                match tokio::time::timeout(left, seat.news.recv()).await {
+                    Ok(Ok(next)) => next,
+                    // behind, or over: they come back with what they have
+                    Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) | Err(_) => return None,
                 }
-            };
-            let event = match &next {
-                News::Part(part) if have.contains(&format!("{}:{}", part.id, part.hash)) => {
-                    continue;
-                }
-                News::Part(part) => Event::default().event("part").json_data(&**part).ok()?,
-                News::Fine => Event::default().event("fine").data("1"),
-                News::Gone => Event::default().event("gone").data("1"),
-            };
-            return Some((Ok(event), (first, seat, have)));
-        }
+            }
+        };
+        let event = match &next {
+            // also what the browser had when it came: it may have been sent something else since
+            News::Part(part) => Event::default().event("part").json_data(&**part).ok()?,
+            News::Fine => Event::default().event("fine").data("1"),
+            News::Gone => Event::default().event("gone").data("1"),
+        };
+        Some((Ok(event), (first, seat)))
     })
 }
 

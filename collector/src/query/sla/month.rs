@@ -47,12 +47,19 @@ impl std::fmt::Display for Month {
 #[error("write a month as YEAR-MONTH, such as 2026-10")]
 pub struct NotAMonth;
 
+impl Month {
+    /// Months end before this day.
+    const LAST: Date = Date::constant(9_999, 12, 1);
+}
+
 impl FromStr for Month {
     type Err = NotAMonth;
 
     fn from_str(text: &str) -> Result<Self, NotAMonth> {
         let is_month = text.len() == 7 && text.is_ascii();
         let day = format!("{text}-01").parse::<Date>().ok().filter(|_| is_month);
+        // the last that a calendar knows has no end
+        let day = day.filter(|day| *day < Self::LAST);
         day.map(Self).ok_or(NotAMonth)
     }
 }
@@ -81,7 +88,8 @@ mod tests {
         assert_eq!(String::from(month), "2026-10");
         assert_eq!(month.after().after().after().to_string(), "2027-01");
         assert_eq!(month.before().to_string(), "2026-09");
-        for text in ["", "2026", "2026-13", "2026-1", "10-2026", "2026-10-01", "2026-ä"] {
+        for text in ["", "2026", "2026-13", "2026-1", "10-2026", "2026-10-01", "2026-ä", "9999-12"]
+        {
             assert_eq!(text.parse::<Month>(), Err(NotAMonth), "{text}");
         }
     }
