@@ -129,13 +129,19 @@ impl<'m> Walk<'m> {
     fn library(&self, package: &Package) -> Library {
         let key = (package.name.clone(), package.version.clone());
         Library {
-            licence: package.license.clone().unwrap_or_default().replace('/', " OR "),
+            licence: expression(package.license.as_deref().unwrap_or_default()),
             authors: package.authors.clone(),
             repository: package.repository.clone(),
             sha256: self.checksums.get(&key).cloned().flatten(),
             folder: package.manifest_path.parent().map(Path::to_owned).unwrap_or_default(),
         }
     }
+}
+
+/// As SPDX has it: a slash was the old way to say `OR`.
+fn expression(licence: &str) -> String {
+    let words = licence.replace('/', " OR ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `None` for what is of this workspace.
