@@ -7,12 +7,14 @@
 mod checks;
 mod crossing;
 mod orders;
+mod state;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::FutureExt;
+use mailsonde_proto::service::Manager;
 use mailsonde_proto::{AgentId, Clock, Verdict, VoidReason};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -23,7 +25,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{AgentConfig, Overrides};
 use crate::net::Net;
-use crate::outbox::{Keeper, Limits, Outbox};
+use crate::outbox::{Keeper, Limits, Outbox, Progress};
 use crate::probe::{Amendment, Kinds};
 use crate::runner::{Means, Ready, Runner, keep_amendments};
 use crate::schedule::{Due, Slot};
@@ -54,8 +56,12 @@ pub async fn run(config: AgentConfig, kinds: Kinds) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut manager = Manager::of_environment();
     let mut agent = Agent::start(config, kinds).await?;
+    manager.ready(agent.clock.monotonic(), &agent.state());
     let ended = loop {
+        // here and nowhere else: a schedule that stands still is what the watchdog is for
+        agent.tell(&mut manager);
         let wait = agent.until_next_slot();
         tokio::select! {
             () = sleep(wait) => agent.begin_due(),
@@ -74,6 +80,7 @@ pub async fn run(config: AgentConfig, kinds: Kinds) -> anyhow::Result<()> {
             _ = interrupt.recv() => break Ok(()),
         }
     };
+    manager.stopping();
     agent.end().await;
     ended
 }
@@ -91,6 +98,8 @@ struct Agent {
     guests: Guests,
     runner: Runner,
     announced: watch::Sender<Announced>,
+    /// How far the outbox is.
+    kept: watch::Receiver<Progress>,
     /// A run's task ends with its check's name; a slot's without a run with none.
     runs: JoinSet<Option<String>>,
     /// Outbox, uplink, amendments.
@@ -135,6 +144,7 @@ impl Agent {
             guests,
             runner,
             announced: parts.announced,
+            kept: parts.outbox.progress(),
             runs: JoinSet::new(),
             parts: parts.tasks,
             interrupt_runs: parts.interrupt_runs,

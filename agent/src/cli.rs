@@ -15,17 +15,17 @@ mod explain;
 mod report;
 
 mod advice;
+mod documents;
 mod figures;
+mod log;
 mod terminal;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::config::check::TIMEOUT_BOUNDS;
 use crate::config::{AgentConfig, Overrides, units};
@@ -119,6 +119,12 @@ enum Command {
     Probe(ProbeArguments),
     /// Say what a message tells of its way, and a bounce of its reason
     Explain(explain::ExplainArguments),
+    /// Write man pages and completions of shells into a folder, as packages do
+    #[command(hide = true)]
+    Documents {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -225,7 +231,7 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
         _ if is_plugin(&args) => "off",
         _ => "warn",
     };
-    if let Err(message) = start_log(arguments.log.as_deref().unwrap_or(by_default)) {
+    if let Err(message) = log::start(arguments.log.as_deref().unwrap_or(by_default)) {
         let refused = is_plugin(&args).then(|| plugin(nagios::unknown(&message)));
         return refused.unwrap_or_else(|| refuse(&message)).into();
     }
@@ -248,6 +254,7 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
         Command::Policy(command) => policy::policy(&command, &kinds, &terminal),
         Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
         Command::Explain(arguments) => explain::explain(&arguments, &terminal),
+        Command::Documents { folder } => documents::documents(&folder),
     }
     .into()
 }
@@ -289,20 +296,6 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("cannot start threads: look at the limits of this user")
-}
-
-fn start_log(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
-        format!("--log {filter}: {error}: write it like info or mailsonde_agent=debug")
-    })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && !terminal::no_color())
-        .with_target(false);
-    // Only fails when there is one already: in tests.
-    log.try_init().ok();
-    Ok(())
 }
 
 /// Whether a plugin's line is wanted, also when the rest of the command line makes no sense: whoever calls

@@ -3,6 +3,7 @@
 //! Start: the folder's lock, the journals (mended), then agents are accepted; views catch up behind that.
 //! End: no new streams, streams ended, what was received written, views committed.
 
+mod alive;
 mod telling;
 mod upkeep;
 
@@ -46,6 +47,7 @@ use crate::store::ledger::{Ledger, LedgerOptions, Opened};
 use crate::survey::Gate;
 use crate::tally::Tally;
 use crate::watched::{Subject, Watched};
+use alive::Alive;
 
 /// Serves agents and operators until SIGTERM or SIGINT.
 ///
@@ -108,6 +110,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let pipeline = Pipeline::new(rollups, journals, clock, progress.clone(), outlets)?;
     let mut threads = threads(pipeline, writer, (&ledger, &progress), &shutdown);
     let mut tasks = JoinSet::new();
+    let alive = Alive::new((&ledger, &progress, &registry), clock);
     tasks.spawn(upkeep::tick(control, clock, shutdown.clone()));
     let kept = config.raw_retention;
     tasks.spawn(upkeep::retain(ledger.clone(), kept, progress, clock, shutdown.clone()));
@@ -120,6 +123,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let acceptor = TlsAcceptor::from(tls.config());
     tasks.spawn(upkeep::renew(tls, shutdown.clone()));
     tracing::info!(address = %listener.local_addr()?, name = %config.name, "accepting agents");
+    tasks.spawn(alive.go_on(shutdown.clone()));
     let ingest = Ingest::new(ledger, registry, clock, shutdown.clone());
     let serving = agents::serve(listener, acceptor, ingest, enrolment, shutdown.clone());
     let served = tokio::select! {

@@ -51,6 +51,7 @@ mod vendors;
 
 mod browser;
 pub mod client;
+mod documents;
 mod figures;
 mod parameters;
 mod pinned;
@@ -222,12 +223,18 @@ enum Command {
     /// Who is signed in over the network
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// Write man pages and completions of shells into a folder, as packages do
+    #[command(hide = true)]
+    Documents {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 impl Command {
     /// Whether it asks a collector that it must be able to find.
     const fn asks(&self) -> bool {
-        !matches!(self, Self::Init(_) | Self::Serve(_) | Self::Login(_))
+        !matches!(self, Self::Init(_) | Self::Serve(_) | Self::Login(_) | Self::Documents { .. })
     }
 }
 
@@ -318,6 +325,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::User(command) => asking(user::run(setting, &command)),
         Command::ApiToken(command) => asking(api_token::run(setting, &command)),
         Command::Session(command) => asking(session::run(setting, &command)),
+        Command::Documents { folder } => documents::write(&folder),
     }
 }
 

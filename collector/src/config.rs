@@ -270,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_right_and_says_the_defaults() {
+        let example = include_str!("../../deploy/examples/collector.toml");
+        let config = Config::parse(Path::new("collector.toml"), example).unwrap();
+        assert_eq!(config.raw_retention, DEFAULT_RAW_RETENTION);
+        assert_eq!(config.segment_bytes, DEFAULT_SEGMENT_BYTES);
+        assert_eq!(config.agent_certificate, AGENT_VALIDITY);
+        assert!(config.operators.is_some() && config.oidc.is_some());
+        assert_eq!((config.outside.vendors.len(), config.reports.len()), (3, 1));
+        assert!(config.outside.page.is_some() && config.outside.peers.len() == 1);
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_place() {
         let text = "\nlisten = \"here\"\nnaem = \"x\"\nraw_retention = \"5\"\n\
                     segment_size = 64\nviews = \"open\n";

@@ -217,6 +217,11 @@ impl Registry {
         &self.control
     }
 
+    /// How many agents have a stream now.
+    pub fn connected(&self) -> usize {
+        self.lock().values().filter(|row| row.stream.is_some()).count()
+    }
+
     /// Every enrolled agent, by name.
     pub fn agents(&self) -> Vec<(Enrolled, AgentEntry)> {
         let mut enrolled = self.control.agents();

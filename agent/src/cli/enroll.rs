@@ -1,13 +1,19 @@
 //! `enroll`: one line pasted on the branch's server, and the agent is in.
+//!
+//! Where root does that for a service with a user of its own, that user makes and keeps the identity, root writes the
+//! configuration, which the service must not change, and starts the service.
 
 mod agent_toml;
 
+use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use mailsonde_proto::EnrolmentToken;
 use mailsonde_proto::check::is_name;
 use mailsonde_proto::file::{self, PUBLIC};
+use mailsonde_proto::service::{self, Owner, Started};
 
 use super::{CONFIG_NAME, DEFAULT_CONFIG, Ending, refuse, runtime, terminal};
 use crate::config::DEFAULT_DATA;
@@ -18,21 +24,36 @@ use crate::uplink::enrolment;
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
+/// Bytes of standard input in which a token must stand.
+const TOKEN_BYTES: u64 = 4096;
+/// The unit that the package brings.
+const UNIT: &str = "mailsonde-agent.service";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct EnrollArguments {
-    /// As `mailsonde-collector token create` printed it
+    /// As `mailsonde-collector token create` printed it; - reads it from standard input, where no list of processes
+    /// shows it
     token: String,
     /// The folder of outbox and identity; agent.toml stands in it too then
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Keep the identity only, and print the agent's name and an agent.toml: what root asks of the agent's own user
+    #[arg(long, hide = true)]
+    identity_only: bool,
 }
 
 pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
-    let token = match EnrolmentToken::from_line(&arguments.token) {
+    let EnrollArguments { token, data, identity_only } = arguments;
+    let token = match read(token) {
         Ok(token) => token,
         Err(error) => return refuse(&format!("mailsonde-agent: {error}")),
     };
-    match enrolled(&token, arguments.data.as_deref()).and_then(|text| terminal::say(&text)) {
+    let asked = match identity_only {
+        true => identity(&token, data.as_deref().unwrap_or(Path::new(DEFAULT_DATA)))
+            .map(|(name, text)| format!("{name}\n{text}")),
+        false => enrolled(&token, data.as_deref()),
+    };
+    match asked.and_then(|text| terminal::say(&text)) {
         Ok(()) => Ending::Pass,
         Err(error) => {
             terminal::complain(&format!("mailsonde-agent: {error:#}"));
@@ -41,43 +62,103 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
     }
 }
 
+/// The token that the command line has, or the first line of standard input.
+fn read(token: &str) -> Result<EnrolmentToken, String> {
+    let mut line = token.to_owned();
+    if token == "-" {
+        line.clear();
+        let mut input = std::io::stdin().lock().take(TOKEN_BYTES);
+        input
+            .read_line(&mut line)
+            .map_err(|error| format!("cannot read the token from standard input: {error}"))?;
+    }
+    EnrolmentToken::from_line(&line).map_err(|error| error.to_string())
+}
+
 fn enrolled(token: &EnrolmentToken, data: Option<&Path>) -> anyhow::Result<String> {
+    // a relative path would be read as relative to the file's own folder
     let folder = data.unwrap_or(Path::new(DEFAULT_DATA));
+    let folder = std::path::absolute(folder)
+        .with_context(|| format!("cannot tell where {} is", folder.display()))?;
     let config = data.map_or_else(|| PathBuf::from(DEFAULT_CONFIG), |data| data.join(CONFIG_NAME));
-    let files = IdentityFiles::of_data(folder);
-    let net = Net::new();
-    let coming_in = enrolment::enroll(&net, token, files, host_name());
-    let certified = runtime()?.block_on(coming_in).context("not enrolled")?;
+    let (name, text) = match Owner::other_than_root(&folder) {
+        Some(owner) => identity_of(owner, token, &folder)?,
+        None => identity(token, &folder)?,
+    };
     let is_new = !config.exists();
     if is_new {
         if let Some(parent) = config.parent() {
             std::fs::create_dir_all(parent)
                 .with_context(|| format!("cannot make the folder {}", parent.display()))?;
         }
-        // a relative path would be read as relative to the file's own folder
-        let folder = std::path::absolute(folder)
-            .with_context(|| format!("cannot tell where {} is", folder.display()))?;
-        let text = agent_toml::of(&token.collector, &certified, &folder);
         file::replace(&config, text.as_bytes(), PUBLIC)
             .with_context(|| format!("cannot write {}", config.display()))?;
     }
-    Ok(told(&certified.name, is_new, &config, data))
+    let started = if data.is_none() { service::start(UNIT) } else { Started::NotOurs };
+    Ok(told((&name, is_new), &config, data, &started))
 }
 
-fn told(name: &str, is_new: bool, config: &Path, data: Option<&Path>) -> String {
-    let run = match data {
-        Some(data) => format!("mailsonde-agent run --data {}", data.display()),
-        None => "mailsonde-agent run".to_owned(),
+/// Gets the identity; the agent's name, and the text of an agent.toml for it.
+fn identity(token: &EnrolmentToken, folder: &Path) -> anyhow::Result<(String, String)> {
+    let files = IdentityFiles::of_data(folder);
+    let net = Net::new();
+    let coming_in = enrolment::enroll(&net, token, files, host_name());
+    let certified = runtime()?.block_on(coming_in).context("not enrolled")?;
+    let text = agent_toml::of(&token.collector, &certified, folder);
+    Ok((certified.name, text))
+}
+
+/// The same, by this program as the user whose folder it is.
+fn identity_of(
+    owner: Owner,
+    token: &EnrolmentToken,
+    folder: &Path,
+) -> anyhow::Result<(String, String)> {
+    let cannot = || format!("cannot run as the owner of {}", folder.display());
+    let mut command = owner.program().with_context(cannot)?;
+    command.args(["enroll", "-", "--identity-only", "--data"]).arg(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(cannot)?;
+    if let Some(mut input) = child.stdin.take() {
+        // one that has gone already says why itself
+        writeln!(input, "{}", token.to_line()).ok();
+    }
+    let answer = child.wait_with_output().with_context(cannot)?;
+    if !answer.status.success() {
+        bail!("the owner of {} did not enrol", folder.display());
+    }
+    let answer = String::from_utf8(answer.stdout).context("what was enrolled has no name")?;
+    let (name, text) = answer.split_once('\n').context("what was enrolled has no name")?;
+    Ok((name.to_owned(), text.to_owned()))
+}
+
+fn told(
+    (name, is_new): (&str, bool),
+    config: &Path,
+    data: Option<&Path>,
+    started: &Started,
+) -> String {
+    let (service, last) = match (started, data) {
+        (Started::Running, _) => (format!("{UNIT} runs\n"), format!("systemctl reload {UNIT}")),
+        (Started::Failed(why), _) => {
+            let words = format!("{UNIT} does not run: {why}\n");
+            (words, format!("systemctl restart {UNIT}"))
+        }
+        (Started::NotOurs, Some(data)) => {
+            (String::new(), format!("mailsonde-agent run --data {}", data.display()))
+        }
+        (Started::NotOurs, None) => (String::new(), "mailsonde-agent run".to_owned()),
     };
     let config = config.display();
     let write = if is_new { "write its mailbox and its check into" } else { "look over" };
     format!(
         "enrolled as {name}; its certificate renews itself\n\
+         {service}\
          \n\
          next:\n  \
          1. {write} {config}\n  \
          2. mailsonde-agent check-config {config}\n  \
-         3. {run}\n"
+         3. {last}\n"
     )
 }
 
@@ -95,7 +176,8 @@ mod tests {
     #[test]
     fn the_next_steps_are_told() {
         let data = Path::new("/srv/agent");
-        insta::assert_snapshot!(told("mx1", true, &data.join("agent.toml"), Some(data)), @r"
+        let config = data.join("agent.toml");
+        insta::assert_snapshot!(told(("mx1", true), &config, Some(data), &Started::NotOurs), @r"
         enrolled as mx1; its certificate renews itself
 
         next:
@@ -103,5 +185,23 @@ mod tests {
           2. mailsonde-agent check-config /srv/agent/agent.toml
           3. mailsonde-agent run --data /srv/agent
         ");
+        let config = Path::new(DEFAULT_CONFIG);
+        insta::assert_snapshot!(told(("mx1", false), config, None, &Started::Running), @r"
+        enrolled as mx1; its certificate renews itself
+        mailsonde-agent.service runs
+
+        next:
+          1. look over /etc/mailsonde-agent/agent.toml
+          2. mailsonde-agent check-config /etc/mailsonde-agent/agent.toml
+          3. systemctl reload mailsonde-agent.service
+        ");
+        let failed = Started::Failed("unit is masked".into());
+        let told = told(("mx1", true), config, None, &failed);
+        assert!(told.contains("does not run: unit is masked\n"), "{told}");
+    }
+
+    #[test]
+    fn a_token_is_read_where_it_stands() {
+        assert!(read("mst1_x").unwrap_err().contains("token"));
     }
 }

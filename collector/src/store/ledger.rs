@@ -203,6 +203,15 @@ impl Ledger {
         Ok(answered)
     }
 
+    /// Returns when the writer has got to what waits for it now: it is alive.
+    ///
+    /// # Errors
+    /// When the writer is gone.
+    pub async fn answers(&self) -> Result<(), LedgerError> {
+        let source = Source { agent: AgentId::default(), epoch: Epoch::default() };
+        self.ask(source, Wanted::Nothing).await.map(|_| ())
+    }
+
     /// Where readers find out what is committed.
     pub fn index(&self) -> &Arc<Index> {
         &self.index

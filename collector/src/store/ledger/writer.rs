@@ -52,6 +52,8 @@ pub enum Wanted {
         /// The pipeline's cursor.
         read: u64,
     },
+    /// Answer, and nothing more.
+    Nothing,
 }
 
 impl Wanted {
@@ -108,6 +110,15 @@ impl Writer {
 
     /// All of a group or nothing of it: a record that the disk refuses takes back the ones before it.
     fn write_group(&mut self, group: Vec<Request>) {
+        // whether the disk takes anything is not known by asking for nothing
+        let (asked, group): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|request| matches!(request.wanted, Wanted::Nothing));
+        for Request { answer, .. } in asked {
+            answer.send(Ok(Stored::default())).ok();
+        }
+        if group.is_empty() {
+            return;
+        }
         let now = self.clock.wall();
         let mut answers = Vec::with_capacity(group.len());
         let mut failed = self.roll(now).err();
@@ -189,6 +200,7 @@ impl Writer {
                 self.retain(time, read).map_err(disk)?;
                 Vec::new()
             }
+            Wanted::Nothing => Vec::new(),
         };
         Ok(Stored { through: self.marks.through(source), conflicts })
     }
