@@ -2,6 +2,7 @@
 
 mod agent_toml;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -18,17 +19,35 @@ use crate::uplink::enrolment;
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
+/// Bytes of what a token stands in.
+const TOKEN_BYTES: u64 = 4096;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct EnrollArguments {
-    /// As `mailsonde-collector token create` printed it
-    token: String,
+    /// As `mailsonde-collector token create` printed it; - reads it from standard input, where no list of processes
+    /// shows it
+    #[arg(required_unless_present = "token_file")]
+    token: Option<String>,
+    /// Read the token from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+    /// Do nothing where the agent was let in already: then no token is needed
+    #[arg(long)]
+    if_needed: bool,
     /// The folder of outbox and identity; agent.toml stands in it too then
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
 pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
-    let token = match EnrolmentToken::from_line(&arguments.token) {
+    let data = arguments.data.as_deref().unwrap_or(Path::new(DEFAULT_DATA));
+    if arguments.if_needed && IdentityFiles::of_data(data).certificate.exists() {
+        let said = terminal::say("enrolled already: nothing was done\n");
+        return if said.is_ok() { Ending::Pass } else { Ending::Fail };
+    }
+    let token = line(arguments)
+        .and_then(|line| EnrolmentToken::from_line(line.trim()).map_err(|error| error.to_string()));
+    let token = match token {
         Ok(token) => token,
         Err(error) => return refuse(&format!("mailsonde-agent: {error}")),
     };
@@ -38,6 +57,19 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
             terminal::complain(&format!("mailsonde-agent: {error:#}"));
             Ending::Fail
         }
+    }
+}
+
+/// The token's line, from where it stands.
+fn line(arguments: &EnrollArguments) -> Result<String, String> {
+    match (arguments.token.as_deref(), &arguments.token_file) {
+        (Some("-"), _) => std::io::read_to_string(std::io::stdin().take(TOKEN_BYTES))
+            .map_err(|error| format!("cannot read the token from standard input: {error}")),
+        (Some(token), _) => Ok(token.to_owned()),
+        (None, Some(file)) => std::fs::File::open(file)
+            .and_then(|opened| std::io::read_to_string(opened.take(TOKEN_BYTES)))
+            .map_err(|error| format!("cannot read the token in {}: {error}", file.display())),
+        (None, None) => Err("no token: `mailsonde-collector token create` prints one".to_owned()),
     }
 }
 
@@ -79,6 +111,14 @@ fn told(name: &str, is_new: bool, config: &Path, data: Option<&Path>) -> String 
          2. mailsonde-agent check-config {config}\n  \
          3. {run}\n"
     )
+}
+
+/// A name that a vantage point can have.
+pub(super) fn vantage_name(text: &str) -> Result<String, String> {
+    match is_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("must be 1 to 64 of a-z A-Z 0-9 . _ -".to_owned()),
+    }
 }
 
 /// What the host calls itself, without its domain, where that can name an agent.
