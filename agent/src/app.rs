@@ -8,6 +8,7 @@ mod checks;
 mod crossing;
 mod orders;
 mod state;
+pub(crate) mod vital;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use crate::uplink::{Announced, Orders, Uplink};
 use checks::Checks;
 use crossing::Guests;
 use orders::FromCollector;
+use vital::Vital;
 
 /// Runs under way are given so long when the agent ends.
 const LAST_RUNS: Duration = Duration::from_secs(5);
@@ -62,6 +64,7 @@ pub async fn run(config: AgentConfig, kinds: Kinds) -> anyhow::Result<()> {
     let ended = loop {
         // here and nowhere else: a schedule that stands still is what the watchdog is for
         agent.tell(&mut manager);
+        agent.vital.renew(&mut agent.runs);
         let wait = agent.until_next_slot();
         tokio::select! {
             () = sleep(wait) => agent.begin_due(),
@@ -104,6 +107,7 @@ struct Agent {
     runs: JoinSet<Option<String>>,
     /// Outbox, uplink, amendments.
     parts: JoinSet<&'static str>,
+    vital: Vital,
     interrupt_runs: CancellationToken,
     end_uplink: CancellationToken,
     end_keeper: CancellationToken,
@@ -134,6 +138,7 @@ impl Agent {
         let (checks_count, name) = (effective.checks.len(), &config.vantage_point.name);
         info!(agent = %identity.agent, name, checks = checks_count, "agent: at work");
         Ok(Self {
+            vital: Vital::new(&config.data, clock),
             clock,
             id: identity.agent,
             config,
@@ -207,9 +212,10 @@ impl Agent {
     async fn reload(&mut self) {
         let (file, kinds) = (self.config.file.clone(), self.kinds.clone());
         let (data, policy) = (self.config.data.clone(), self.config.policy.forced.clone());
+        let name = self.config.forced_name.clone();
         let load = move || {
-            let instead =
-                Overrides { data: Some(&data), policy: policy.as_deref(), ..Overrides::default() };
+            let (data, policy, name) = (Some(&*data), policy.as_deref(), name.as_deref());
+            let instead = Overrides { data, policy, name, ..Overrides::default() };
             AgentConfig::load_with(&file, &kinds, instead)
         };
         let Ok(loaded) = spawn_blocking(load).await else {
@@ -258,6 +264,7 @@ impl Agent {
         self.end_uplink.cancel();
         // The runner holds the last senders of amendments: without it that part ends.
         drop((self.runner, self.checks, self.guests));
+        self.vital.end();
         let parts = &mut self.parts;
         let ended = timeout(LAST_WORDS, async {
             while let Some(part) = parts.join_next().await {

@@ -6,6 +6,7 @@
 mod all;
 mod check_config;
 mod enroll;
+mod health;
 mod one_shot;
 mod policy;
 mod probe;
@@ -101,7 +102,12 @@ enum Command {
         /// The policy, instead of the configuration's
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+        /// What the vantage point calls itself, where many share a configuration
+        #[arg(long, value_parser = enroll::vantage_name)]
+        name: Option<String>,
     },
+    /// Say whether the agent of a data folder runs and goes on: exits 0 or 1
+    Health(health::HealthArguments),
     /// Say everything that is wrong with a configuration, and what it would do
     CheckConfig {
         /// The configuration; or a file of the collector's checks.d
@@ -240,14 +246,16 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     let terminal = Terminal::standard();
     match arguments.command {
         Command::Enroll(arguments) => enroll::enroll(&arguments),
-        Command::Run { config, data, policy } => {
+        Command::Run { config, data, policy, name } => {
             let instead = Overrides {
                 data: data.as_deref(),
                 policy: policy.as_deref(),
+                name: name.as_deref(),
                 ..Overrides::default()
             };
             run(config, instead, kinds)
         }
+        Command::Health(arguments) => health::health(&arguments),
         Command::CheckConfig { file, policy } => {
             check_config::check_config(&file, policy.as_deref(), &kinds, &terminal)
         }

@@ -55,6 +55,8 @@ pub struct AgentConfig {
     pub collector: CollectorConfig,
     /// Where this agent stands.
     pub vantage_point: VantagePoint,
+    /// Its name, where the command line said it: it stays when the file is read again.
+    pub forced_name: Option<String>,
     /// By name.
     pub mailboxes: BTreeMap<String, MailboxConfig>,
     /// In the order of the file.

@@ -65,6 +65,7 @@ use crate::folder::{Folder, FolderError};
 use crate::identity::ServerTls;
 use crate::links::Links;
 use crate::live::Live;
+use crate::metrics::Source;
 use crate::oidc::Oidc;
 use crate::public::StatusPage;
 use crate::query::{Query, QueryError};
@@ -160,6 +161,18 @@ pub fn listen(folder: &Folder) -> Result<UnixListener, FolderError> {
 }
 
 impl Operators {
+    /// Where metrics come from.
+    pub(crate) fn source(&self) -> Source {
+        let Self { query, delivery, watched, tally, live, .. } = self;
+        Source {
+            query: query.clone(),
+            delivery: delivery.clone(),
+            watched: watched.clone(),
+            tally: tally.clone(),
+            live: live.clone(),
+        }
+    }
+
     /// Answers until the shutdown, and two seconds more for what is under way; over the network too, if there is
     /// a listener for it.
     ///

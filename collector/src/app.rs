@@ -35,6 +35,7 @@ use crate::ingest::Ingest;
 use crate::links::Links;
 use crate::live::{self, Live};
 use crate::oidc::Oidc;
+use crate::otlp::Otlp;
 use crate::pipeline::{Pipeline, Progress, extent};
 use crate::public::StatusPage;
 use crate::query::Query;
@@ -46,7 +47,7 @@ use crate::store::Extent;
 use crate::store::ledger::{Ledger, LedgerOptions, Opened};
 use crate::survey::Gate;
 use crate::tally::Tally;
-use crate::watched::{Subject, Watched};
+use crate::watched::{Outfit, Subject, Watched};
 use alive::Alive;
 
 /// Serves agents and operators until SIGTERM or SIGINT.
@@ -103,6 +104,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let (live, tally) = (Live::default(), Tally::new(clock.wall()));
     let answering = (query.clone(), live.clone(), tally.clone());
     let operators = operators((&folder, &config), &fleet, answering, known, told)?;
+    let otlp = otlp((&folder, &config), &operators)?;
     let network = network(&folder, &config, (&tls, &enrolment.authorities), clock).await?;
     control.append(clock.wall(), Control::Started)?;
     let (outlets, wishes) = telling::outlets(delivery.clone(), live.clone(), tally);
@@ -116,7 +118,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     tasks.spawn(upkeep::retain(ledger.clone(), kept, progress, clock, shutdown.clone()));
     tasks.spawn(fleet.clone().confirm(wishes, shutdown.clone()));
     look_after(&mut tasks, (&fleet, clock), (reviewing, mailing(&config, &operators)), &shutdown);
-    reach_out(&mut tasks, delivery, watched, &shutdown);
+    reach_out(&mut tasks, (delivery, watched, otlp), &shutdown);
     show(&mut tasks, (query, live, clock), &shutdown);
     tasks.spawn(reread(fleet, hangup, shutdown.clone()));
     tasks.spawn(answer(operators, api::listen(&folder)?, network, shutdown.clone()));
@@ -165,15 +167,30 @@ fn operators(
     })
 }
 
-/// Messages, signs of life, what is heard from outside.
+/// Messages, signs of life, what is heard from outside, metrics for whoever takes them.
 fn reach_out(
     tasks: &mut JoinSet<()>,
-    delivery: Delivery,
-    watched: Watched,
+    (delivery, watched, otlp): (Delivery, Watched, Option<Otlp>),
     shutdown: &CancellationToken,
 ) {
     tasks.spawn(delivery.run(shutdown.clone()));
     tasks.spawn(watched.run(shutdown.clone()));
+    if let Some(otlp) = otlp {
+        tasks.spawn(otlp.run(shutdown.clone()));
+    }
+}
+
+/// Who sends metrics, if anybody is to have them.
+fn otlp(
+    (folder, config): (&Folder, &Config),
+    operators: &Operators,
+) -> anyhow::Result<Option<Otlp>> {
+    let Some(otlp) = &config.otlp else { return Ok(None) };
+    let outward = Outfit::new(folder.path()).outward("otlp", otlp.authority.as_ref())?;
+    let name = config.name.to_string();
+    let whose = (folder.path(), name.as_str());
+    let opened = Otlp::open(otlp, whose, outward, operators.source(), operators.clock);
+    Ok(Some(opened.context("what collector.toml says of [otlp] cannot be done")?))
 }
 
 /// What is ready before anybody asks.

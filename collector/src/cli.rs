@@ -5,7 +5,7 @@
 //! token file, over the network; no command but `init` and `serve` opens the collector's files. Exit codes: 0 done;
 //! 1 `health` when anything is wrong, `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
 //! when agents refuse checks, `maintenance check` when there is something to look at, `audit verify` when the log is not
-//! whole; 2 not done, and standard error says why.
+//! whole; 2 not done, and standard error says why. `plugin` ends as plugins do.
 
 mod init;
 mod serve;
@@ -47,6 +47,7 @@ mod status;
 mod top;
 
 mod health;
+mod plugin;
 mod vendors;
 
 mod browser;
@@ -83,6 +84,8 @@ pub enum Ending {
     Failing,
     /// 2: not done; standard error says why.
     NotDone,
+    /// As a plugin ends: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    Plugin(plugin::Status),
 }
 
 impl From<Ending> for ExitCode {
@@ -91,6 +94,7 @@ impl From<Ending> for ExitCode {
             Ending::Done => 0,
             Ending::Failing => 1,
             Ending::NotDone => 2,
+            Ending::Plugin(status) => status.code(),
         })
     }
 }
@@ -103,7 +107,8 @@ impl From<Ending> for ExitCode {
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done; 1 the collector is not healthy (`health`), mail does not work from everywhere (`status --exit-code` only), a run \
                   failed, agents refuse checks, a maintenance window is not ready, or the audit log is not \
-                  whole; 2 not done, and standard error says why"
+                  whole; 2 not done, and standard error says why. `plugin` ends with 0 OK, 1 WARNING, 2 \
+                  CRITICAL or 3 UNKNOWN"
 )]
 struct Arguments {
     /// The collector's folder
@@ -133,7 +138,10 @@ enum Command {
     /// A live screen of services, vantage points and incidents: look closer, acknowledge; `?` shows the keys
     Top,
     /// Is the collector itself healthy; who watches it, whom it watches
-    Health,
+    Health(health::HealthArguments),
+    /// One line with a status, for Nagios, Icinga and others: exits 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// What vendors say of their own services
     Vendors,
     /// What people care about: is it up, from where not
@@ -252,17 +260,24 @@ struct Setting {
 
 /// Runs one command; the first argument is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&arguments) {
         Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && plugin::is_wanted(&arguments) => {
+            let words = error.to_string();
+            let first = words.lines().next().unwrap_or_default();
+            return plugin::unknown(first.trim_start_matches("error: ")).into();
+        }
         Err(error) => {
             // Help and version are no errors; where they cannot be printed, nobody is there to read.
             error.print().ok();
             return if error.use_stderr() { Ending::NotDone } else { Ending::Done }.into();
         }
     };
-    let is_json = arguments.json;
+    let (is_json, is_plugin) = (arguments.json, matches!(arguments.command, Command::Plugin(_)));
     match run(arguments) {
         Ok(ending) => ending.into(),
+        Err(error) if is_plugin => plugin::unknown(&format!("{error:#}")).into(),
         Err(error) => {
             let refused = error.downcast_ref::<client::Refused>();
             if let Some(problem) = refused.and_then(|refused| refused.problem.as_ref())
@@ -291,7 +306,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Serve(arguments) => serve::run(setting, &arguments),
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
         Command::Top => asking(top::run(setting)),
-        Command::Health => asking(health::run(setting)),
+        Command::Health(arguments) => asking(health::run(setting, &arguments)),
+        Command::Plugin(command) => asking(plugin::run(setting, &command)),
         Command::Vendors => asking(vendors::run(setting)),
         Command::Services => asking(services::run(setting)),
         Command::Incidents(command) => asking(incidents::run(setting, &command)),

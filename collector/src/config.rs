@@ -3,6 +3,7 @@
 //! Every mistake of the file is told at once, with line and column. Absent on purpose: runtime state, and
 //! anything that an operator changes while the collector runs (that is in the control journal).
 
+pub mod otlp;
 pub mod outside;
 pub mod reports;
 pub mod status_page;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use crate::folder::{Folder, FolderError, PUBLIC, write_file};
 use crate::identity::{AGENT_VALIDITY, HostName};
 
+pub use otlp::OtlpConfig;
 pub use outside::OutsideConfig;
 pub(crate) use read::page_path;
 pub use reports::ReportConfig;
@@ -61,6 +63,8 @@ pub struct Config {
     pub operators_url: Option<url::Url>,
     /// Where operators may sign in; `None`: by passwords only.
     pub oidc: Option<OidcConfig>,
+    /// To whom metrics are sent; `None`: to nobody.
+    pub otlp: Option<OtlpConfig>,
     /// Who watches this collector, whom it watches, which vendors it hears.
     pub outside: OutsideConfig,
     /// The page for users; `None`: there is none.
@@ -152,6 +156,7 @@ impl Config {
             operators: None,
             operators_url: None,
             oidc: None,
+            otlp: None,
             outside: OutsideConfig::default(),
             status_page: None,
             reports: Vec::new(),
@@ -223,6 +228,7 @@ impl Config {
              \n\
              # Who watches this collector, whom it watches, and vendors whose own word stands beside incidents:\n\
              # [watched], [[heartbeat]], [[peer]], [[vendor]]; the README has an example of each.\n\
+             # To whom the metrics of /metrics are sent as OTLP (New Relic, an OpenTelemetry collector): [otlp].\n\
              # A page for users, and how their mail programs are set up: [status_page], [[mail_client]].\n"
         );
         Ok(write_file(&folder.config(), text.as_bytes(), PUBLIC)?)
@@ -288,10 +294,10 @@ mod tests {
         insta::assert_snapshot!(mistakes(text), @r#"
         collector.toml: name is missing
         collector.toml:2:10: listen: must be an IP address and a port, such as "0.0.0.0:7443"
-        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, report, segment_size, status_page, vendor, watched
+        collector.toml:3:1: naem is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, otlp, peer, raw_retention, report, segment_size, status_page, vendor, watched
         collector.toml:4:17: raw_retention: must be a number and a unit, such as "35d"
         collector.toml:5:16: segment_size: must be a text in quotes
-        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, peer, raw_retention, report, segment_size, status_page, vendor, watched
+        collector.toml:6:1: views is not known here: there is agent_certificate, heartbeat, listen, mail_client, name, oidc_authority, oidc_claim, oidc_client_id, oidc_client_secret_file, oidc_issuer, operators_certificate, operators_key, operators_listen, operators_url, otlp, peer, raw_retention, report, segment_size, status_page, vendor, watched
         collector.toml:6:14: invalid basic string, expected `"`
         "#);
     }

@@ -39,19 +39,20 @@ impl Secret {
     /// # Errors
     /// What is wrong with it and what to do, in words; never its text.
     pub(crate) fn in_file(path: &Path) -> Result<Self, String> {
-        let shown = path.display();
-        let cannot = |error| format!("cannot read {shown}: {error}");
-        let file = std::fs::File::open(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
-        if !metadata.is_file() {
-            return Err(format!("{shown} is not a file"));
-        }
-        if metadata.permissions().mode() & 0o007 != 0 {
-            return Err(format!("everybody on this machine can use {shown}: chmod 600 {shown}"));
-        }
-        let mut text = Zeroizing::new(String::new());
-        file.take(MAX_BYTES).read_to_string(&mut text).map_err(cannot)?;
-        Self::line(&text).map_err(|wrong| format!("{shown} {wrong}"))
+        Self::line(&text_of(path)?).map_err(|wrong| format!("{} {wrong}", path.display()))
+    }
+
+    /// The lines of such a file, without empty ones and those that begin with `#`.
+    ///
+    /// # Errors
+    /// As [`in_file`](Self::in_file).
+    pub(crate) fn lines_in_file(path: &Path) -> Result<Vec<Self>, String> {
+        let text = text_of(path)?;
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let read = lines
+            .map(|line| Self::line(line).map_err(|wrong| format!("{} {wrong}", path.display())));
+        read.collect()
     }
 
     /// What a variable of the environment holds.
@@ -99,6 +100,23 @@ impl Secret {
         }
         text.replace(self.expose(), "(secret)")
     }
+}
+
+/// A small file that only its owner and group may read.
+fn text_of(path: &Path) -> Result<Zeroizing<String>, String> {
+    let shown = path.display();
+    let cannot = |error| format!("cannot read {shown}: {error}");
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(format!("{shown} is not a file"));
+    }
+    if metadata.permissions().mode() & 0o007 != 0 {
+        return Err(format!("everybody on this machine can use {shown}: chmod 600 {shown}"));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(cannot)?;
+    Ok(text)
 }
 
 impl fmt::Debug for Secret {
@@ -153,6 +171,11 @@ mod tests {
                 (secret, told) => panic!("{secret:?}, not {told:?}"),
             }
         }
+        fs::write(&path, "# who pays\napi-key: hunter2\n\n x: y \n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let lines = Secret::lines_in_file(&path).unwrap();
+        let lines: Vec<_> = lines.iter().map(Secret::expose).collect();
+        assert_eq!(lines, ["api-key: hunter2", "x: y"]);
         assert!(Secret::in_file(folder.path()).unwrap_err().contains("is not a file"));
         assert!(Secret::in_file(&folder.path().join("b")).unwrap_err().contains("cannot read"));
     }

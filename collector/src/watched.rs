@@ -120,7 +120,7 @@ pub(crate) struct Outfit<'c> {
 }
 
 impl<'c> Outfit<'c> {
-    fn new(folder: &'c Path) -> Self {
+    pub(crate) fn new(folder: &'c Path) -> Self {
         Self { folder, usual: OnceCell::new() }
     }
 

@@ -21,6 +21,9 @@ use crate::site::{AGENT, PATIENCE, Site, now, wait_until};
 
 /// What tests/install made.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/python/bin");
+/// What is for others to read /metrics by.
+pub(crate) const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
+const ZABBIX: &str = "zabbix/mailsonde.yaml";
 const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/grafana/mailsonde.json");
 /// What never ends by itself: followed by tests of its own.
 const ENDLESS: [&str; 1] = [path::EVENTS];
@@ -30,7 +33,7 @@ const DESTRUCTIVE: [&str; 5] =
     [path::AGENT_REVOKE, path::CA_ROTATE, path::CA_RETIRE, path::USER_REMOVE, path::LOGOUT];
 
 /// A collector that answers over the network, and knows something.
-fn running() -> (Site, SocketAddr) {
+pub(crate) fn running() -> (Site, SocketAddr) {
     let mut site = Site::new();
     let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let address = free();
@@ -54,28 +57,28 @@ fn running() -> (Site, SocketAddr) {
 }
 
 impl Site {
-    fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let folder = Folder::at(self.collector_folder());
         runtime.block_on(client::ask_for_text(&folder, path)).unwrap()
     }
 
     /// An API token of this role.
-    fn api_token(&self, role: &str) -> String {
+    pub(crate) fn api_token(&self, role: &str) -> String {
         let made = self.collector(&["api-token", "create", "--name", "walker", "--role", role]);
         let token = made.said.lines().find(|line| line.starts_with("msa1_"));
         token.unwrap_or_else(|| panic!("no token: {}", made.said)).to_owned()
     }
 }
 
-fn python(name: &str) -> Command {
+pub(crate) fn python(name: &str) -> Command {
     let path = Path::new(PYTHON).join(name);
     assert!(path.exists(), "{} is missing: tests/install makes it", path.display());
     Command::new(path)
 }
 
 /// Runs it to its end; what it wrote, when it did well.
-fn well(command: &mut Command) -> String {
+pub(crate) fn well(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -159,7 +162,7 @@ fn names(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn prometheus_takes_the_metrics_and_the_dashboard_knows_no_others() {
+fn prometheus_takes_the_metrics_and_who_reads_them_knows_no_others() {
     let (site, _) = running();
     wait_until("runs are counted", PATIENCE, || {
         let text = site.text("/metrics");
@@ -191,14 +194,23 @@ fn prometheus_takes_the_metrics_and_the_dashboard_knows_no_others() {
     let dashboard = fs::read_to_string(DASHBOARD).unwrap();
     let json: Value = serde_json::from_str(&dashboard).unwrap();
     assert!(json["panels"].as_array().unwrap().len() > 10);
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let used: BTreeSet<&str> = dashboard
-        .split(|letter| !is_part(letter))
-        .filter(|word| word.starts_with("mailsonde_"))
-        .collect();
     let known = names(&text);
-    let unknown: Vec<_> = used.iter().filter(|name| !known.contains(*name)).collect();
-    assert!(unknown.is_empty() && used.len() > 15, "{unknown:?} are not in /metrics: {known:?}");
+    for (file, least) in
+        [("grafana/mailsonde.json", 15), ("prometheus/mailsonde.rules.yml", 12), (ZABBIX, 12)]
+    {
+        let read = fs::read_to_string(Path::new(DEPLOY).join(file)).unwrap();
+        let used = used(&read);
+        let unknown: Vec<_> = used.iter().filter(|name| !known.contains(*name)).collect();
+        assert!(unknown.is_empty(), "{file}: {unknown:?} are not in /metrics: {known:?}");
+        assert!(used.len() > least, "{file} uses {used:?}");
+    }
+}
+
+/// Names of metrics that a file of somebody else's uses, without those that it makes itself, which have a colon.
+fn used(text: &str) -> BTreeSet<&str> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':');
+    let words = text.split(|letter| !is_part(letter));
+    words.filter(|word| word.starts_with("mailsonde_")).collect()
 }
 
 /// Runs that are waited for on the page.

@@ -33,6 +33,7 @@ mod bad_lines;
 mod nothing_lost;
 
 mod api;
+mod around;
 mod central_checks;
 mod fleet;
 mod maintenance;

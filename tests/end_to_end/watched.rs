@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const PATH: &str = "9f86d081884c7d659a2feaa0c55ad015";
 
 /// An address on which nobody listens yet.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 impl Site {
     /// Writes more into collector.toml.
-    fn configure(&self, more: &str) {
+    pub(crate) fn configure(&self, more: &str) {
         let config = self.collector_folder().join("collector.toml");
         let text = fs::read_to_string(&config).unwrap();
         fs::write(&config, format!("{text}{more}\n")).unwrap();

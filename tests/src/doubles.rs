@@ -9,6 +9,7 @@ mod server;
 
 pub mod feeds;
 pub mod heartbeat;
+pub mod otlp;
 
 pub use chat::{PATH_SECRET, SIGNING_SECRET, Service, TOKEN, all};
 pub use http::{Received, Reply};

@@ -24,7 +24,7 @@ use crate::uplink::enrolment;
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
-/// Bytes of standard input in which a token must stand.
+/// Bytes of what a token stands in.
 const TOKEN_BYTES: u64 = 4096;
 /// The unit that the package brings.
 const UNIT: &str = "mailsonde-agent.service";
@@ -33,7 +33,14 @@ const UNIT: &str = "mailsonde-agent.service";
 pub(super) struct EnrollArguments {
     /// As `mailsonde-collector token create` printed it; - reads it from standard input, where no list of processes
     /// shows it
-    token: String,
+    #[arg(required_unless_present = "token_file")]
+    token: Option<String>,
+    /// Read the token from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+    /// Do nothing where the agent was let in already: then no token is needed
+    #[arg(long)]
+    if_needed: bool,
     /// The folder of outbox and identity; agent.toml stands in it too then
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -43,15 +50,20 @@ pub(super) struct EnrollArguments {
 }
 
 pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
-    let EnrollArguments { token, data, identity_only } = arguments;
-    let token = match read(token) {
+    let folder = arguments.data.as_deref().unwrap_or(Path::new(DEFAULT_DATA));
+    if arguments.if_needed && IdentityFiles::of_data(folder).certificate.exists() {
+        let said = terminal::say("enrolled already: nothing was done\n");
+        return if said.is_ok() { Ending::Pass } else { Ending::Fail };
+    }
+    let token = line(arguments)
+        .and_then(|line| EnrolmentToken::from_line(line.trim()).map_err(|error| error.to_string()));
+    let token = match token {
         Ok(token) => token,
         Err(error) => return refuse(&format!("mailsonde-agent: {error}")),
     };
-    let asked = match identity_only {
-        true => identity(&token, data.as_deref().unwrap_or(Path::new(DEFAULT_DATA)))
-            .map(|(name, text)| format!("{name}\n{text}")),
-        false => enrolled(&token, data.as_deref()),
+    let asked = match arguments.identity_only {
+        true => identity(&token, folder).map(|(name, text)| format!("{name}\n{text}")),
+        false => enrolled(&token, arguments.data.as_deref()),
     };
     match asked.and_then(|text| terminal::say(&text)) {
         Ok(()) => Ending::Pass,
@@ -62,17 +74,21 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
     }
 }
 
-/// The token that the command line has, or the first line of standard input.
-fn read(token: &str) -> Result<EnrolmentToken, String> {
-    let mut line = token.to_owned();
-    if token == "-" {
-        line.clear();
-        let mut input = std::io::stdin().lock().take(TOKEN_BYTES);
-        input
-            .read_line(&mut line)
-            .map_err(|error| format!("cannot read the token from standard input: {error}"))?;
+/// The token's line, from where it stands.
+fn line(arguments: &EnrollArguments) -> Result<String, String> {
+    match (arguments.token.as_deref(), &arguments.token_file) {
+        (Some("-"), _) => {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().take(TOKEN_BYTES).read_line(&mut line);
+            read.map(|_bytes| line)
+                .map_err(|error| format!("cannot read the token from standard input: {error}"))
+        }
+        (Some(token), _) => Ok(token.to_owned()),
+        (None, Some(file)) => std::fs::File::open(file)
+            .and_then(|opened| std::io::read_to_string(opened.take(TOKEN_BYTES)))
+            .map_err(|error| format!("cannot read the token in {}: {error}", file.display())),
+        (None, None) => Err("no token: `mailsonde-collector token create` prints one".to_owned()),
     }
-    EnrolmentToken::from_line(&line).map_err(|error| error.to_string())
 }
 
 fn enrolled(token: &EnrolmentToken, data: Option<&Path>) -> anyhow::Result<String> {
@@ -160,6 +176,14 @@ fn told(
          2. mailsonde-agent check-config {config}\n  \
          3. {last}\n"
     )
+}
+
+/// A name that a vantage point can have.
+pub(super) fn vantage_name(text: &str) -> Result<String, String> {
+    match is_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("must be 1 to 64 of a-z A-Z 0-9 . _ -".to_owned()),
+    }
 }
 
 /// What the host calls itself, without its domain, where that can name an agent.

@@ -186,6 +186,7 @@ fn anywhere(file: &Path, root: &Table) -> AgentConfig {
         data: PathBuf::new(),
         collector: CollectorConfig::nowhere(),
         vantage_point: VantagePoint::default(),
+        forced_name: None,
         mailboxes,
         checks: Vec::new(),
         limits: Limits::default(),

@@ -48,6 +48,8 @@ pub struct Overrides<'a> {
     pub data: Option<&'a Path>,
     /// The policy's file.
     pub policy: Option<&'a Path>,
+    /// What the vantage point calls itself.
+    pub name: Option<&'a str>,
     /// Single runs at a shell: no collector is needed, no identity, and no name.
     pub alone: bool,
 }
@@ -178,6 +180,11 @@ fn read(
         let collector = collector.and_then(|section| self::collector(section, &data));
         (collector, root.required_table("vantage_point").and_then(vantage_point))
     };
+    let renamed = |told: VantagePoint| match instead.name {
+        Some(name) => VantagePoint { name: name.to_owned(), ..told },
+        None => told,
+    };
+    let vantage_point = vantage_point.map(renamed);
     let limits = limits(root.table("limits"));
     let mailboxes = mailboxes(&mut root);
     let mut config = AgentConfig {
@@ -185,6 +192,7 @@ fn read(
         data,
         collector: collector.unwrap_or_else(CollectorConfig::nowhere),
         vantage_point: vantage_point.unwrap_or_default(),
+        forced_name: instead.name.map(str::to_owned),
         mailboxes,
         checks: Vec::new(),
         limits,

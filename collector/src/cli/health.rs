@@ -9,14 +9,26 @@ use crate::api::path;
 use crate::vendors::{VendorAnswer, VendorState};
 use crate::watched::{HealthAnswer, HeartbeatAnswer, PeerAnswer, PeerState};
 
-pub(super) async fn run(setting: &Setting) -> anyhow::Result<Ending> {
+#[derive(Debug, clap::Args)]
+pub(super) struct HealthArguments {
+    /// Exit with 1 only when the collector itself is not healthy, whatever is beside it: for what restarts it
+    #[arg(long)]
+    own: bool,
+}
+
+pub(super) async fn run(setting: &Setting, arguments: &HealthArguments) -> anyhow::Result<Ending> {
     let answer = client::ask::<HealthAnswer>(&setting.collector, path::HEALTH).await?;
     let text = match setting.json {
         true => format!("{}\n", answer.raw),
         false => shown(&answer.value, &setting.terminal),
     };
     say(&text)?;
-    Ok(if answer.value.is_all_well() { Ending::Done } else { Ending::Failing })
+    Ok(if is_well(&answer.value, arguments.own) { Ending::Done } else { Ending::Failing })
+}
+
+/// Another collector that is away is no reason to restart this one.
+fn is_well(answer: &HealthAnswer, own: bool) -> bool {
+    if own { answer.healthy } else { answer.is_all_well() }
 }
 
 fn shown(answer: &HealthAnswer, terminal: &Terminal) -> String {
@@ -200,6 +212,9 @@ mod tests {
         microsoft365  not read since 13:00 (74 min)  14:12:00   signing in: it answers 401
         ");
         assert!(!answer.is_all_well());
+        let healthy = HealthAnswer { healthy: true, ..answer.clone() };
+        assert_eq!((is_well(&healthy, false), is_well(&healthy, true)), (false, true));
+        assert!(!is_well(&answer, true));
         let json = serde_json::to_string(&answer).unwrap();
         assert_eq!(serde_json::from_str::<HealthAnswer>(&json).unwrap(), answer);
         answer.healthy = true;

@@ -28,6 +28,9 @@ pub(super) struct InitArguments {
     /// What agents call this machine; it stands in its certificate
     #[arg(long, value_name = "HOST")]
     name: HostName,
+    /// Do nothing where there is a collector in the folder already
+    #[arg(long)]
+    if_needed: bool,
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -42,6 +45,10 @@ pub(super) fn run(setting: &Setting, arguments: &InitArguments) -> anyhow::Resul
     }
     let config = folder.config();
     let shown = folder.path().display();
+    if config.exists() && arguments.if_needed {
+        say(&format!("there is a collector in {shown} already: nothing was done\n"))?;
+        return Ok(Ending::Done);
+    }
     if config.exists() {
         bail!(
             "there is a collector in {shown} already: change {} and restart it, or give the new one a \

@@ -1,5 +1,6 @@
 //! Reads `collector.toml` key by key, so that every mistake is found and has its place.
 
+mod otlp;
 mod outside;
 mod status_page;
 
@@ -13,8 +14,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     AGENT_CERTIFICATE_BOUNDS, Config, DEFAULT_CLAIM, DEFAULT_RAW_RETENTION, DEFAULT_SEGMENT_BYTES,
-    Mistake, OidcConfig, OperatorsConfig, OutsideConfig, RAW_RETENTION_BOUNDS, ReportConfig,
-    SEGMENT_BOUNDS, StatusPageConfig, reports,
+    Mistake, OidcConfig, OperatorsConfig, OtlpConfig, OutsideConfig, RAW_RETENTION_BOUNDS,
+    ReportConfig, SEGMENT_BOUNDS, StatusPageConfig, reports,
 };
 pub(crate) use outside::page_path;
 
@@ -22,7 +23,7 @@ use crate::config::folder::File;
 use crate::config::section::Section;
 use crate::identity::{AGENT_VALIDITY, HostName};
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "agent_certificate",
     "heartbeat",
     "listen",
@@ -37,6 +38,7 @@ const KEYS: [&str; 21] = [
     "operators_key",
     "operators_listen",
     "operators_url",
+    "otlp",
     "peer",
     "raw_retention",
     "report",
@@ -62,6 +64,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
     let operators = reader.operators();
     let operators_url = reader.value("operators_url", operators_url);
     let oidc = reader.oidc();
+    let otlp = reader.otlp();
     let outside = reader.outside();
     let status_page = reader.status_page();
     let reports = reader.reports();
@@ -77,6 +80,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
             operators,
             operators_url,
             oidc,
+            otlp,
             outside,
             status_page,
             reports,
@@ -163,6 +167,12 @@ impl Reader<'_> {
         })
     }
 
+    fn otlp(&mut self) -> Option<OtlpConfig> {
+        let name = self.file.to_string_lossy();
+        let file = File { name: &name, text: self.text };
+        otlp::read(Section::new(&file, (0, self.table), ""), &mut self.mistakes)
+    }
+
     fn outside(&mut self) -> OutsideConfig {
         let name = self.file.to_string_lossy();
         let file = File { name: &name, text: self.text };
@@ -209,6 +219,11 @@ fn address(text: &str, port: u16) -> Result<SocketAddr, String> {
 /// A relative one is looked for in the collector's folder.
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("must be the path of a PEM file".into()) } else { Ok(text.into()) }
+}
+
+/// The same, of a file that others must not read.
+fn path_of_secret(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("must be the path of a file".into()) } else { Ok(text.into()) }
 }
 
 fn issuer(text: &str) -> Result<String, String> {

@@ -243,7 +243,7 @@ fn url_or(section: &mut Section<'_>, key: &'static str, usual: &str) -> Option<U
     }
 }
 
-fn every(
+pub(super) fn every(
     section: &mut Section<'_>,
     key: &'static str,
     seconds: RangeInclusive<u64>,

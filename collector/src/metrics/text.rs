@@ -5,22 +5,24 @@
 
 use std::fmt::Write;
 
-/// In which form.
+use super::{Form, Kind, Labels, number};
+
+/// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Dialect {
     /// OpenMetrics 1.0.
     Open,
     /// Prometheus' text format 0.0.4.
     Plain,
 }
 
-impl Form {
+impl Dialect {
     /// That which an `Accept` wishes for.
-    pub(super) fn wanted(accept: &str) -> Self {
+    pub(crate) fn wanted(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") { Self::Open } else { Self::Plain }
     }
 
-    pub(super) const fn media_type(self) -> &'static str {
+    pub(crate) const fn media_type(self) -> &'static str {
         match self {
             Self::Open => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Plain => "text/plain; version=0.0.4; charset=utf-8",
@@ -28,21 +30,9 @@ impl Form {
     }
 }
 
-/// What a family is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Gauge,
-    /// Its name has no `_total`: that is added.
-    Counter,
-    Histogram,
-}
-
-/// Names and values that tell samples of a family apart.
-pub(super) type Labels<'l> = &'l [(&'l str, &'l str)];
-
 /// Text that is being written.
-pub(super) struct Text {
-    form: Form,
+pub(crate) struct Text {
+    dialect: Dialect,
     /// When counters began, in seconds.
     created_s: f64,
     name: &'static str,
@@ -50,71 +40,20 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn new(form: Form, created_s: f64) -> Self {
-        Self { form, created_s, name: "", written: String::new() }
-    }
-
-    /// Bytes so far.
-    pub(super) fn len(&self) -> usize {
-        self.written.len()
-    }
-
-    /// Begins a family.
-    pub(super) fn family(&mut self, kind: Kind, name: &'static str, help: &str) {
-        self.name = name;
-        let (word, suffix) = match (kind, self.form) {
-            (Kind::Gauge, _) => ("gauge", ""),
-            (Kind::Counter, Form::Open) => ("counter", ""),
-            (Kind::Counter, Form::Plain) => ("counter", "_total"),
-            (Kind::Histogram, _) => ("histogram", ""),
-        };
-        self.line(format_args!("# HELP {name}{suffix} {help}"));
-        self.line(format_args!("# TYPE {name}{suffix} {word}"));
-        if let (Form::Open, Some(unit)) = (self.form, unit(name)) {
-            self.line(format_args!("# UNIT {name} {unit}"));
-        }
-    }
-
-    /// A number; none where it is not known.
-    pub(super) fn gauge(&mut self, labels: Labels<'_>, value: impl Into<Option<f64>>) {
-        if let Some(value) = value.into() {
-            self.sample("", labels, None, value);
-        }
-    }
-
-    /// What only rises.
-    pub(super) fn counter(&mut self, labels: Labels<'_>, count: u64) {
-        self.sample("_total", labels, None, number(count));
-        self.created(labels);
-    }
-
-    /// Counts up to each bound, all of them, and the sum.
-    pub(super) fn histogram(
-        &mut self,
-        labels: Labels<'_>,
-        within: impl Iterator<Item = (f64, u64)>,
-        (count, sum): (u64, f64),
-    ) {
-        for (bound, count) in within {
-            let bound = format!("{bound:?}");
-            self.sample("_bucket", labels, Some(&bound), number(count));
-        }
-        self.sample("_bucket", labels, Some("+Inf"), number(count));
-        self.sample("_sum", labels, None, sum);
-        self.sample("_count", labels, None, number(count));
-        self.created(labels);
+    pub(crate) fn new(dialect: Dialect, created_s: f64) -> Self {
+        Self { dialect, created_s, name: "", written: String::new() }
     }
 
     /// All of it.
-    pub(super) fn finish(mut self) -> String {
-        if self.form == Form::Open {
+    pub(crate) fn finish(mut self) -> String {
+        if self.dialect == Dialect::Open {
             self.written.push_str("# EOF\n");
         }
         self.written
     }
 
     fn created(&mut self, labels: Labels<'_>) {
-        if self.form == Form::Open {
+        if self.dialect == Dialect::Open {
             self.sample("_created", labels, None, self.created_s);
         }
     }
@@ -145,6 +84,45 @@ impl Text {
     }
 }
 
+impl Form for Text {
+    fn family(&mut self, kind: Kind, name: &'static str, help: &'static str) {
+        self.name = name;
+        let (word, suffix) = match (kind, self.dialect) {
+            (Kind::Gauge, _) => ("gauge", ""),
+            (Kind::Counter, Dialect::Open) => ("counter", ""),
+            (Kind::Counter, Dialect::Plain) => ("counter", "_total"),
+            (Kind::Histogram, _) => ("histogram", ""),
+        };
+        self.line(format_args!("# HELP {name}{suffix} {help}"));
+        self.line(format_args!("# TYPE {name}{suffix} {word}"));
+        if let (Dialect::Open, Some(unit)) = (self.dialect, unit(name)) {
+            self.line(format_args!("# UNIT {name} {unit}"));
+        }
+    }
+
+    fn gauge(&mut self, labels: Labels<'_>, value: impl Into<Option<f64>>) {
+        if let Some(value) = value.into() {
+            self.sample("", labels, None, value);
+        }
+    }
+
+    fn counter(&mut self, labels: Labels<'_>, count: u64) {
+        self.sample("_total", labels, None, number(count));
+        self.created(labels);
+    }
+
+    fn histogram(&mut self, labels: Labels<'_>, within: &[(f64, u64)], (count, sum): (u64, f64)) {
+        for (bound, count) in within {
+            let bound = format!("{bound:?}");
+            self.sample("_bucket", labels, Some(&bound), number(*count));
+        }
+        self.sample("_bucket", labels, Some("+Inf"), number(count));
+        self.sample("_sum", labels, None, sum);
+        self.sample("_count", labels, None, number(count));
+        self.created(labels);
+    }
+}
+
 /// Of which a name's last word is the unit.
 fn unit(name: &str) -> Option<&'static str> {
     ["seconds", "bytes", "ratio"].into_iter().find(|unit| name.ends_with(unit))
@@ -161,31 +139,25 @@ fn escape(written: &mut String, value: &str) {
     }
 }
 
-/// Counts are exact up to 2^53.
-#[allow(clippy::as_conversions, reason = "there is no other way from u64 to f64")]
-pub(super) fn number(count: u64) -> f64 {
-    count as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(form: Form) -> String {
-        let mut text = Text::new(form, 1.5);
+    fn written(dialect: Dialect) -> String {
+        let mut text = Text::new(dialect, 1.5);
         text.family(Kind::Gauge, "a_seconds", "A time.");
         text.gauge(&[("b", "c\"\\\nd")], 0.25);
         text.gauge(&[], None);
         text.family(Kind::Counter, "runs", "Runs.");
         text.counter(&[], 3);
         text.family(Kind::Histogram, "took_seconds", "How long.");
-        text.histogram(&[("b", "c")], [(0.5, 1), (1.0, 2)].into_iter(), (3, 4.5));
+        text.histogram(&[("b", "c")], &[(0.5, 1), (1.0, 2)], (3, 4.5));
         text.finish()
     }
 
     #[test]
     fn both_forms_say_the_same_each_in_its_way() {
-        insta::assert_snapshot!(written(Form::Open), @r##"
+        insta::assert_snapshot!(written(Dialect::Open), @r##"
         # HELP a_seconds A time.
         # TYPE a_seconds gauge
         # UNIT a_seconds seconds
@@ -205,7 +177,7 @@ mod tests {
         took_seconds_created{b="c"} 1.5
         # EOF
         "##);
-        insta::assert_snapshot!(written(Form::Plain), @r##"
+        insta::assert_snapshot!(written(Dialect::Plain), @r##"
         # HELP a_seconds A time.
         # TYPE a_seconds gauge
         a_seconds{b="c\"\\\nd"} 0.25

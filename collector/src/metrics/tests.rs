@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use mailsonde_proto::AgentId;
 
+use super::text::{Dialect, Text};
 use super::*;
+use crate::query::State as CheckState;
 use crate::query::status::samples::NOW;
 use crate::query::{CheckStatus, CollectorStatus, Spread, VantageStatus};
 
@@ -98,9 +100,15 @@ fn reading(agents: usize, checks: usize, length: usize) -> Reading {
     }
 }
 
+fn written(reading: Reading, dialect: Dialect) -> String {
+    let mut text = Text::new(dialect, 1.5);
+    reading.tell(&mut text);
+    text.finish()
+}
+
 #[test]
 fn unknown_is_never_up() {
-    let text = written(&reading(1, 3, 1), Form::Open);
+    let text = written(reading(1, 3, 1), Dialect::Open);
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| {
@@ -128,7 +136,7 @@ fn the_text_is_bounded_however_many_series_there_are() {
         (1_000, 10, 14, false, true),
         (2_000, 20, 64, false, true),
     ] {
-        let text = written(&reading(agents, checks, length), Form::Open);
+        let text = written(reading(agents, checks, length), Dialect::Open);
         assert!(text.len() < 5 * 1_024 * 1_024, "{agents} {checks} {length}: {}", text.len());
         let is_one = text.contains("mailsonde_round_trip_seconds_count{vantage_point=\"\"");
         assert_eq!(!is_one, is_each, "{agents} {checks}");
