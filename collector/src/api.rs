@@ -11,6 +11,7 @@
 
 mod access;
 mod authority;
+mod backup;
 mod caller;
 
 mod config;

@@ -2,12 +2,14 @@
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Questions are asked over the socket in the collector's folder or, with `--url` or a
-//! token file, over the network; no command but `init` and `serve` opens the collector's files. Exit codes: 0 done;
+//! token file, over the network; no command but `init`, `serve`, `backup` and `restore` opens the collector's files. Exit codes: 0 done;
 //! 1 `health` when anything is wrong, `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
 //! when agents refuse checks, `maintenance check` when there is something to look at, `audit verify` when the log is not
 //! whole; 2 not done, and standard error says why. `plugin` ends as plugins do.
 
+mod backup;
 mod init;
+mod restore;
 mod serve;
 
 mod config;
@@ -133,6 +135,10 @@ enum Command {
     Init(init::InitArguments),
     /// Run the collector
     Serve(serve::ServeArguments),
+    /// Everything that cannot be made again, in one file; the collector goes on meanwhile
+    Backup(backup::BackupArguments),
+    /// Make a collector's folder of a backup, and count again what is in it
+    Restore(restore::RestoreArguments),
     /// Is mail working, from where not, since when, how slow compared with usual
     Status(status::StatusArguments),
     /// A live screen of services, vantage points and incidents: look closer, acknowledge; `?` shows the keys
@@ -242,7 +248,15 @@ enum Command {
 impl Command {
     /// Whether it asks a collector that it must be able to find.
     const fn asks(&self) -> bool {
-        !matches!(self, Self::Init(_) | Self::Serve(_) | Self::Login(_) | Self::Documents { .. })
+        !matches!(
+            self,
+            Self::Init(_)
+                | Self::Serve(_)
+                | Self::Login(_)
+                | Self::Documents { .. }
+                | Self::Backup(_)
+                | Self::Restore(_)
+        )
     }
 }
 
@@ -304,6 +318,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
     match command {
         Command::Init(arguments) => init::run(setting, &arguments),
         Command::Serve(arguments) => serve::run(setting, &arguments),
+        Command::Backup(arguments) => backup::run(setting, &arguments),
+        Command::Restore(arguments) => restore::run(setting, &arguments),
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
         Command::Top => asking(top::run(setting)),
         Command::Health(arguments) => asking(health::run(setting, &arguments)),

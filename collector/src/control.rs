@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailsonde_proto::journal::{
-    Damage, Follower, Index, Journal, JournalError, Next, Options, RealDisk,
+    Damage, Follower, Index, Journal, JournalError, Next, Options, RealDisk, SegmentFacts,
 };
 use mailsonde_proto::{AgentId, WallTime};
 
@@ -172,6 +172,14 @@ impl ControlJournal {
         let inner = self.lock();
         let ledger_next = inner.ledger.as_ref().map_or(u64::MAX, |ledger| ledger.next());
         Cut { ledger_next, control_next: self.index.next() }
+    }
+
+    /// The same cut with the segments of both journals up to it, the ledger's first: nothing that is committed later is
+    /// in them.
+    pub fn extents_at_cut(&self) -> ((Vec<SegmentFacts>, u64), (Vec<SegmentFacts>, u64)) {
+        let inner = self.lock();
+        let ledger = inner.ledger.as_ref().map(|ledger| ledger.extent()).unwrap_or_default();
+        (ledger, self.index.extent())
     }
 
     /// A panic leaves the journal as its last commit left it.

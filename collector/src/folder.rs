@@ -110,6 +110,11 @@ impl Folder {
         self.0.join("control")
     }
 
+    /// The journal of what was refused.
+    pub fn quarantine(&self) -> PathBuf {
+        self.0.join(crate::store::ledger::QUARANTINE)
+    }
+
     /// The views, which can be thrown away.
     pub fn views(&self) -> PathBuf {
         self.0.join("views")

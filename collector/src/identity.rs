@@ -25,6 +25,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
 pub use authorities::Authorities;
+pub(crate) use authority::is_key_of;
 pub use authority::{AGENT_VALIDITY, Authority, Issued, PrivateKey, PublicKey, SERVER_VALIDITY};
 pub use operators::OperatorsTls;
 pub use roots::{authorities, https_config, system_authorities};

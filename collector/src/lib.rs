@@ -7,6 +7,7 @@ pub mod cli;
 
 mod acceptance;
 pub mod app;
+pub mod backup;
 pub mod config;
 
 pub mod access;

@@ -32,6 +32,8 @@ mod bad_lines;
 
 mod nothing_lost;
 
+mod backup;
+
 mod api;
 mod around;
 mod central_checks;

@@ -4,7 +4,7 @@
 mod backlog;
 mod damage;
 pub(crate) mod full_disk;
-mod recount;
+pub(crate) mod recount;
 mod strangers;
 
 use std::time::Duration;

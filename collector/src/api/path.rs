@@ -57,6 +57,8 @@ paths! {
     pub const CA_ROTATE: &str = "/api/v1/ca/rotate";
     /// Where the first one is retired.
     pub const CA_RETIRE: &str = "/api/v1/ca/retire";
+    /// Up to where a backup that is made now goes.
+    pub const BACKUP_MARK: &str = "/api/v1/backup/mark";
     /// What the files of checks would change.
     pub const PLAN: &str = "/api/v1/config/plan";
     /// Putting them in force.

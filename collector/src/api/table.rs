@@ -18,7 +18,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::caller::{Caller, shown};
 use super::typed::{Described, Description, Schemas};
 use super::{
-    Shared, access, authority, config, events, export, feedback, fleet, incidents, metrics,
+    Shared, access, authority, backup, config, events, export, feedback, fleet, incidents, metrics,
     openapi, pages, path, planned, public, questions, refusal, reports, reviews, runs, telling,
     watched,
 };
@@ -105,6 +105,7 @@ fn of_the_fleet() -> Vec<Line> {
         asked(path::CA, ADMIN, authority::show),
         done(path::CA_ROTATE, ADMIN, authority::rotate),
         done(path::CA_RETIRE, ADMIN, authority::retire),
+        asked(path::BACKUP_MARK, ADMIN, backup::mark),
         // what agents are to do
         asked(path::PLAN, OPERATOR, config::plan),
         done(path::APPLY, OPERATOR, config::apply),

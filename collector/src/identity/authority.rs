@@ -312,6 +312,16 @@ impl Authority {
     }
 }
 
+/// Whether a private key is that of a certificate, both PEM.
+pub(crate) fn is_key_of(key: &str, certificate: &str) -> bool {
+    let Ok(key) = KeyPair::from_pem(key) else { return false };
+    let Ok(certificate) = CertificateDer::from_pem_slice(certificate.as_bytes()) else {
+        return false;
+    };
+    x509_parser::parse_x509_certificate(&certificate)
+        .is_ok_and(|(_, parsed)| parsed.public_key().raw == key.subject_public_key_info())
+}
+
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let whole = ring::digest::digest(&ring::digest::SHA256, bytes);
     whole.as_ref().try_into().unwrap_or_default()

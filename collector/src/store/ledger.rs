@@ -9,6 +9,7 @@
 //!
 //! Absent on purpose: what an observation says. That was judged before, and is folded later.
 
+mod looked;
 mod marks;
 mod record;
 mod writer;
@@ -29,12 +30,18 @@ use mailsonde_proto::journal::{
 use mailsonde_proto::{AgentId, Clock, Epoch, WallTime};
 use tokio::sync::{mpsc, oneshot};
 
+pub use looked::Looked;
 pub use marks::WINDOW;
 pub use record::{Entry, GapReason, Unreadable};
 pub use writer::Wanted;
 
 use marks::Marks;
 use writer::{Request, Writer};
+
+/// The folder of what is stored.
+pub const OBSERVATIONS: &str = "observations";
+/// The folder of what was refused.
+pub const QUARANTINE: &str = "quarantine";
 
 /// Requests that may wait for the writer.
 const QUEUE: usize = 1_024;
@@ -94,6 +101,7 @@ pub struct Stored {
 pub struct Ledger {
     requests: mpsc::Sender<Request>,
     index: Arc<Index>,
+    quarantine: Arc<Index>,
     disk: Arc<dyn Disk>,
     refused: Arc<AtomicBool>,
 }
@@ -121,11 +129,12 @@ impl Ledger {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let kept = |name: &str| -> PathBuf { folder.join(name) };
         let cut = Options { segment_bytes: options.segment_bytes, first_sequence: 1 };
-        let (journal, recovery) = Journal::open(disk.clone(), &kept("observations"), cut)?;
+        let (journal, recovery) = Journal::open(disk.clone(), &kept(OBSERVATIONS), cut)?;
         let cut = Options { segment_bytes: 4 * 1024 * 1024, first_sequence: 1 };
-        let (quarantine, _) = Journal::open(disk.clone(), &kept("quarantine"), cut)?;
+        let (quarantine, _) = Journal::open(disk.clone(), &kept(QUARANTINE), cut)?;
         let marks = Marks::recover(&journal, &recovery.note)?;
         let index = journal.index().clone();
+        let refused_before = quarantine.index().clone();
         let (requests, waiting) = mpsc::channel(QUEUE);
         let mut writer = Writer::new(journal, quarantine, marks, clock);
         let refused = writer.refused();
@@ -137,7 +146,7 @@ impl Ledger {
                 path: folder.to_owned(),
                 source,
             })?;
-        let ledger = Self { requests, index, disk, refused };
+        let ledger = Self { requests, index, quarantine: refused_before, disk, refused };
         Ok(Opened { ledger, damage: recovery.damage, writer })
     }
 
@@ -215,6 +224,11 @@ impl Ledger {
     /// Where readers find out what is committed.
     pub fn index(&self) -> &Arc<Index> {
         &self.index
+    }
+
+    /// What is kept of what was refused.
+    pub fn quarantine_index(&self) -> &Arc<Index> {
+        &self.quarantine
     }
 
     /// Whether the disk refused what was to be stored last.

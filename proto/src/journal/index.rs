@@ -135,6 +135,13 @@ impl Index {
         self.lock().segments.iter().cloned().collect()
     }
 
+    /// Every segment, oldest first, and [`next`](Self::next), both at one moment: the committed bytes of the segments
+    /// hold every record before it, and none beyond.
+    pub fn extent(&self) -> (Vec<SegmentFacts>, u64) {
+        let state = self.lock();
+        (state.segments.iter().cloned().collect(), state.next)
+    }
+
     /// Waits until the record `sequence` is committed, at most for `limit`; says whether it is.
     pub fn wait_for(&self, sequence: u64, limit: Duration) -> bool {
         let waiting = |state: &mut State| state.next <= sequence;

@@ -57,6 +57,7 @@ fn the_table_says_who_may_ask_what() {
     GET /api/v1/ca admin
     POST /api/v1/ca/rotate admin
     POST /api/v1/ca/retire admin
+    GET /api/v1/backup/mark admin
     GET /api/v1/config/plan operator
     POST /api/v1/config/apply operator
     POST /api/v1/runs operator

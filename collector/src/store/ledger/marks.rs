@@ -89,6 +89,11 @@ impl Marks {
         self.of.get(&source).map_or(0, |mark| mark.through)
     }
 
+    /// Every source with its mark.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Source, u64)> + '_ {
+        self.of.iter().map(|(source, mark)| (*source, mark.through))
+    }
+
     /// Moves the mark over observations that are stored. Only after a start can they be beyond the next
     /// one: a damaged segment left a hole, which whoever reads the journal reports.
     pub(super) fn store(&mut self, source: Source, first: u64, observations: &[Bytes]) {
