@@ -79,9 +79,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = Config::load(&folder)?;
     let _lock = folder.lock()?;
-    if folder.shut()? {
-        tracing::warn!("the folder was open to everybody, and is not any more");
-    }
+    shut(&folder)?;
     let authorities = Arc::new(Authorities::open(&folder, &config.name)?);
     let tls = Arc::new(ServerTls::open(&folder, authorities.clone(), &config.name, clock)?);
     let (control, ledger, writer) = journals(&folder, &config, clock)?;
@@ -91,8 +89,7 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     let enrolment = enrolment(&config, &listener, authorities, control.clone())?;
     let (delivery, links) = telling::open(&folder, &config, &control, clock)?;
     let fleet = Fleet::new(&registry, &ledger, folder.clone(), clock).with_delivery(&delivery);
-    let work = fleet.work.clone();
-    let reader = rollups.reader();
+    let (work, reader) = (fleet.work.clone(), rollups.reader());
     let reviewing = Reviewing::new((&registry, &ledger), rollups.reader(), clock);
     let query = Arc::new(Query::new(registry.clone(), ledger.clone(), reader, clock));
     let progress = Arc::new(Progress::default());
@@ -136,6 +133,14 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     work.end().await;
     all_ended([tasks, threads]).await;
     served
+}
+
+/// Nobody else looks into the folder.
+fn shut(folder: &Folder) -> anyhow::Result<()> {
+    if folder.shut()? {
+        tracing::warn!("the folder was open to everybody, and is not any more");
+    }
+    Ok(())
 }
 
 /// Everything that operators can ask for.

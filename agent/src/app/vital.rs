@@ -104,7 +104,7 @@ mod tests {
         assert!(age(folder.path(), clock.wall()).unwrap_err().contains("no agent runs"));
         vital.renew(&mut tasks);
         tasks.join_all().await;
-        let later = |s| WallTime::from_s(1_000 + s);
+        let later = |s: i64| WallTime::from_s(1_000 + s);
         assert_eq!(age(folder.path(), later(5)), Ok(Duration::from_secs(5)));
         assert_eq!(age(folder.path(), later(300)), Ok(Duration::from_secs(300)));
         // a clock that was set back makes nobody old

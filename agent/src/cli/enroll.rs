@@ -226,6 +226,19 @@ mod tests {
 
     #[test]
     fn a_token_is_read_where_it_stands() {
-        assert!(read("mst1_x").unwrap_err().contains("token"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "mst1_x\n").unwrap();
+        let arguments = |token: Option<&str>, token_file| EnrollArguments {
+            token: token.map(str::to_owned),
+            token_file,
+            if_needed: false,
+            data: None,
+            identity_only: false,
+        };
+        assert_eq!(line(&arguments(Some("mst1_x"), None)).unwrap(), "mst1_x");
+        assert_eq!(line(&arguments(None, Some(file))).unwrap().trim(), "mst1_x");
+        let absent = Some(folder.path().join("absent"));
+        assert!(line(&arguments(None, absent)).unwrap_err().contains("cannot read the token in"));
     }
 }
