@@ -219,8 +219,7 @@ fn a_backup_under_load_is_restored_and_the_agent_goes_on() {
         made.push((file, answer));
         load.wait_for_acknowledged(load.produced() + BETWEEN);
     }
-    let rate =
-        f64::from(u32::try_from(load.produced()).unwrap()) / (now() - begun).as_secs_f64();
+    let rate = f64::from(u32::try_from(load.produced()).unwrap()) / (now() - begun).as_secs_f64();
     let produced = load.finish();
     site.stop_collector();
     let lost = site.folder().join("lost");
