@@ -56,9 +56,7 @@ pub(super) fn run(setting: &Setting, arguments: &RestoreArguments) -> anyhow::Re
         text.push_str(&format!("look at this: {}\n", printable(remark)));
     }
     text.push_str(&format!(
-        "\nnext:\n  \
-         look it over  mailsonde-collector --data {shown} doctor\n  \
-         start it      mailsonde-collector --data {shown} serve\n\
+        "\nstart it by `mailsonde-collector --data {shown} serve`\n\
          enrolments and revocations since the backup have to be done again\n",
         shown = folder.display()
     ));
