@@ -1,5 +1,7 @@
 //! `package-papers`, as `deploy/build` runs it, for both programs.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

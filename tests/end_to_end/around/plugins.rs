@@ -77,6 +77,7 @@ fn expect(expected: &[(&str, &str, &str)], seen: impl Fn() -> Seen) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "its configuration is here to be read")]
 fn icinga_asks_by_the_commands_and_knows_up_down_and_unknown() {
     let (site, operators) = running();
     let token = token_file(&site, operators);
@@ -153,6 +154,7 @@ fn icinga_asks_by_the_commands_and_knows_up_down_and_unknown() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "its configuration is here to be read")]
 fn nagios_asks_by_the_commands_and_knows_up_down_and_unknown() {
     let (site, operators) = running();
     let token = token_file(&site, operators);

@@ -141,5 +141,6 @@ fn read(question: &Received) -> Result<ExportMetricsServiceRequest, (u16, &'stat
     if question.body.len() > MOST_BYTES {
         return Err((413, "too large"));
     }
-    ExportMetricsServiceRequest::decode(question.body.as_slice()).map_err(|_| (400, "no protobuf"))
+    ExportMetricsServiceRequest::decode(question.body.as_slice())
+        .map_err(|_not_read| (400, "no protobuf"))
 }
