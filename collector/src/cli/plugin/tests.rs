@@ -25,7 +25,14 @@ fn mail_is_as_bad_as_its_worst_vantage_point_and_unknown_is_never_ok() {
     .iter()
     .map(|answer| shown(&mail(answer, &TimeZone::UTC)))
     .collect();
-    insta::assert_snapshot!(said, @r"");
+    insta::assert_snapshot!(said, @r"
+    0 MAILSONDE OK - mail works from 2 of 2 vantage points | working=2;;;0;2
+    2 MAILSONDE CRITICAL - mail FAILS from coast since 14:02 (12 min): auth: the server refused the sign-in (permanent, 535 5.7.8); works from 1 of 2 | working=1;;;0;2
+    3 MAILSONDE UNKNOWN - mail works from 1 of 2 vantage points; nothing judged from coast since 13:40 (34 min), although its agent is connected | working=1;;;0;2
+    2 MAILSONDE CRITICAL - mail FAILS from coast since 14:02 (12 min): auth: the server refused the sign-in (permanent, 535 5.7.8); works from 0 of 2; nothing judged from hq since 13:40 (34 min), although its agent is connected | working=0;;;0;2
+    3 MAILSONDE UNKNOWN - nobody knows whether mail works; late: hq since 14:11 (3 min), although its agent is connected; nothing judged from coast yet (local network: no route to any host) | working=0;;;0;2
+    3 MAILSONDE UNKNOWN - no agent has been enrolled yet: `mailsonde-collector token create` | working=0;;;0;0
+    ");
 }
 
 #[test]
@@ -38,7 +45,13 @@ fn a_check_is_told_from_everywhere_or_from_one_vantage_point() {
         check(&status, "mial", None),
         check(&answer(vec![vantage("hq", Some(silent()))]), "mail", None),
     ];
-    insta::assert_snapshot!(said.iter().map(shown).collect::<String>(), @r"");
+    insta::assert_snapshot!(said.iter().map(shown).collect::<String>(), @r"
+    2 MAILSONDE CRITICAL - mail passes at 1 of 2 vantage points; coast: failing (auth: the server refused the sign-in (permanent, 535 5.7.8)) | passing=1;;;0;2 p95=1.240000s;;;0;
+    0 MAILSONDE OK - mail passes at 1 of 1 vantage points | passing=1;;;0;1 p95=0.061000s;;;0;
+    3 MAILSONDE UNKNOWN - no check is called mail at north: there is mail
+    3 MAILSONDE UNKNOWN - no check is called mial: there is mail
+    3 MAILSONDE UNKNOWN - mail passes at 0 of 1 vantage points; hq: unknown | passing=0;;;0;1 p95=0.061000s;;;0;
+    ");
 }
 
 #[test]
@@ -74,7 +87,14 @@ fn a_service_is_told_by_its_quorum() {
         .flat_map(|answer| [service(answer, "mail-durban"), service(answer, "mail")])
         .map(|said| shown(&said))
         .collect();
-    insta::assert_snapshot!(said, @r"");
+    insta::assert_snapshot!(said, @r"
+    0 MAILSONDE OK - Mail / Durban is up; 1 of 2 sites are up: mail at b: failing 'x'=1 | sites_up=1;;;0;2 incidents=1;;;0;
+    3 MAILSONDE UNKNOWN - no service is called mail: there is mail-durban
+    2 MAILSONDE CRITICAL - Mail / Durban is down; 1 of 2 sites are up: mail at b: failing 'x'=1 | sites_up=1;;;0;2 incidents=1;;;0;
+    3 MAILSONDE UNKNOWN - no service is called mail: there is mail-durban
+    3 MAILSONDE UNKNOWN - Mail / Durban is unknown; 1 of 2 sites are up: mail at b: failing 'x'=1 | sites_up=1;;;0;2 incidents=1;;;0;
+    3 MAILSONDE UNKNOWN - no service is called mail: there is mail-durban
+    ");
 }
 
 #[test]
@@ -99,7 +119,12 @@ fn an_agent_that_is_away_is_critical() {
         agent(&agent_with(None, None), "hq"),
         agent(&agent_with(None, None), "qh"),
     ];
-    insta::assert_snapshot!(said.iter().map(shown).collect::<String>(), @r"");
+    insta::assert_snapshot!(said.iter().map(shown).collect::<String>(), @r"
+    0 MAILSONDE OK - hq is connected since 2026-11-23T14:14:00Z | spooled=7;;;0;
+    2 MAILSONDE CRITICAL - nothing is heard of hq since 2026-11-23T14:14:00Z | spooled=7;;;0;
+    2 MAILSONDE CRITICAL - hq was not here since the collector's start | spooled=7;;;0;
+    3 MAILSONDE UNKNOWN - no agent is called qh: there is hq
+    ");
 }
 
 #[test]
@@ -116,7 +141,11 @@ fn what_is_beside_the_collector_is_a_warning_only() {
     };
     let said = [("healthy", true), ("silent", true), ("healthy", false)]
         .map(|(peer, healthy)| collector(&health_with(healthy, peer)));
-    insta::assert_snapshot!(said.iter().map(shown).collect::<String>(), @r"");
+    insta::assert_snapshot!(said.iter().map(shown).collect::<String>(), @r"
+    0 MAILSONDE OK - the collector is healthy
+    1 MAILSONDE WARNING - the collector is healthy, and something beside it is not: `health` says what
+    2 MAILSONDE CRITICAL - the collector is not healthy: disk: 7 MiB are free
+    ");
 }
 
 #[test]

@@ -88,7 +88,15 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told() {
-        insta::assert_snapshot!(read("every = '1s'\ntemporality = 'both'\nheader = 'x'").unwrap_err(), @r"");
-        insta::assert_snapshot!(read("endpoint = 'http://otlp.example.net'\nheaders_file = ''").unwrap_err(), @r"");
+        insta::assert_snapshot!(read("every = '1s'\ntemporality = 'both'\nheader = 'x'").unwrap_err(), @r#"
+        c:3:1: otlp: endpoint is missing: such as endpoint = "https://otlp.example.net"
+        c:4:9: otlp: every must be whole seconds, from "5s" to "1h"
+        c:5:15: otlp: temporality must be "cumulative" or "delta"
+        c:6:1: otlp: header is not known here: there is authority, endpoint, every, headers_file, temporality
+        "#);
+        insta::assert_snapshot!(read("endpoint = 'http://otlp.example.net'\nheaders_file = ''").unwrap_err(), @r"
+        c:4:12: otlp: endpoint must be an https URL; http is for 127.0.0.1, [::1] and localhost only
+        c:5:16: otlp: headers_file must be the path of a file
+        ");
     }
 }
