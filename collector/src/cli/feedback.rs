@@ -5,6 +5,7 @@
 
 mod csv;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -12,11 +13,12 @@ use jiff::Timestamp;
 use mailsonde_proto::Clock;
 use serde::Serialize;
 
-use super::terminal::{Terminal, figure, lines, say, words};
+use super::terminal::{Terminal, figure, lines, printable, say, words};
 use super::{Ending, Setting, client};
 use crate::api::{AnswersWish, LinksAnswer, LinksWish, TicketsWish, path};
 use crate::figures::duration;
 use crate::judge::feedback::{FeedbackAction, MOST_AT_ONCE, Satisfaction};
+use crate::query::ServicesAnswer;
 use crate::query::report::{FeedbackAnswer, FeedbackMonth};
 
 /// Bytes of a file at most.
@@ -85,6 +87,8 @@ pub(super) async fn satisfaction(
         SatisfactionCommand::Import(ImportArguments { file }) => {
             let answers = csv::answers(&read(file)?, Clock::system().wall().timestamp());
             let answers = answers.map_err(|wrong| mistakes(file, &wrong))?;
+            let named = answers.iter().filter_map(|answer| answer.service.as_deref());
+            are_known(setting, file, named.collect()).await?;
             let count = answers.len();
             for answers in answers.chunks(MOST_AT_ONCE) {
                 let wish = AnswersWish { answers: answers.to_vec() };
@@ -102,6 +106,8 @@ pub(super) async fn tickets(setting: &Setting, command: &TicketsCommand) -> anyh
         TicketsCommand::Import(ImportArguments { file }) => {
             let tickets = csv::tickets(&read(file)?, Clock::system().wall().timestamp());
             let tickets = tickets.map_err(|wrong| mistakes(file, &wrong))?;
+            let named = tickets.iter().filter_map(|ticket| ticket.service.as_deref());
+            are_known(setting, file, named.collect()).await?;
             let count = tickets.len();
             for tickets in tickets.chunks(MOST_AT_ONCE) {
                 let wish = TicketsWish { tickets: tickets.to_vec() };
@@ -123,6 +129,29 @@ pub(super) async fn survey(setting: &Setting, command: &SurveyCommand) -> anyhow
     };
     say(&text)?;
     Ok(Ending::Done)
+}
+
+/// Asked before anything is sent: it goes in parts, and a part that is refused would leave those before it taken in.
+async fn are_known(
+    setting: &Setting,
+    file: &std::path::Path,
+    named: BTreeSet<&str>,
+) -> anyhow::Result<()> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let answer = client::ask::<ServicesAnswer>(&setting.collector, path::SERVICES).await?.value;
+    let is_known = |name: &str| answer.services.iter().any(|service| service.name == name);
+    let unknown: Vec<&str> = named.into_iter().filter(|name| !is_known(name)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let names = unknown.iter().take(MOST_MISTAKES).map(|name| format!("\"{}\"", printable(name)));
+    bail!(
+        "nothing was taken in: {} is about what is no service: {}: `mailsonde-collector services` lists them",
+        file.display(),
+        names.collect::<Vec<_>>().join(", ")
+    )
 }
 
 async fn send(setting: &Setting, path: &str, wish: &impl Serialize) -> anyhow::Result<()> {
