@@ -149,8 +149,8 @@ pub(super) fn unpack(
     decoder.window_log_max(WINDOW_LOG_MAX).map_err(unreadable)?;
     let mut archive = tar::Archive::new(decoder);
     // raw: what extends an entry is an entry of its own here, and refused
-    let mut entries = archive.entries().map_err(foreign)?.raw(true);
-    let mut first = entries.next().transpose().map_err(foreign)?;
+    let mut entries = archive.entries().map_err(not_begun)?.raw(true);
+    let mut first = entries.next().transpose().map_err(not_begun)?;
     let head = head_of(first.as_mut().ok_or_else(|| foreign("it is empty"))?)?;
     begin(&head)?;
     let mut files = Vec::new();
@@ -271,6 +271,14 @@ fn unreadable(error: impl std::fmt::Display) -> BackupError {
 
 fn damaged(why: impl std::fmt::Display) -> BackupError {
     BackupError::Damaged(why.to_string())
+}
+
+/// Of what cannot be read from the first byte on: one that is cut off there may well be ours.
+fn not_begun(error: std::io::Error) -> BackupError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => unreadable(error),
+        _ => foreign(error),
+    }
 }
 
 fn foreign(why: impl std::fmt::Display) -> BackupError {

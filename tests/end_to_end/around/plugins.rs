@@ -146,7 +146,7 @@ fn icinga_asks_by_the_commands_and_knows_up_down_and_unknown() {
             ("Mail in Cape Town", "CRITICAL", "MAILSONDE CRITICAL - port is down"),
             ("collector", "OK", "MAILSONDE OK - the collector is healthy"),
             // there is no such check, and nobody listens at that port
-            ("round trip", "UNKNOWN", "MAILSONDE UNKNOWN - "),
+            ("round trip", "UNKNOWN", "there is no [[check]] of kind"),
             ("submission", "CRITICAL", "MAILSONDE CRITICAL - "),
         ],
         read,
