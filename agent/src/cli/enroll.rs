@@ -55,8 +55,7 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
         let said = terminal::say("enrolled already: nothing was done\n");
         return if said.is_ok() { Ending::Pass } else { Ending::Fail };
     }
-    let token = line(arguments)
-        .and_then(|line| EnrolmentToken::from_line(line.trim()).map_err(|error| error.to_string()));
+    let token = line(arguments).and_then(|text| token_in(&text));
     let token = match token {
         Ok(token) => token,
         Err(error) => return refuse(&format!("mailsonde-agent: {error}")),
@@ -72,6 +71,12 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
             Ending::Fail
         }
     }
+}
+
+/// What `token create` printed may stand there whole: the token is the line that is one.
+fn token_in(text: &str) -> Result<EnrolmentToken, String> {
+    let found = text.lines().find_map(|line| EnrolmentToken::from_line(line).ok());
+    found.map_or_else(|| EnrolmentToken::from_line(text).map_err(|error| error.to_string()), Ok)
 }
 
 /// The token's line, from where it stands.

@@ -274,9 +274,9 @@ fn damaged(why: impl std::fmt::Display) -> BackupError {
 }
 
 /// Of what cannot be read from the first byte on: one that is cut off there may well be ours.
-fn not_begun(error: std::io::Error) -> BackupError {
+fn not_begun(error: io::Error) -> BackupError {
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => unreadable(error),
+        io::ErrorKind::UnexpectedEof => unreadable(error),
         _ => foreign(error),
     }
 }
