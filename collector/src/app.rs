@@ -4,6 +4,7 @@
 //! End: no new streams, streams ended, what was received written, views committed.
 
 mod alive;
+mod opening;
 mod telling;
 mod upkeep;
 
@@ -13,7 +14,6 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, anyhow};
 use mailsonde_proto::Clock;
-use mailsonde_proto::journal::Damage;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -42,13 +42,12 @@ use crate::query::Query;
 use crate::registry::Registry;
 use crate::reporting::{Mailing, Reporting};
 use crate::reviewing::Reviewing;
-use crate::rollups::Rollups;
-use crate::store::Extent;
-use crate::store::ledger::{Ledger, LedgerOptions, Opened};
+use crate::store::ledger::Ledger;
 use crate::survey::Gate;
 use crate::tally::Tally;
 use crate::watched::{Outfit, Subject, Watched};
 use alive::Alive;
+use opening::{journals, rollups, shut};
 
 /// Serves agents and operators until SIGTERM or SIGINT.
 ///
@@ -133,14 +132,6 @@ pub async fn serve_until(folder: Folder, shutdown: CancellationToken) -> anyhow:
     work.end().await;
     all_ended([tasks, threads]).await;
     served
-}
-
-/// Nobody else looks into the folder.
-fn shut(folder: &Folder) -> anyhow::Result<()> {
-    if folder.shut()? {
-        tracing::warn!("the folder was open to everybody, and is not any more");
-    }
-    Ok(())
 }
 
 /// Everything that operators can ask for.
@@ -284,50 +275,6 @@ async fn ended_early(threads: &mut JoinSet<()>, shutdown: &CancellationToken) ->
 
 fn panicked(thread: &'static str) {
     tracing::error!(thread, "a thread of the collector ended by a panic");
-}
-
-fn tell(what: &'static str, damage: &[Damage]) {
-    for damage in damage {
-        if damage.loses_records() {
-            tracing::error!(what, %damage, "damage was found; what is missing is shown as a gap");
-        } else {
-            tracing::info!(what, %damage, "mended");
-        }
-    }
-}
-
-/// Opens both journals; says what was mended in them.
-fn journals(
-    folder: &Folder,
-    config: &Config,
-    clock: Clock,
-) -> anyhow::Result<(Arc<ControlJournal>, Ledger, JoinHandle<()>)> {
-    let (control, damage) = ControlJournal::open(&folder.control())?;
-    tell("control journal", &damage);
-    let options = LedgerOptions { segment_bytes: config.segment_bytes };
-    let Opened { ledger, damage, writer } = Ledger::open(folder.path(), options, clock)?;
-    tell("ledger", &damage);
-    control.go_with(ledger.index().clone());
-    Ok((Arc::new(control), ledger, writer))
-}
-
-/// Opens the views; says where they are made anew.
-fn rollups(folder: &Folder, extent: Extent, clock: Clock) -> anyhow::Result<Rollups> {
-    let (rollups, recovered) = Rollups::open(&folder.views(), extent, clock.wall())?;
-    tell_of_views(&recovered, extent, &rollups);
-    Ok(rollups)
-}
-
-/// Says that the views are made anew, and why.
-fn tell_of_views(recovered: &[impl std::fmt::Display], extent: Extent, rollups: &Rollups) {
-    for recovery in recovered {
-        tracing::warn!(%recovery, "the views are made anew behind what agents send");
-    }
-    let next = rollups.cursors().next;
-    let unread = extent.next.saturating_sub(next);
-    if recovered.is_empty() && unread > 0 && next <= extent.first {
-        tracing::warn!(unread, "the views are made anew behind what agents send: there were none");
-    }
 }
 
 /// Puts the files of checks in force at SIGHUP: says first what that changes.
