@@ -1,7 +1,6 @@
 //! CHANGELOG.md's newest part as Debian writes changelogs (deb-changelog(5)).
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 
 /// The longest line, in characters.
 const WIDTH: usize = 79;
@@ -32,7 +31,7 @@ pub(crate) fn newest(text: &str) -> Vec<String> {
 /// One entry with these changes.
 pub(crate) fn debian(release: &Release<'_>, changes: &[String]) -> String {
     let Release { package, version, at, maintainer } = release;
-    let date = rfc2822::to_string(&at.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
+    let date = at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S %z");
     let mut told = format!("{package} ({version}) stable; urgency=medium\n\n");
     for change in changes {
         told.push_str(&wrapped(change));
