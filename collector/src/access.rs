@@ -29,7 +29,7 @@ pub use answers::{
     UsersAnswer,
 };
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password};
-pub use sessions::{SESSION_IDLE, SESSION_LIFE};
+pub use sessions::{SESSION_IDLE, SESSION_LIFE, VIEWER_LIFE, life};
 pub use sign_in::{OwnPassword, SignIn, SignedIn};
 
 use password::Verifier;
@@ -151,9 +151,10 @@ impl Access {
             let user = self.0.control.look(|roll| {
                 let people = roll.people();
                 let is_same = people.generation(&session.user) == Some(session.generation);
-                people.user(&session.user).filter(|_| is_same).cloned()
+                let user = people.user(&session.user).filter(|_| is_same);
+                user.filter(|user| !session.is_too_old_for(user.role, now)).cloned()
             });
-            // another password, or another user of the same name: the session is over
+            // another password, another user of the same name, or one who may do more by now: the session is over
             let Some(user) = user else {
                 self.0.sessions.end(&digest);
                 return None;

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use mailsonde_proto::WallTime;
 
+pub use self::counted::Detail;
 pub use self::judging::Happened;
 pub use self::pace::{Pace, Percentiles};
 pub use self::reader::Reader;

@@ -20,6 +20,7 @@ use crate::delivery::Held;
 use crate::query::{Query, QueryError};
 
 pub use address::Address;
+use shown::{Piece, pieces};
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +161,7 @@ pub fn document(page: &Page, viewer: &Viewer, zone: &TimeZone) -> Result<String,
 #[derive(Template)]
 #[template(path = "words.html")]
 struct Words<'a> {
-    words: &'a str,
+    words: Vec<Piece<'a>>,
     is_bad: bool,
 }
 
@@ -169,7 +170,7 @@ struct Words<'a> {
 /// # Errors
 /// When the template fails.
 pub fn said(title: &str, words: &str, is_bad: bool) -> Result<Page, NoPage> {
-    let part = Part::fixed("words", &Words { words, is_bad })?;
+    let part = Part::fixed("words", &Words { words: pieces(words), is_bad })?;
     Ok(Page { title: title.to_owned(), under: "", crumbs: Vec::new(), parts: vec![part] })
 }
 

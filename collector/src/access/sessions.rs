@@ -8,9 +8,12 @@ use std::time::Duration;
 use mailsonde_proto::WallTime;
 
 use super::secret::BearerDigest;
+use crate::control::Role;
 
 /// A session ends so long after it began, however much it is used.
 pub const SESSION_LIFE: Duration = Duration::from_secs(12 * 3_600);
+/// That of a viewer ends later: a screen on the wall has nobody who signs in each morning, and may do nothing.
+pub const VIEWER_LIFE: Duration = Duration::from_secs(30 * 86_400);
 /// A session ends when it was not used for so long.
 pub const SESSION_IDLE: Duration = Duration::from_secs(2 * 3_600);
 /// Sessions of one user at most; a further one ends the oldest.
@@ -23,6 +26,8 @@ pub(super) struct Session {
     pub(super) user: String,
     /// Of the password by which they signed in.
     pub(super) generation: [u8; 32],
+    /// What they could do when they signed in; what they may do is asked each time.
+    pub(super) role: Role,
     /// Where it was used last.
     pub(super) address: SocketAddr,
     pub(super) begun_at: WallTime,
@@ -31,18 +36,29 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn begun(
-        user: &str,
+        (user, role): (&str, Role),
         generation: [u8; 32],
         address: SocketAddr,
         now: WallTime,
     ) -> Self {
-        Self { user: user.to_owned(), generation, address, begun_at: now, used_at: now }
+        let user = user.to_owned();
+        Self { user, generation, role, address, begun_at: now, used_at: now }
     }
 
     /// Until when it works at most.
     pub(super) fn expires_at(&self) -> WallTime {
-        self.begun_at.plus(SESSION_LIFE).min(self.used_at.plus(SESSION_IDLE))
+        self.begun_at.plus(life(self.role)).min(self.used_at.plus(SESSION_IDLE))
     }
+
+    /// Whether it is too old for what its user may do by now.
+    pub(super) fn is_too_old_for(&self, role: Role, now: WallTime) -> bool {
+        now >= self.begun_at.plus(life(role))
+    }
+}
+
+/// How long a session of this role lasts, however much it is used.
+pub fn life(role: Role) -> Duration {
+    if role == Role::Viewer { VIEWER_LIFE } else { SESSION_LIFE }
 }
 
 /// Every session that stands.
@@ -119,7 +135,8 @@ mod tests {
 
     fn begin(sessions: &Sessions, user: &str, at: WallTime) -> BearerDigest {
         let digest = Bearer::of_session().digest();
-        sessions.begin(digest, Session::begun(user, [1; 32], address(), at), at);
+        let role = if user == "wall" { Role::Viewer } else { Role::Operator };
+        sessions.begin(digest, Session::begun((user, role), [1; 32], address(), at), at);
         digest
     }
 
@@ -142,6 +159,19 @@ mod tests {
             let used = sessions.used(&digest, address(), minutes(asked_at));
             assert_eq!(used.is_some(), stands, "after {asked_at} min");
         }
+    }
+
+    #[test]
+    fn that_of_a_viewer_lasts_30_days() {
+        let (sessions, hour) = (Sessions::default(), Duration::from_secs(3_600));
+        let digest = begin(&sessions, "wall", NOW);
+        let stands = |hours: u32| sessions.used(&digest, address(), NOW.plus(hour * hours));
+        assert!((1..30 * 24).all(|hours| stands(hours).is_some()));
+        let promoted = stands(13).is_some_and(|session| {
+            session.is_too_old_for(Role::Operator, NOW.plus(hour * 13))
+                && !session.is_too_old_for(Role::Viewer, NOW.plus(hour * 13))
+        });
+        assert!(promoted && stands(30 * 24).is_none());
     }
 
     #[test]

@@ -184,8 +184,8 @@ impl Access {
             Err(ControlError::People(_)) => return Err(AccessError::NotSignedIn),
             decided => decided?,
         }
-        let session = Session::begun(&user.name, generation, address, now);
-        let expires_at = now.plus(super::SESSION_LIFE).timestamp();
+        let session = Session::begun((&user.name, user.role), generation, address, now);
+        let expires_at = now.plus(super::life(user.role)).timestamp();
         self.0.sessions.begin(digest, session, now);
         tracing::info!(user = user.name, session = %digest.id(), %address, "signed in");
         Ok(SignedIn {
@@ -217,9 +217,12 @@ impl Access {
 impl Access {
     /// A session of this user that began back then: without the time that a password takes.
     pub(crate) fn begun_at(&self, user: &str, at: mailsonde_proto::WallTime) -> String {
-        let generation = self.0.control.look(|roll| roll.people().generation(user)).unwrap();
+        let (generation, role) = self.0.control.look(|roll| {
+            let people = roll.people();
+            (people.generation(user).unwrap(), people.user(user).unwrap().role)
+        });
         let (bearer, address) = (Bearer::of_session(), "127.0.0.1:1".parse().unwrap());
-        let session = Session::begun(user, generation, address, at);
+        let session = Session::begun((user, role), generation, address, at);
         self.0.sessions.begin(bearer.digest(), session, at);
         bearer.into_text()
     }

@@ -125,6 +125,20 @@ fn no_page(viewer: &Viewer, (status, words): (StatusCode, &str)) -> Response {
     }
 }
 
+/// Whether a browser asks for a page, and not a program for an answer.
+pub(super) fn wants_page(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    !request.uri().path().starts_with("/api/")
+        && accepts.is_some_and(|kinds| kinds.contains("text/html"))
+}
+
+/// There is no such page, said on one that leads on.
+pub(super) fn nowhere(request: &Request, caller: &Caller) -> Response {
+    no_page(&viewer(Some(caller), request.headers()), (StatusCode::NOT_FOUND, NOTHING_HERE))
+}
+
+const NOTHING_HERE: &str = "Nothing stands at this address.";
+
 /// Whoever may not see a page is shown where to sign in, or told why not.
 pub(super) fn refused(request: &Request, caller: Option<&Caller>, words: &str) -> Response {
     if caller.is_some() {
@@ -155,7 +169,7 @@ pub(super) async fn show(
 ) -> Response {
     let viewer = viewer(Some(&caller), &headers);
     let Some(address) = Address::parse(uri.path(), uri.query().unwrap_or_default()) else {
-        return no_page(&viewer, (StatusCode::NOT_FOUND, "Nothing stands at this address."));
+        return no_page(&viewer, (StatusCode::NOT_FOUND, NOTHING_HERE));
     };
     let of = viewer.clone();
     let made = move |operators: &Operators| -> Result<(Page, TimeZone), Refusal> {
@@ -193,11 +207,16 @@ const NOT_OURS: &str = "This form is not of your session (any more): go back, lo
 pub(super) struct ActForm {
     #[serde(default)]
     csrf: String,
-    #[serde(rename = "do")]
-    act: Act,
+    /// One of what [`ON_PAGES`] names; anything else comes from no form of ours.
+    #[serde(rename = "do", default)]
+    act: String,
     #[serde(default)]
     note: String,
 }
+
+/// What can be done to an incident from its page.
+const ON_PAGES: [(&str, Act); 3] =
+    [("acknowledge", Act::Acknowledge), ("note", Act::Note), ("resolve", Act::Resolve)];
 
 pub(super) async fn act(
     State(shared): State<Shared>,
@@ -210,10 +229,12 @@ pub(super) async fn act(
     if !is_ours(&headers, &form.csrf) {
         return no_page(&of, (StatusCode::FORBIDDEN, NOT_OURS));
     }
-    if !matches!(form.act, Act::Acknowledge | Act::Note | Act::Resolve) {
-        return no_page(&of, (StatusCode::BAD_REQUEST, "This is done by the command line."));
-    }
-    let ActForm { act, note, .. } = form;
+    let Some((_, act)) = ON_PAGES.into_iter().find(|(word, _)| *word == form.act) else {
+        let words = "A page can acknowledge an incident, note something, or resolve it: choose one of these. \
+                     `mailsonde-collector incidents --help` tells what else there is.";
+        return no_page(&of, (StatusCode::BAD_REQUEST, words));
+    };
+    let note = form.note;
     let wish = IncidentWish { act, note, security: None, recovery: None };
     let act = move |operators: &Operators| done(operators, caller.author(), id, wish);
     match shared.try_work(act).await {

@@ -51,6 +51,26 @@ impl IntoResponse for Problem {
     }
 }
 
+/// How libraries begin what they say, and how we do.
+const BEGINNINGS: [(&str, &str); 6] = [
+    ("Failed to deserialize query string: ", "a parameter cannot be taken: "),
+    ("Failed to deserialize form body: ", "the form cannot be taken: "),
+    ("Failed to deserialize the JSON body into the target type: ", "the body cannot be taken: "),
+    ("Failed to parse the request body as JSON: ", "the body is no JSON: "),
+    ("Invalid URL: ", "the path cannot be taken: "),
+    ("Expected request with ", "send the body with "),
+];
+
+fn in_our_words(words: &str) -> String {
+    if words.is_empty() {
+        return "the question cannot be read".to_owned();
+    }
+    let ours = |(theirs, ours): &(&str, &str)| {
+        words.strip_prefix(theirs).map(|rest| format!("{ours}{rest}"))
+    };
+    BEGINNINGS.iter().find_map(ours).unwrap_or_else(|| words.to_owned())
+}
+
 /// Tells what a library refused as we do.
 pub(super) async fn in_one_form(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
@@ -64,8 +84,7 @@ pub(super) async fn in_one_form(request: Request, next: Next) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = to_bytes(body, MAX_WORDS).await.unwrap_or_default();
     let words = String::from_utf8_lossy(&bytes);
-    let words = if words.is_empty() { "the question cannot be read" } else { &words };
-    let (told, body) = Problem::new(status, words).into_response().into_parts();
+    let (told, body) = Problem::new(status, &in_our_words(&words)).into_response().into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.extend(told.headers);
     Response::from_parts(parts, Body::new(body))

@@ -290,9 +290,14 @@ where
 /// The router of the whole table. Who asks must be known by then.
 pub(super) fn router() -> Router<Shared> {
     let nowhere = |request: Request| async move {
-        match may(request.extensions().get(), VIEWER) {
-            Ok(()) => refusal(StatusCode::NOT_FOUND, "there is no such page"),
-            Err(no) => no.in_words(&request),
+        let caller: Option<&ConnectInfo<Caller>> = request.extensions().get();
+        match (may(caller, VIEWER), caller) {
+            (Ok(()), Some(ConnectInfo(caller))) if pages::wants_page(&request) => {
+                pages::nowhere(&request, caller)
+            }
+            (Ok(()), _) => refusal(StatusCode::NOT_FOUND, "there is no such page"),
+            (Err(no), _) if pages::wants_page(&request) => no.by_page(&request),
+            (Err(no), _) => no.in_words(&request),
         }
     };
     let router = table().into_iter().fold(Router::new(), |router, line| {

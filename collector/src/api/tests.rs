@@ -1,5 +1,6 @@
 //! Questions over a real socket, asked by the command line's own client.
 
+mod astray;
 mod bounds;
 mod follow;
 mod walk;

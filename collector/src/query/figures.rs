@@ -23,7 +23,7 @@ use crate::judge::rollup::{Cell, Counts};
 use crate::judge::sketch::Sketch;
 use crate::judge::window::calendar;
 use crate::period::{Period, Resolution};
-use crate::rollups::Reader;
+use crate::rollups::{Detail, Reader};
 use crate::series::SeriesId;
 use crate::store::Error;
 
@@ -253,7 +253,8 @@ fn count(
     range: &Range<WallTime>,
 ) -> Result<Counted, Error> {
     let mut counted = Counted::planned(reader, incident, seen, range);
-    let all: BTreeSet<SeriesId> = seen.keys().copied().collect();
+    let all: BTreeMap<SeriesId, Detail> =
+        seen.keys().map(|series| (*series, Detail::Latencies)).collect();
     // where round trips are among them, it is those whose time tells how mail was
     let are_round_trips = seen.values().any(|it| it.is_own && it.is_round_trip);
     let length = counted.resolution.length();

@@ -22,7 +22,7 @@ use crate::judge::rollup::{Cell, Counts};
 use crate::judge::slots::MINUTES_OF_DAY;
 use crate::judge::window::{Stretches, in_hours};
 use crate::period::{Period, Resolution};
-use crate::rollups::Reader;
+use crate::rollups::{Detail, Reader};
 use crate::series::{SeriesId, ServiceId};
 use crate::store::Error;
 
@@ -252,8 +252,10 @@ fn read_events(
     plan: &Plan,
     (wanted, measured): (&[Wanted], &mut Vec<Measured>),
 ) -> Result<(), Error> {
-    let mut periods: BTreeMap<Period, BTreeSet<SeriesId>> = BTreeMap::new();
+    let mut periods: BTreeMap<Period, BTreeMap<SeriesId, Detail>> = BTreeMap::new();
     for (series, parts) in &plan.series {
+        let is_timed = parts.iter().any(|(_, _, sli)| matches!(sli, Sli::Latency { .. }));
+        let detail = if is_timed { Detail::Latencies } else { Detail::Counts };
         for (_, part, _) in parts {
             for (resolution, buckets) in [
                 (Resolution::Day, &part.days),
@@ -262,7 +264,7 @@ fn read_events(
             ] {
                 for bucket in buckets.iter().flatten() {
                     let (period, _) = Period::of(resolution, start_of(resolution, bucket));
-                    periods.entry(period).or_default().insert(*series);
+                    periods.entry(period).or_default().insert(*series, detail);
                 }
             }
         }
@@ -289,7 +291,7 @@ fn read_events(
         })?;
         let whole = number_of(*period, 0)..number_of(period.next(), 0);
         let whole = Stretches::of(std::iter::once(whole));
-        for series in all {
+        for series in all.keys() {
             let schedule = chronicle.run(*series).map_or(&none, |(_, runs)| &runs.schedule);
             let timeout = schedule.spans().iter().map(|span| span.check.timeout).max();
             let known = horizon(now, timeout.unwrap_or_default());

@@ -2,8 +2,8 @@
 
 use super::document::{Block, Cell, Picture, Table, Tone, cell, toned};
 use super::words::{
-    UNKNOWN, amount, count, credit, interval, interval_of, micros, moment, outlook, promised,
-    result, seconds, zone,
+    UNKNOWN, amount, count, credit, interval, interval_of, micros, moment, of_month, outlook,
+    promised, result, seconds, zone,
 };
 use crate::chart::{Band, Chart, Intervals, Shape, Unit};
 use crate::judge::definition::Exclusion;
@@ -121,15 +121,18 @@ fn cost(incident: &IncidentReport) -> String {
 fn of_service(report: &ReportAnswer, service: &ServiceReport) -> Vec<Block> {
     let mut blocks = vec![Block::heading(2, &service.title)];
     let runs = service.runs;
+    let measured = service.up_minutes.saturating_add(service.down_minutes);
+    let measured = measured.saturating_add(service.unknown_minutes);
     let unknown = runs.void.saturating_add(runs.missed);
     let owner = match service.owner.as_str() {
         "" => String::new(),
         owner => format!(" {owner} answers for it."),
     };
     blocks.push(Block::text(format!(
-        "Up {up} of the month: {down} min down, {unknown_minutes} min unknown. Of {all} runs {failed} failed and {unknown} \
+        "Up {up} {of_month}: {down} min down, {unknown_minutes} min unknown. Of {all} runs {failed} failed and {unknown} \
          told nothing. Half took no longer than {p50}, 95 of 100 no longer than {p95}.{owner}",
         up = interval_of(service.up_minutes, service.down_minutes, service.unknown_minutes),
+        of_month = of_month(report, measured),
         down = count(service.down_minutes),
         unknown_minutes = count(service.unknown_minutes),
         all = count(runs.pass.saturating_add(runs.fail).saturating_add(unknown)),

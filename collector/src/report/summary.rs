@@ -2,8 +2,8 @@
 
 use super::document::{Block, Document, Picture, Table, Tile, Tone, cell, toned};
 use super::words::{
-    count, counted, interval, interval_of, listed, micros, moment, month_name, outlook, promised,
-    result, seconds, share, zone,
+    count, counted, interval, interval_of, listed, micros, moment, month_name, of_time, outlook,
+    promised, result, seconds, share, zone,
 };
 use super::{details, method};
 use crate::chart::Kept;
@@ -143,7 +143,11 @@ fn uptime(report: &ReportAnswer) -> Tile {
         ]
     });
     let [up, down, unknown] = sum;
-    let beside = format!("{} min down, {} min unknown", count(down), count(unknown));
+    let mut beside = format!("{} min down, {} min unknown", count(down), count(unknown));
+    let measured = up.saturating_add(down).saturating_add(unknown);
+    if let Some(part) = of_time(report, measured).filter(|_| measured > 0) {
+        beside.push_str(&format!("; measured {part}"));
+    }
     tile("Uptime, all services", interval_of(up, down, unknown), beside, Tone::Plain)
 }
 

@@ -96,6 +96,33 @@ pub(super) fn interval_of(good: u64, bad: u64, unknown: u64) -> String {
     if lower == upper { lower } else { format!("{lower} to {upper}") }
 }
 
+/// `of the month`, or `of the 37 min that were measured`: who began late has no month behind their figure.
+pub(super) fn of_month(report: &ReportAnswer, measured_minutes: u64) -> String {
+    if is_most(measured_minutes, minutes(report)) {
+        return "of the month".to_owned();
+    }
+    format!("of the {} min that were measured", count(measured_minutes))
+}
+
+/// `12.50 % of the time`, where it is not most of it that services were measured, one with another.
+pub(super) fn of_time(report: &ReportAnswer, measured_minutes: u64) -> Option<String> {
+    let services = u64::try_from(report.services.len()).unwrap_or(u64::MAX);
+    let all = minutes(report).saturating_mul(services);
+    (!is_most(measured_minutes, all))
+        .then(|| format!("{} of the time", share(measured_minutes, all)))
+}
+
+/// Minutes of the month, up to when the report was made.
+fn minutes(report: &ReportAnswer) -> u64 {
+    let s = report.until.min(report.made_at).duration_since(report.from).as_secs();
+    u64::try_from(s).unwrap_or(0) / 60
+}
+
+/// Nine tenths: a new service, or an agent that came on the second day, need not be told.
+fn is_most(part: u64, all: u64) -> bool {
+    u128::from(part) * 10 >= u128::from(all) * 9
+}
+
 /// A result by its word.
 pub(super) fn result(reached: Reached) -> (Tone, &'static str) {
     match reached {

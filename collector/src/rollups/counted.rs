@@ -1,6 +1,6 @@
 //! What figures of services are made of: their minutes, and the counts of whole hours and days.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Reader;
@@ -14,6 +14,15 @@ use crate::store::{Error, Row};
 
 /// So many services or series are looked up one by one; of more, all are read.
 const FEW: usize = 16;
+
+/// What is read of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Counts only: less than half the work.
+    Counts,
+    /// How long runs took, too.
+    Latencies,
+}
 
 impl Reader {
     /// The minutes of services on UTC days (from 1970-01-01), by day.
@@ -48,30 +57,35 @@ impl Reader {
         Ok(())
     }
 
-    /// The cells of these series in a period, by bucket; one bucket may come in several pieces.
+    /// The cells of these series in a period, by bucket, each in the detail that is asked for; one bucket may come in
+    /// several pieces.
     ///
     /// # Errors
     /// As [`Reader::cells`].
     pub fn counted(
         &self,
         period: Period,
-        series: &BTreeSet<SeriesId>,
+        series: &BTreeMap<SeriesId, Detail>,
         mut each: impl FnMut(SeriesId, u8, &Cell),
     ) -> Result<(), Error> {
-        let mut read = |series, bytes: &[u8]| {
+        let mut read = |series, detail, bytes: &[u8]| {
             let why = "its figures cannot be read";
-            let column = Column::decode(bytes).ok().ok_or(Error::Damaged { period, why })?;
+            let column = match detail {
+                Detail::Counts => Column::decode_counts(bytes),
+                Detail::Latencies => Column::decode(bytes),
+            };
+            let column = column.ok().ok_or(Error::Damaged { period, why })?;
             column.iter().for_each(|(bucket, cell)| each(series, bucket, cell));
             Ok(())
         };
         if series.len() > FEW {
             return self.views.figures_of_all(period, PhaseId::TOTAL, |there, bytes| {
-                if series.contains(&there) { read(there, bytes) } else { Ok(()) }
+                series.get(&there).map_or(Ok(()), |detail| read(there, *detail, bytes))
             });
         }
-        for series in series {
+        for (series, detail) in series {
             for bytes in self.views.figures(period, *series, PhaseId::TOTAL)? {
-                read(*series, &bytes)?;
+                read(*series, *detail, &bytes)?;
             }
         }
         Ok(())

@@ -94,6 +94,23 @@ impl When {
     }
 }
 
+/// A piece of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece<'a> {
+    pub(super) text: &'a str,
+    /// Something to type.
+    pub(super) is_code: bool,
+}
+
+/// The pieces of a sentence that marks what is to be typed by backticks, as sentences on terminals do.
+pub(super) fn pieces(sentence: &str) -> Vec<Piece<'_>> {
+    let last = sentence.matches('`').count();
+    let pieces = sentence.split('`').enumerate();
+    // one that is not closed marks nothing
+    let piece = |(at, text)| Piece { text, is_code: at % 2 == 1 && at < last };
+    pieces.map(piece).filter(|piece| !piece.text.is_empty()).collect()
+}
+
 /// One entry of a list's pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pages {
@@ -127,4 +144,23 @@ pub(super) fn page_of<T>(all: Vec<T>, each: usize, address: &super::Address) -> 
 pub(super) fn count(number: impl Display + PartialEq<usize>, one: &str, more: &str) -> String {
     let word = if number == 1 { one } else { more };
     format!("{number} {word}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_is_a_piece_of_its_own() {
+        let marked = |sentence| -> Vec<(&str, bool)> {
+            pieces(sentence).into_iter().map(|piece| (piece.text, piece.is_code)).collect()
+        };
+        assert_eq!(marked("None."), [("None.", false)]);
+        assert_eq!(
+            marked("Ask `status`, then `top`"),
+            [("Ask ", false), ("status", true), (", then ", false), ("top", true)]
+        );
+        assert_eq!(marked("`a"), [("a", false)]);
+        assert_eq!(marked(""), []);
+    }
 }

@@ -1,6 +1,6 @@
 //! This same program, started again as the collector or as an agent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,10 +13,14 @@ use super::WITH_PARENT;
 /// A process gets this long to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(8);
 
+/// So many lines of a log are told when something went wrong.
+const LAST_LINES: usize = 12;
+
 /// A part of the demo that runs as a process of its own; killed when it is dropped.
 pub(crate) struct Role {
     name: String,
     process: Child,
+    log: Option<PathBuf>,
 }
 
 impl Role {
@@ -27,11 +31,14 @@ impl Role {
         arguments: &[&std::ffi::OsStr],
         log: Log<'_>,
     ) -> anyhow::Result<Self> {
-        let output = match log {
-            Log::Shown => Stdio::inherit(),
-            Log::Kept(folder) => {
-                let path = folder.join(format!("{name}.log"));
-                let file = std::fs::File::create(&path);
+        let log = match log {
+            Log::Shown => None,
+            Log::Kept(folder) => Some(folder.join(format!("{name}.log"))),
+        };
+        let output = match &log {
+            None => Stdio::inherit(),
+            Some(path) => {
+                let file = std::fs::File::create(path);
                 file.with_context(|| format!("cannot make {}", path.display()))?.into()
             }
         };
@@ -45,15 +52,27 @@ impl Role {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name: name.to_owned(), process })
+        Ok(Self { name: name.to_owned(), process, log })
     }
 
     /// Fails when the process has ended by itself.
     pub(crate) fn expect_alive(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.process.try_wait()? {
-            bail!("{} ended by itself: {status}; `cargo demo --verbose` shows its log", self.name);
+            bail!("{} ended by itself: {status}{}", self.name, self.last_words());
         }
         Ok(())
+    }
+
+    /// The end of its log, which goes with the demo's folder; nothing where it was shown anyway.
+    pub(crate) fn last_words(&self) -> String {
+        let read = |path: &PathBuf| std::fs::read_to_string(path).ok();
+        let Some(text) = self.log.as_ref().and_then(read).filter(|text| !text.is_empty()) else {
+            return String::new();
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        let first = lines.len().saturating_sub(LAST_LINES);
+        let last = lines.get(first..).unwrap_or_default().join("\n  ");
+        format!("\nthe last that {} logged:\n  {last}", self.name)
     }
 
     /// Asks it to end, and waits.

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use mailsonde_collector::api::path;
 use mailsonde_collector::cli::client::{self, Answer};
 use mailsonde_collector::folder::Folder;
@@ -24,7 +24,7 @@ use crate::sandbox::{Delay, Flaky, Listen, Sandbox, SandboxOptions, User};
 /// The vantage points.
 pub(crate) const AGENTS: &[&str] = &["hq", "branch-north", "branch-coast"];
 /// Everything starts within this.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The running demo. Everything ends with it.
 pub(crate) struct Scene {
@@ -163,7 +163,11 @@ async fn wait_for(socket: &Path, roles: &mut [Role]) -> anyhow::Result<()> {
         }
         anyhow::Ok(())
     };
-    tokio::time::timeout(START_LIMIT, answers).await.context("the collector does not answer")?
+    if let Ok(ended) = tokio::time::timeout(START_LIMIT, answers).await {
+        return ended;
+    }
+    let words: Vec<String> = roles.iter().map(Role::last_words).collect();
+    bail!("the collector does not answer after {} s{}", START_LIMIT.as_secs(), words.concat())
 }
 
 /// How the mail server of a site behaves.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{
     COOKIE, NOT_OURS, cookie, document, guarded, is_ours, is_same_origin, no_page, viewer,
 };
-use crate::access::{Identity, Password, SESSION_LIFE, SignIn};
+use crate::access::{Identity, Password, SignIn, SignedIn, life};
 use crate::api::access::address_of;
 use crate::api::caller::{Caller, Origin};
 use crate::api::{Operators, Refusal, Shared};
@@ -90,7 +90,7 @@ pub(in crate::api) async fn sign_in(
     };
     let wish = SignIn { user: form.user.clone(), password: form.password.clone() };
     match access.sign_in(wish, address).await {
-        Ok(signed_in) => signed_in_to(&to, &signed_in.token),
+        Ok(signed_in) => signed_in_to(&to, &signed_in),
         Err(error) => {
             let words = sentence(&error.to_string());
             let Refusal(status, _) = error.into();
@@ -106,8 +106,8 @@ fn sentence(text: &str) -> String {
     format!("{first}{}.", letters.as_str())
 }
 
-fn signed_in_to(to: &str, token: &str) -> Response {
-    let life_s = SESSION_LIFE.as_secs();
+fn signed_in_to(to: &str, signed_in: &SignedIn) -> Response {
+    let (token, life_s) = (&signed_in.token, life(signed_in.role).as_secs());
     // Lax: a link in a chat leads to the page, and no other site's form is sent with it
     let cookie =
         format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life_s}");
@@ -231,7 +231,7 @@ pub(in crate::api) async fn come_back(
     };
     let sign_in = move |operators: &Operators| operators.access.sign_in_vouched(&subject, address);
     match shared.try_work(sign_in).await {
-        Ok(signed_in) => signed_in_to(&to, &signed_in.token),
+        Ok(signed_in) => signed_in_to(&to, &signed_in),
         Err(Refusal(status, words)) => again(&sentence(&words), status),
     }
 }

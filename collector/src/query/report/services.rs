@@ -21,7 +21,7 @@ use crate::query::sla::{
     AgreementAnswer, ExcludedAnswer, Month, RunsAnswer, SlaAnswer, services as defined, spent_by,
 };
 use crate::query::{QueryError, Spread};
-use crate::rollups::Reader;
+use crate::rollups::{Detail, Reader};
 use crate::series::SeriesId;
 
 /// Sites of a service that are told one by one.
@@ -166,7 +166,8 @@ impl Members {
         let last = zone.to_datetime(range.end.timestamp()).date().yesterday();
         let days = last.map_or(31, |last| usize::try_from(last.day()).unwrap_or(31));
         let mut tallied: Vec<Tallied> = vec![Tallied::of_days(days); services];
-        let series: BTreeSet<SeriesId> = self.all.keys().copied().collect();
+        let series: BTreeMap<SeriesId, Detail> =
+            self.all.keys().map(|series| (*series, Detail::Latencies)).collect();
         let now = reader.head().now();
         let (mut period, _) = Period::of(Resolution::Hour, range.start);
         while period.start() < range.end && period.start() <= now {

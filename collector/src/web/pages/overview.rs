@@ -6,11 +6,12 @@ use super::{Asked, top};
 use crate::chart;
 use crate::figures::{maybe, percent};
 use crate::judge::definition::Voiced;
+use crate::judge::incident;
 use crate::query::objectives::{ObjectiveAnswer, ObjectivesAnswer};
 use crate::query::strip::DayAnswer;
 use crate::query::{IncidentLine, IncidentsWanted, ServiceAnswer, Spread};
 use crate::web::address::What;
-use crate::web::shown::{Moment, Pages, Shown, When, count, page_of};
+use crate::web::shown::{Moment, Pages, Piece, Shown, When, count, page_of, pieces};
 use crate::web::{NoPage, Page, Part};
 
 /// Services on one page.
@@ -22,13 +23,14 @@ const MOST_INCIDENTS: usize = 8;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
-struct Overview {
-    sentence: String,
+struct Overview<'a> {
+    sentence: Vec<Piece<'a>>,
     state: Shown,
     behind: u64,
     counts: Vec<(Shown, usize)>,
     incidents: Vec<Incident>,
     more_incidents: usize,
+    mended: Vec<Incident>,
     rows: Vec<Row>,
     pages: Pages,
     are_defined: bool,
@@ -105,14 +107,20 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
         row(service, days.get(&service.name), latency, &objectives)
     };
     let rows = shown.iter().map(row).collect();
-    let incidents = live.incidents.iter().take(MOST_INCIDENTS);
+    let (mended, open): (Vec<_>, Vec<_>) =
+        live.incidents.iter().partition(|line| line.state == incident::State::Resolved);
+    let first = |lines: &[&IncidentLine]| {
+        lines.iter().take(MOST_INCIDENTS).map(|line| Incident::of(line, &when)).collect()
+    };
+    let words = sentence(status.working, status.vantage_points.len());
     let overview = Overview {
-        sentence: sentence(status.working, status.vantage_points.len()),
+        sentence: pieces(&words),
         state: status.state.into(),
         behind: status.collector.records_behind,
         counts,
-        incidents: incidents.map(|line| Incident::of(line, &when)).collect(),
-        more_incidents: live.incidents.len().saturating_sub(MOST_INCIDENTS) + live.more,
+        incidents: first(&open),
+        more_incidents: open.len().saturating_sub(MOST_INCIDENTS) + live.more,
+        mended: first(&mended),
         rows,
         pages,
         are_defined: services.are_defined,

@@ -36,7 +36,7 @@ struct Row {
     indicator: String,
     target: String,
     reached: String,
-    coverage: String,
+    known: String,
     result: Shown,
     credit: String,
     excluded: u64,
@@ -116,7 +116,7 @@ fn row(answer: &AgreementAnswer, asked: &Asked<'_>) -> Row {
         indicator: indicator(figure),
         target: figure.target.to_string(),
         reached: reached(figure),
-        coverage: figure.coverage.map(percent).unwrap_or_default(),
+        known: known(figure),
         result: result(answer.result),
         credit: answer.credit.map(|share| share.to_string()).unwrap_or_default(),
         excluded: answer.excluded,
@@ -137,6 +137,13 @@ pub(super) fn reached(figure: &FigureAnswer) -> String {
         (Some(lower), Some(upper)) => between(lower, upper),
         _ => "nothing measured".to_owned(),
     }
+}
+
+/// `99.93 % of 1440 minutes`: how much stands behind a figure.
+fn known(figure: &FigureAnswer) -> String {
+    let all = figure.good.saturating_add(figure.bad).saturating_add(figure.unknown);
+    let share = figure.coverage.map(percent).unwrap_or_default();
+    if all == 0 { share } else { format!("{share} of {all} {}", figure.unit) }
 }
 
 #[derive(Template)]
