@@ -102,20 +102,21 @@ async fn wherever_it_is_cut_off_it_is_refused() {
 async fn a_flipped_bit_is_found_wherever_it_is() {
     let collector = Collector::make().await;
     let (bytes, manifest) = collector.back_up();
-    let mut harmless = 0;
+    let (mut harmless, mut tries) = (0, 0);
     for at in (0..bytes.len()).step_by(11).chain(0..64) {
+        tries += 1;
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
         match verify(flipped.as_slice(), |_, _| ()) {
             Err(_) => {}
-            // of the frame's own header some bits say how much memory to take
+            // some bits of the compression mean nothing: how much memory to take, what fills up the last byte of a block
             Ok(read) => {
                 assert_eq!(read, manifest, "byte {at}");
                 harmless += 1;
             }
         }
     }
-    assert!(harmless <= 2, "{harmless} flips were not noticed");
+    assert!(harmless * 50 <= tries, "{harmless} of {tries} flips were not noticed");
     // below the compression's own checksum: each part of the archive
     let pieces = pieces(&bytes);
     for at in 0..pieces.len() {
