@@ -53,7 +53,8 @@ fn rows<T>(
 ) -> Result<Vec<T>, Mistakes> {
     // spreadsheets begin with a byte order mark
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
+    let delimiter = delimiter(bytes);
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).trim(Trim::All).from_reader(bytes);
     let broken = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
         (line, error.to_string())
@@ -94,6 +95,12 @@ fn rows<T>(
         }
     }
     if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+}
+
+/// Where a decimal sign is a comma, spreadsheets put semicolons between columns; none of our columns' names has either.
+fn delimiter(bytes: &[u8]) -> u8 {
+    let heads = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    [b';', b'\t'].into_iter().find(|it| heads.contains(it)).unwrap_or(b',')
 }
 
 impl Row<'_> {
@@ -151,6 +158,13 @@ mod tests {
         assert!(read.iter().any(|ticket| ticket.resolved_at.is_none()));
         let excel = format!("\u{feff}{}", satisfaction.replace('\n', "\r\n"));
         assert!(answers(excel.as_bytes(), now()).is_ok());
+        for delimiter in [";", "\t"] {
+            let elsewhere = excel.replace(',', delimiter);
+            assert_eq!(
+                answers(elsewhere.as_bytes(), now()).map_err(told).unwrap(),
+                answers(satisfaction.as_bytes(), now()).map_err(told).unwrap()
+            );
+        }
     }
 
     #[test]
