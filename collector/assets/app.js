@@ -39,7 +39,7 @@ function isFollowed(is) {
   if (!old || !main) return;
   main.classList.toggle("old", !is);
   old.hidden = is;
-  old.textContent = is ? "" : `The collector does not answer: this is how it was at ${since.toLocaleTimeString()}. Trying again.`;
+  old.textContent = is ? "" : `The collector does not answer: this is how it was at ${since.toLocaleTimeString("en-GB")}. Trying again.`;
 }
 
 // A session that is over leads to where one signs in; then there is nothing to follow.
@@ -53,18 +53,30 @@ async function ask() {
   }
 }
 
-// Replaces one part; what was focused or unfolded in it stays so.
+// What is wider than the screen begins at its newest end where it goes along with time, and stays where it was scrolled to.
+const wide = (part) => [...part.querySelectorAll(".wide")];
+const newest = (part) => {
+  for (const it of part.querySelectorAll(".wide.newest")) it.scrollLeft = it.scrollWidth;
+};
+newest(document);
+
+// Replaces one part; what was focused, unfolded or scrolled to in it stays so.
 function replace({ id, hash, html }) {
   const part = document.getElementById(id);
   if (!part || part.dataset.hash === hash) return;
   if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
   const focused = part.contains(document.activeElement) ? place(document.activeElement) : null;
   const open = new Set([...part.querySelectorAll("details[open]")].map((it) => it.dataset.key));
+  const scrolled = wide(part).map((it) => [it.scrollLeft, it.scrollLeft + it.clientWidth >= it.scrollWidth - 2]);
   part.innerHTML = html;
   part.dataset.hash = hash;
   for (const details of part.querySelectorAll("details")) {
     if (open.has(details.dataset.key)) details.open = true;
   }
+  wide(part).forEach((it, at) => {
+    const [left, wasAtEnd] = scrolled[at] ?? [0, true];
+    it.scrollLeft = wasAtEnd && it.classList.contains("newest") ? it.scrollWidth : left;
+  });
   if (focused) {
     const again = part.querySelector(focused);
     if (again) again.focus({ preventScroll: true });
@@ -77,6 +89,8 @@ function offer() {
   const buttons = can ? [...main.querySelectorAll("form button[name=do]")] : [];
   for (const button of buttons) {
     button.hidden = !can.includes(button.value);
+    // the enter key presses the first button that is not disabled, seen or not
+    button.disabled = button.hidden;
     button.form.hidden = buttons.every((it) => it.hidden);
   }
 }

@@ -37,10 +37,21 @@ async function look() {
     }
     if (link) document.querySelector(`main a[href=${JSON.stringify(link)}]`)?.focus({ preventScroll: true });
     own();
+    document.getElementById("main")?.classList.remove("old");
     // said to who listens only when it is news
     if (news && (before !== after || news.textContent)) news.textContent = before === after ? "" : after;
   } catch {
-    if (news) news.textContent = "This page cannot be made anew at the moment: what it says may be old.";
+    document.getElementById("main")?.classList.add("old");
+    const words = "This page cannot be made anew at the moment: what it says may be old.";
+    if (news) news.textContent = words;
+    let told = document.getElementById("stale");
+    if (!told) {
+      told = document.createElement("p");
+      told.id = "stale";
+      told.className = "notice bad";
+      document.getElementById("main")?.prepend(told);
+    }
+    told.textContent = words;
   }
 }
 

@@ -100,6 +100,8 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 const AT_ONCE: usize = 4;
 /// A question is answered by then, its body included, or not at all.
 const QUESTION_LIMIT: Duration = Duration::from_secs(60);
+/// A month of hundreds of services is counted anew for a report, and set as a document.
+const REPORT_LIMIT: Duration = Duration::from_secs(300);
 const STOPPING: &str = "the collector is stopping";
 /// Connections get this long to end when the collector stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -265,9 +267,13 @@ fn known(shared: &Shared, origin: Origin, shown: Option<&str>) -> Option<Caller>
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
-    let mut response = match tokio::time::timeout(QUESTION_LIMIT, next.run(request)).await {
+    let is_report = request.uri().path().starts_with("/api/v1/reports/");
+    let limit = if is_report { REPORT_LIMIT } else { QUESTION_LIMIT };
+    let is_page = pages::wants_page(&request);
+    let mut response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, "it took too long"),
+        Err(_) if is_page => pages::too_slow(),
+        Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, "it took too long: ask again in a minute"),
     };
     let never = HeaderValue::from_static("no-store");
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(never);

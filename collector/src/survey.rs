@@ -70,6 +70,12 @@ pub fn answered() -> String {
     page("Answered already", "<p>This question was answered by this link already. Thank you.</p>\n")
 }
 
+/// What whoever is refused sees: by a link that is too old or was altered, or where too many answer.
+pub fn refused(why: &str) -> String {
+    let words = html(why);
+    page("This does not work", &format!("<p>There is no answer by this link now: {words}.</p>\n"))
+}
+
 fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

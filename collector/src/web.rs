@@ -28,6 +28,9 @@ pub enum NoPage {
     /// What is asked about is not there, or cannot be read.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// Its address says something that cannot be.
+    #[error("{0}")]
+    Wrong(String),
     /// A template failed, which is a defect.
     #[error("the page cannot be written: {0}")]
     Template(#[from] askama::Error),
@@ -162,6 +165,8 @@ pub fn document(page: &Page, viewer: &Viewer, zone: &TimeZone) -> Result<String,
 #[template(path = "words.html")]
 struct Words<'a> {
     words: Vec<Piece<'a>>,
+    /// Where it leads on to, and what that is called.
+    on: (&'static str, &'static str),
     is_bad: bool,
 }
 
@@ -170,7 +175,23 @@ struct Words<'a> {
 /// # Errors
 /// When the template fails.
 pub fn said(title: &str, words: &str, is_bad: bool) -> Result<Page, NoPage> {
-    let part = Part::fixed("words", &Words { words: pieces(words), is_bad })?;
+    said_leading(title, (words, is_bad), ("/", "To the overview"))
+}
+
+/// The same for whoever uses mail, and has no business on pages of operators.
+///
+/// # Errors
+/// When the template fails.
+pub fn said_to_users(title: &str, words: &str) -> Result<Page, NoPage> {
+    said_leading(title, (words, true), ("/status", "How e-mail is now"))
+}
+
+fn said_leading(
+    title: &str,
+    (words, is_bad): (&str, bool),
+    on: (&'static str, &'static str),
+) -> Result<Page, NoPage> {
+    let part = Part::fixed("words", &Words { words: pieces(words), on, is_bad })?;
     Ok(Page { title: title.to_owned(), under: "", crumbs: Vec::new(), parts: vec![part] })
 }
 

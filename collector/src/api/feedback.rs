@@ -117,6 +117,18 @@ pub(super) async fn links(
     shared.work(made).await
 }
 
+/// Whoever answers a survey has a browser, also where nothing comes of it.
+fn of_survey(page: Result<String, Refusal>) -> Response {
+    match page {
+        Ok(text) => shown(text),
+        Err(Refusal(status, words)) => {
+            let mut response = shown(survey::refused(&words));
+            *response.status_mut() = status;
+            response
+        }
+    }
+}
+
 /// The question.
 pub(super) async fn ask(
     State(shared): State<Shared>,
@@ -135,7 +147,7 @@ pub(super) async fn ask(
         // whoever opens a link for everybody gets a question of their own
         Ok(survey::question(&operators.links.own_survey(&link)))
     };
-    shared.work_for(asked, shown).await
+    of_survey(shared.try_work(asked).await)
 }
 
 /// The answer.
@@ -173,7 +185,7 @@ pub(super) async fn answer(
             Err(error) => Err(error.into()),
         }
     };
-    shared.work_for(taken, shown).await
+    of_survey(shared.try_work(taken).await)
 }
 
 impl From<ControlError> for Refusal {

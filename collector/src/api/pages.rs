@@ -9,7 +9,7 @@ mod signing_in;
 
 use axum::Form;
 use axum::extract::{ConnectInfo, OriginalUri, Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
 use ring::hmac;
@@ -132,6 +132,25 @@ pub(super) fn wants_page(request: &Request) -> bool {
         && accepts.is_some_and(|kinds| kinds.contains("text/html"))
 }
 
+/// A page that did not come in time, told to whoever that is.
+pub(super) fn too_slow() -> Response {
+    let words = "This page took too long, as it may soon after a start: load it again in a minute.";
+    no_page(&nobody(), (StatusCode::SERVICE_UNAVAILABLE, words))
+}
+
+fn nobody() -> Viewer {
+    Viewer { name: String::new(), role: Role::Viewer, zone: None, csrf: String::new() }
+}
+
+/// There is no such page for whoever uses mail.
+pub(super) fn nothing_for_users() -> Response {
+    let words = "Nothing stands at this address, or not any more.";
+    match web::said_to_users("There is no such page", words) {
+        Ok(page) => document(&page, &nobody(), &TimeZone::UTC, StatusCode::NOT_FOUND),
+        Err(error) => Refusal::from(error).into_response(),
+    }
+}
+
 /// There is no such page, said on one that leads on.
 pub(super) fn nowhere(request: &Request, caller: &Caller) -> Response {
     no_page(&viewer(Some(caller), request.headers()), (StatusCode::NOT_FOUND, NOTHING_HERE))
@@ -146,6 +165,8 @@ pub(super) fn refused(request: &Request, caller: Option<&Caller>, words: &str) -
     }
     let uri = request.uri();
     let to = uri.path_and_query().map_or("/", |it| it.as_str());
+    // a form that came too late leads to where it stood; what it said was not done
+    let to = if request.method() == Method::POST { to.trim_end_matches("/act") } else { to };
     let mut to_sign_in = url::form_urlencoded::Serializer::new(String::new());
     to_sign_in.append_pair("to", to);
     guarded(Redirect::to(&format!("/sign-in?{}", to_sign_in.finish())).into_response())
@@ -155,6 +176,7 @@ impl From<NoPage> for Refusal {
     fn from(no: NoPage) -> Self {
         match no {
             NoPage::Query(error) => error.into(),
+            NoPage::Wrong(words) => Self(StatusCode::BAD_REQUEST, words),
             NoPage::Template(error) => Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }

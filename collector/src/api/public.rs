@@ -154,6 +154,7 @@ fn of_configuration(
 
 fn not_shown(error: NotShown, page: &StatusPage, request: &Request) -> Response {
     match error {
+        NotShown::Nothing if pages::wants_page(request) => pages::nothing_for_users(),
         NotShown::Nothing => refusal(StatusCode::NOT_FOUND, "there is no such page"),
         NotShown::Unknown(shown) => written(&shown, page, request, StatusCode::SERVICE_UNAVAILABLE),
         error @ (NotShown::Template(_) | NotShown::Json(_)) => {

@@ -21,6 +21,8 @@ use crate::http::{exchange, whole};
 
 /// An answer takes no longer.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// A document is made within this time: the report of a month of hundreds of services.
+const DOCUMENT_LIMIT: Duration = Duration::from_secs(310);
 /// Bytes of an answer at most: 1,000 observations with their transcripts.
 const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
 
@@ -105,7 +107,7 @@ pub async fn ask_for_text(at: impl Into<Collector>, path: &str) -> anyhow::Resul
 /// # Errors
 /// As [`ask`].
 pub async fn ask_for_bytes(at: impl Into<Collector>, path: &str) -> anyhow::Result<Bytes> {
-    bytes(&at.into(), Method::GET, path, Bytes::new()).await
+    within(DOCUMENT_LIMIT, &at.into(), (Method::GET, path, Bytes::new())).await
 }
 
 /// Sends something to be done.
@@ -216,12 +218,19 @@ async fn raw(at: &Collector, method: Method, path: &str, body: Bytes) -> anyhow:
 }
 
 async fn bytes(at: &Collector, method: Method, path: &str, body: Bytes) -> anyhow::Result<Bytes> {
-    let asking = through(at, (method, path, body), all_of);
-    let (status, bytes) =
-        tokio::time::timeout(TIME_LIMIT, asking).await.ok().ok_or_else(|| {
-            let seconds = TIME_LIMIT.as_secs();
-            anyhow!("the collector did not answer within {seconds} s: see its own log")
-        })??;
+    within(TIME_LIMIT, at, (method, path, body)).await
+}
+
+async fn within(
+    limit: Duration,
+    at: &Collector,
+    asked: (Method, &str, Bytes),
+) -> anyhow::Result<Bytes> {
+    let asking = through(at, asked, all_of);
+    let (status, bytes) = tokio::time::timeout(limit, asking).await.ok().ok_or_else(|| {
+        let seconds = limit.as_secs();
+        anyhow!("the collector did not answer within {seconds} s: see its own log")
+    })??;
     if status != StatusCode::OK {
         return Err(refusal(at, status, &bytes).into());
     }

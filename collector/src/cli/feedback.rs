@@ -94,7 +94,8 @@ pub(super) async fn satisfaction(
                 let wish = AnswersWish { answers: answers.to_vec() };
                 send(setting, path::SATISFACTION, &wish).await?;
             }
-            say(&format!("{count} answers were taken in\n"))?;
+            let were = if count == 1 { "answer was" } else { "answers were" };
+            say(&format!("{count} {were} taken in\n"))?;
             Ok(Ending::Done)
         }
     }
@@ -113,7 +114,8 @@ pub(super) async fn tickets(setting: &Setting, command: &TicketsCommand) -> anyh
                 let wish = TicketsWish { tickets: tickets.to_vec() };
                 send(setting, path::TICKETS, &wish).await?;
             }
-            say(&format!("{count} tickets were taken in\n"))?;
+            let were = if count == 1 { "ticket was" } else { "tickets were" };
+            say(&format!("{count} {were} taken in\n"))?;
             Ok(Ending::Done)
         }
     }

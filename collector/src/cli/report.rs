@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use mailsonde_proto::Clock;
 
 use super::parameters::with_parameters;
+use super::progress::waiting;
 use super::{Ending, Setting, client};
 use crate::api::{ReportAsked, path};
 use crate::folder::{PUBLIC, write_file};
@@ -48,7 +49,8 @@ pub(super) async fn run(setting: &Setting, arguments: &ReportArguments) -> anyho
     let service = (!arguments.service.is_empty()).then(|| arguments.service.join(","));
     let asked = path::with(path::REPORT, &month.to_string());
     let asked = with_parameters(&asked, &ReportAsked { format: Some(format), service });
-    let bytes = client::ask_for_bytes(&setting.collector, &asked).await?;
+    let asking = client::ask_for_bytes(&setting.collector, &asked);
+    let bytes = waiting("making the report", asking).await?;
     match &arguments.output {
         Some(file) => write_file(file, &bytes, PUBLIC)?,
         None => match std::io::stdout().write_all(&bytes) {

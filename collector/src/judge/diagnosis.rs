@@ -107,7 +107,8 @@ fn wherefrom(incident: &Incident) -> Sentence {
         };
     let mut evidence = Vec::new();
     if !fails.is_empty() {
-        evidence.push(format!("fails from: {}", named(fails)));
+        let words = if incident.kind == Kind::Silence { "silent" } else { "fails from" };
+        evidence.push(format!("{words}: {}", named(fails)));
     }
     if !failed.is_empty() {
         evidence.push(format!("failed from: {}", named(failed)));

@@ -27,6 +27,10 @@ const FAILURES: usize = 8;
 const MOST_BYTES: usize = 48 << 20;
 /// At the start so many records are read again; what comes faster than it is read is skipped by as many.
 const BACK: u64 = 200_000;
+/// And about so many observations: agents that were away send a thousand in one record.
+const BACK_OBSERVATIONS: u64 = 400_000;
+/// So many records tell how many observations there are in one.
+const SAMPLES: u64 = 32;
 /// Records that are read before others may look.
 const STRIDE: usize = 512;
 
@@ -70,7 +74,10 @@ impl Latest {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let end = ledger.index().next();
         let next = self.lock().next;
-        let next = next.unwrap_or(0).max(end.saturating_sub(BACK));
+        let next = match next {
+            Some(next) => next.max(end.saturating_sub(BACK)),
+            None => end.saturating_sub(back(ledger, end)?),
+        };
         let mut records = ledger.follow(next);
         let mut read = Vec::with_capacity(STRIDE);
         while records.position() < end {
@@ -120,6 +127,21 @@ impl Latest {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many records hold about as many observations as are read again at the start.
+fn back(ledger: &Ledger, end: u64) -> Result<u64, QueryError> {
+    let (mut records, mut observations) = (0, 0);
+    for sample in 1..=SAMPLES {
+        let at = end.saturating_sub((BACK.min(end) * sample).div_ceil(SAMPLES));
+        if let Next::Record { record, .. } = ledger.follow(at).read()?
+            && let Ok(Entry::Batch { observations: batch, .. }) = Entry::decode(record)
+        {
+            records += 1;
+            observations += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        }
+    }
+    Ok((BACK_OBSERVATIONS * records).checked_div(observations).unwrap_or(BACK).clamp(1, BACK))
 }
 
 /// The runs of a record of the ledger.
@@ -201,6 +223,27 @@ mod tests {
     fn bytes(number: u64) -> Bytes {
         let verdict = if number.is_multiple_of(3) { refused() } else { Verdict::Pass };
         observation_to_bytes(&run(ALL - number, verdict))
+    }
+
+    /// Batches as agents send that were away: most of what is there is not read.
+    #[tokio::test]
+    async fn large_records_are_not_all_read_again_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LedgerOptions { segment_bytes: 1 << 20 };
+        let ledger = Ledger::open(folder.path(), options, Clock::starting_at(NOW)).unwrap().ledger;
+        assert_eq!(back(&ledger, 0).unwrap(), BACK);
+        let one = bytes(1);
+        for batch in 0..40 {
+            ledger.append(SOURCE, batch * 50 + 1, vec![one.clone(); 50]).await.unwrap();
+        }
+        let end = ledger.index().next();
+        let found = back(&ledger, end).unwrap();
+        assert_eq!(found, BACK_OBSERVATIONS / 50);
+        for number in 2_001..2_101 {
+            ledger.append(SOURCE, number, vec![one.clone()]).await.unwrap();
+        }
+        let mixed = back(&ledger, ledger.index().next()).unwrap();
+        assert!(found < mixed && mixed < BACK, "{mixed}");
     }
 
     /// Whoever looks brings it up to what there is: nobody sees a run twice, or a newer one before an older one.

@@ -114,7 +114,11 @@ impl Lines {
         self.whole(
             of,
             "incidents",
-            &[("opened", wide(kpi.opened)), ("unresolved", wide(kpi.unresolved))],
+            &[
+                ("opened", wide(kpi.opened)),
+                ("unresolved", wide(kpi.unresolved)),
+                ("not_measured", wide(summary.unmeasured)),
+            ],
         )?;
         self.whole(of, "minutes", &[("down", summary.cost_minutes)])?;
         let times = [

@@ -56,14 +56,14 @@ fn subtitle(report: &ReportAnswer) -> String {
 pub(super) fn page(report: &ReportAnswer) -> Vec<Block> {
     let summary = report.summary();
     let mut blocks = vec![verdict(report, &summary), Block::Tiles(tiles(report, &summary))];
-    if summary.trend.len() > 1 {
+    let words = trend_in_words(&summary);
+    if summary.trend.len() > 1 && !words.is_empty() {
         let months = summary.trend.iter().map(|(month, counts)| {
             let is_known = counts.iter().any(|count| *count > 0);
             let name = month.first_day().strftime("%b %y").to_string();
             (name, is_known.then_some(*counts))
         });
         let title = "Agreements by month: met, not proven, missed".to_owned();
-        let words = trend_in_words(&summary);
         blocks.push(Block::Picture(Picture::Kept(Kept { title, months: months.collect() }), words));
     }
     blocks.extend(broken(report));

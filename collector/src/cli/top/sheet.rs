@@ -107,6 +107,9 @@ impl Sheet {
             text.is_empty() || row.words.iter().any(|it| it.text.to_lowercase().contains(&text))
         });
         self.left_out = all.saturating_sub(self.rows.len());
+        if self.rows.is_empty() && self.left_out > 0 {
+            self.nothing = "nothing here is like that: Esc shows all";
+        }
         self
     }
 

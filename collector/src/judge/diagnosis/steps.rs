@@ -6,10 +6,20 @@ type Steps = &'static [&'static str];
 
 /// What to do about an incident, first things first.
 pub(super) fn next(incident: &Incident) -> Vec<&'static str> {
-    let mut steps = of_scope(incident).to_vec();
-    if matches!(incident.kind, Kind::Outage | Kind::Flapping) {
-        let fault = &incident.fault;
+    let fault = &incident.fault;
+    let is_outage = matches!(incident.kind, Kind::Outage | Kind::Flapping);
+    let mut steps = Vec::new();
+    // a server that answered was reached: then the line is not what is to be looked at first
+    if is_outage && !fault.code.is_empty() && matches!(incident.scope, Scope::Branch { .. }) {
         steps.extend(of_fault(&fault.phase, &fault.class, &fault.code));
+        steps.push(
+            "see what differs there: the branch's address, account or limit at the server; from elsewhere the same works",
+        );
+    } else {
+        steps.extend(of_scope(incident));
+        if is_outage {
+            steps.extend(of_fault(&fault.phase, &fault.class, &fault.code));
+        }
     }
     if !incident.changes.is_empty() && incident.kind != Kind::Silence {
         steps.push("look at what changed: take the latest change back, or see that it was meant");

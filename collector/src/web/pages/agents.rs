@@ -17,6 +17,7 @@ const EACH: usize = 100;
 struct List {
     rows: Vec<Row>,
     pages: Pages,
+    is_searched: bool,
 }
 
 struct Row {
@@ -45,7 +46,11 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Page, NoPage> {
     agents.retain(|agent| format!("{} {}", agent.name, labels(agent)).to_lowercase().contains(&q));
     agents.sort_by_key(|agent| agent.connected_since.is_some());
     let (agents, pages) = page_of(agents, EACH, asked.address);
-    let list = List { rows: agents.iter().map(|agent| row(agent, &when)).collect(), pages };
+    let list = List {
+        rows: agents.iter().map(|agent| row(agent, &when)).collect(),
+        pages,
+        is_searched: !q.is_empty(),
+    };
     let filter = Filter { q: asked.address.get("q").to_owned() };
     let parts = vec![Part::fixed("filter", &filter)?, Part::live("agents", &list)?];
     Ok(top("Agents", "/agents", parts))

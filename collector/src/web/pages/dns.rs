@@ -21,6 +21,7 @@ const MOST_FINDINGS: usize = 40;
 #[template(path = "dns.html")]
 struct Postures {
     blocks: Vec<Block>,
+    is_searched: bool,
 }
 
 #[derive(Template)]
@@ -110,7 +111,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     let filter = Filter { q: asked.address.get("q").to_owned() };
     let parts = vec![
         Part::fixed("filter", &filter)?,
-        Part::live("postures", &Postures { blocks })?,
+        Part::live("postures", &Postures { blocks, is_searched: !q.is_empty() })?,
         Part::live("changes", &Changes { rows, looked_back_to })?,
     ];
     Ok(top("DNS and certificates", "/dns", parts))

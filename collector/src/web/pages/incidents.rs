@@ -120,7 +120,8 @@ const fn can(state: State) -> &'static str {
     match state {
         State::Open => "acknowledge note resolve",
         State::Acknowledged => "note resolve",
-        _ => "",
+        // what was learnt afterwards
+        State::Resolved | State::Verified | State::Reviewed => "note",
     }
 }
 

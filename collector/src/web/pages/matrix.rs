@@ -1,6 +1,6 @@
 //! Sites by services: where what works and where not.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use askama::Template;
 
@@ -20,6 +20,7 @@ const SITES: usize = 30;
 struct Matrix {
     sites: Vec<String>,
     more_sites: usize,
+    more_not_up: usize,
     rows: Vec<Row>,
     pages: Pages,
 }
@@ -51,13 +52,16 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     });
     services.sort_by_key(|service| std::cmp::Reverse(service.state));
     let (shown, pages) = page_of(services, EACH, asked.address);
-    let all = || shown.iter().flat_map(|service| &service.sites);
-    let bad: BTreeSet<&str> =
-        all().filter(|site| site.state != Voiced::Up).map(|site| site.site.as_str()).collect();
-    let fine: BTreeSet<&str> =
-        all().map(|site| site.site.as_str()).filter(|site| !bad.contains(site)).collect();
-    let count = bad.len() + fine.len();
-    let sites: Vec<String> = bad.into_iter().chain(fine).take(SITES).map(str::to_owned).collect();
+    let mut all: BTreeMap<&str, Voiced> = BTreeMap::new();
+    for site in shown.iter().flat_map(|service| &service.sites) {
+        let worst = all.entry(&site.site).or_insert(site.state);
+        *worst = site.state.max(*worst);
+    }
+    // where the worst is comes first
+    let mut sorted: Vec<(&str, Voiced)> = all.into_iter().collect();
+    sorted.sort_by_key(|(_, state)| std::cmp::Reverse(*state));
+    let left = sorted.split_off(sorted.len().min(SITES));
+    let sites: Vec<String> = sorted.into_iter().map(|(site, _)| site.to_owned()).collect();
     let rows = shown.iter().map(|service| {
         let cell = |site: &String| {
             let found = service.sites.iter().find(|it| it.site == *site)?;
@@ -79,7 +83,8 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     });
     let matrix = Matrix {
         rows: rows.collect(),
-        more_sites: count.saturating_sub(sites.len()),
+        more_sites: left.len(),
+        more_not_up: left.iter().filter(|(_, state)| *state != Voiced::Up).count(),
         sites,
         pages,
     };

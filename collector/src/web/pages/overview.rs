@@ -9,7 +9,7 @@ use crate::judge::definition::Voiced;
 use crate::judge::incident;
 use crate::query::objectives::{ObjectiveAnswer, ObjectivesAnswer};
 use crate::query::strip::DayAnswer;
-use crate::query::{IncidentLine, IncidentsWanted, ServiceAnswer, Spread};
+use crate::query::{IncidentLine, IncidentsWanted, ServiceAnswer, Spread, State};
 use crate::web::address::What;
 use crate::web::shown::{Moment, Pages, Piece, Shown, When, count, page_of, pieces};
 use crate::web::{NoPage, Page, Part};
@@ -112,7 +112,8 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     let first = |lines: &[&IncidentLine]| {
         lines.iter().take(MOST_INCIDENTS).map(|line| Incident::of(line, &when)).collect()
     };
-    let words = sentence(status.working, status.vantage_points.len());
+    let known = status.vantage_points.iter().filter(|it| it.state != State::Unknown).count();
+    let words = sentence(status.working, known, status.vantage_points.len());
     let overview = Overview {
         sentence: pieces(&words),
         state: status.state.into(),
@@ -130,10 +131,11 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     Ok(top("How mail is doing", "/", parts))
 }
 
-fn sentence(working: usize, all: usize) -> String {
+fn sentence(working: usize, known: usize, all: usize) -> String {
     match all {
         0 => "No agent has come yet: `mailsonde-collector token create` lets the first one in."
             .into(),
+        _ if known == 0 => "Nobody knows whether mail works: no agent tells anything now.".into(),
         _ if working == all => {
             format!("Mail works from {}.", count(all, "vantage point", "vantage points"))
         }
@@ -162,13 +164,17 @@ fn row(
     objectives: &ObjectivesAnswer,
 ) -> Row {
     let worst = worst_budget(&service.name, objectives);
-    let not_up = service.sites.iter().filter(|site| site.state != Voiced::Up);
-    let not_up: Vec<&str> = not_up.map(|site| site.site.as_str()).collect();
-    let from = match not_up.as_slice() {
-        [] => String::new(),
-        [one] => format!("not from {one}"),
-        more => format!("not from {} of {} sites", more.len(), service.sites.len()),
+    let of = |state: Voiced, words: &str| {
+        let sites = service.sites.iter().filter(|site| site.state == state);
+        let sites: Vec<&str> = sites.map(|site| site.site.as_str()).collect();
+        match sites.as_slice() {
+            [] => None,
+            [one] => Some(format!("{words} from {one}")),
+            more => Some(format!("{words} from {} of {} sites", more.len(), service.sites.len())),
+        }
     };
+    let from = [of(Voiced::Down, "not"), of(Voiced::Unknown, "unknown")];
+    let from = from.into_iter().flatten().collect::<Vec<_>>().join(", ");
     Row {
         title: service.title.clone(),
         address: What::Service(service.name.clone()).to_string(),
@@ -267,8 +273,10 @@ mod tests {
 
     #[test]
     fn the_sentence_counts() {
-        assert_eq!(sentence(3, 3), "Mail works from 3 vantage points.");
-        assert_eq!(sentence(1, 1), "Mail works from 1 vantage point.");
-        assert_eq!(sentence(1, 3), "Mail works from 1 of 3 vantage points.");
+        assert_eq!(sentence(3, 3, 3), "Mail works from 3 vantage points.");
+        assert_eq!(sentence(1, 1, 1), "Mail works from 1 vantage point.");
+        assert_eq!(sentence(1, 3, 3), "Mail works from 1 of 3 vantage points.");
+        assert_eq!(sentence(0, 1, 3), "Mail works from 0 of 3 vantage points.");
+        assert!(sentence(0, 0, 3).starts_with("Nobody knows"));
     }
 }

@@ -7,7 +7,9 @@ use jiff::civil::Date;
 use super::{Asked, crumb, top};
 use crate::figures::{between, duration, percent};
 use crate::judge::objective::Reached;
-use crate::query::sla::{AgreementAnswer, ExplainWanted, FigureAnswer, Month, SlaWanted};
+use crate::query::sla::{
+    AgreementAnswer, ExplainWanted, FigureAnswer, Month, NotAMonth, SlaWanted,
+};
 use crate::web::address::What;
 use crate::web::shown::{Moment, Pages, Shown, When, page_of};
 use crate::web::{NoPage, Page, Part};
@@ -60,21 +62,31 @@ fn filter(asked: &Asked<'_>, service: Option<String>) -> Filter {
         let is_chosen = value == chosen || (chosen.is_empty() && back == 0);
         (value, day.strftime("%B %Y").to_string(), is_chosen)
     };
-    Filter {
-        action: asked.address.what.to_string(),
-        service,
-        months: (0..MONTHS).map(month).collect(),
+    let mut months: Vec<_> = (0..MONTHS).map(month).collect();
+    // further back, or yet to come
+    if let Ok(other) = chosen.parse::<Month>()
+        && !months.iter().any(|(_, _, is_chosen)| *is_chosen)
+    {
+        let words = other.first_day().strftime("%B %Y").to_string();
+        months.insert(0, (other.to_string(), words, true));
     }
+    Filter { action: asked.address.what.to_string(), service, months }
 }
 
-fn month(asked: &Asked<'_>) -> Option<Month> {
-    asked.address.get("month").parse().ok()
+/// The month that the address names; the one under way where it names none.
+fn month(asked: &Asked<'_>) -> Result<Option<Month>, NoPage> {
+    match asked.address.get("month") {
+        "" => Ok(None),
+        month => {
+            month.parse().map(Some).map_err(|error: NotAMonth| NoPage::Wrong(error.to_string()))
+        }
+    }
 }
 
 pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     let service = asked.address.get("service");
     let wanted = SlaWanted {
-        month: month(asked),
+        month: month(asked)?,
         service: Some(service.to_owned()).filter(|name| !name.is_empty()),
     };
     let answer = asked.query().sla(&wanted)?;
@@ -87,7 +99,11 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Page, NoPage> {
     let (rows, pages) = page_of(rows, EACH, asked.address);
     let filter = filter(asked, Some(service.to_owned()));
     let chosen = filter.months.iter().find(|(_, _, is_chosen)| *is_chosen);
-    let month = chosen.map_or_else(String::new, |(_, words, _)| words.clone());
+    let month = match (chosen, wanted.month) {
+        (Some((_, words, _)), _) => words.clone(),
+        (None, Some(month)) => month.first_day().strftime("%B %Y").to_string(),
+        (None, None) => String::new(),
+    };
     let list = List { month, rows, pages };
     let parts = vec![Part::fixed("filter", &filter)?, Part::live("agreements", &list)?];
     Ok(top("What was promised", "/sla", parts))
@@ -169,7 +185,7 @@ struct One {
 
 pub(super) fn explained(asked: &Asked<'_>, name: &str) -> Result<Page, NoPage> {
     let when = asked.when();
-    let wanted = ExplainWanted { agreement: name.to_owned(), month: month(asked) };
+    let wanted = ExplainWanted { agreement: name.to_owned(), month: month(asked)? };
     let answer = asked.query().sla_explained(&wanted)?;
     let figure = &answer.agreement.figure;
     let lines = |when: &When| {
