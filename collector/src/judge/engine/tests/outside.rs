@@ -134,7 +134,7 @@ fn another_collector_that_is_silent_is_an_incident_of_silence_until_it_is_back()
     insta::assert_snapshot!(told(&incident), @r#"
     the collector cape is not heard to be healthy: no answer within 15 s
     nobody knows how the other collector is, and what it watches nobody may be watching ["the collector cape is not heard to be healthy: no answer within 15 s"]
-    it is about the collector cape ["fails from: cape"]
+    it is about the collector cape ["silent: cape"]
     nothing that targets tell of themselves changed in the day before []
     ask it on its own host: `mailsonde-collector health`
     see whether its host is up and reachable from here, and whether its certificate is valid
