@@ -1,10 +1,11 @@
-//! The command line: `enroll`, `run`, `check-config`, `policy`, `probe`, `explain`.
+//! The command line: `enroll`, `run`, `doctor`, `check-config`, `policy`, `probe`, `explain`.
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Absent on purpose: anything that a run of the agent does by itself (`app`).
 
 mod all;
 mod check_config;
+mod doctor;
 mod enroll;
 mod health;
 mod one_shot;
@@ -108,6 +109,8 @@ enum Command {
     },
     /// Say whether the agent of a data folder runs and goes on: exits 0 or 1
     Health(health::HealthArguments),
+    /// Look at everything that this agent needs, and say what to do where it is not well: exits 1 at a problem
+    Doctor(doctor::DoctorArguments),
     /// Say everything that is wrong with a configuration, and what it would do
     CheckConfig {
         /// The configuration; or a file of the collector's checks.d
@@ -256,6 +259,7 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
             run(config, instead, kinds)
         }
         Command::Health(arguments) => health::health(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(arguments, &kinds, &terminal),
         Command::CheckConfig { file, policy } => {
             check_config::check_config(&file, policy.as_deref(), &kinds, &terminal)
         }
@@ -375,6 +379,8 @@ mod tests {
             ("run", true),
             ("run --data /var/tmp/x --config a.toml --log debug", true),
             ("check-config", true),
+            ("doctor --config a.toml --data /var/tmp/x --policy p.toml --json", true),
+            ("doctor a.toml", false),
             ("check-config a.toml --policy p.toml", true),
             ("probe tcp --policy p.toml --set host=a --set port=25", true),
             ("policy show", true),

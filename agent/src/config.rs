@@ -39,6 +39,7 @@ use crate::probe::Surroundings;
 
 pub use assigned::AssignedChecks;
 pub use check::CheckConfig;
+pub(crate) use load::DEFAULT_COLLECTOR_PORT;
 pub use load::{DEFAULT_DATA, Loaded, NotLoaded, Overrides};
 pub use mailbox::MailboxConfig;
 pub use policy::Policies;

@@ -30,6 +30,7 @@ pub use fault::NetError;
 pub use gate::noting;
 pub use hickory_resolver::TokioResolver;
 pub use resolve::MailExchanger;
+pub(crate) use resolve::is_asked;
 pub use socket::Socket;
 use tls::hello::{Answer, Offer, TlsVersion};
 pub use tls::{
@@ -59,7 +60,7 @@ impl Net {
     /// # Errors
     /// When there is no such host, or nobody to ask, or no answer within this time.
     pub async fn resolve(&self, host: &str, within: Duration) -> Result<Vec<IpAddr>, NetError> {
-        if resolve::is_asked(host) {
+        if is_asked(host) {
             // One for IPv4, one for IPv6.
             self.may_look_up(host, 2)?;
         }

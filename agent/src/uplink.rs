@@ -13,6 +13,7 @@ pub(crate) mod channel;
 pub mod credentials;
 pub mod enrolment;
 mod failure;
+pub(crate) mod meeting;
 mod orders;
 mod session;
 mod witness;

@@ -2,8 +2,8 @@
 //!
 //! Everything for people goes to standard output by way of `terminal`, everything that is wrong and the
 //! log to standard error. Questions are asked over the socket in the collector's folder or, with `--url` or a
-//! token file, over the network; no command but `init`, `serve`, `backup` and `restore` opens the collector's files. Exit codes: 0 done;
-//! 1 `health` when anything is wrong, `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
+//! token file, over the network; no command but `init`, `serve`, `doctor`, `backup` and `restore` opens the collector's files. Exit codes: 0 done;
+//! 1 `health` and `doctor` when anything is wrong, `status --exit-code` when mail does not work from everywhere, `run` when a run failed or there was none, `config`
 //! when agents refuse checks, `maintenance check` when there is something to look at, `audit verify` when the log is not
 //! whole; 2 not done, and standard error says why. `plugin` ends as plugins do.
 
@@ -48,6 +48,7 @@ mod sla;
 mod status;
 mod top;
 
+mod doctor;
 mod health;
 mod plugin;
 mod vendors;
@@ -107,7 +108,7 @@ impl From<Ending> for ExitCode {
     version,
     about = "Keeps what agents saw and tells how e-mail is doing",
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done; 1 the collector is not healthy (`health`), mail does not work from everywhere (`status --exit-code` only), a run \
+    after_help = "Exit codes: 0 done; 1 the collector is not healthy (`health`), something is a problem (`doctor`), mail does not work from everywhere (`status --exit-code` only), a run \
                   failed, agents refuse checks, a maintenance window is not ready, or the audit log is not \
                   whole; 2 not done, and standard error says why. `plugin` ends with 0 OK, 1 WARNING, 2 \
                   CRITICAL or 3 UNKNOWN"
@@ -145,6 +146,8 @@ enum Command {
     Top,
     /// Is the collector itself healthy; who watches it, whom it watches
     Health(health::HealthArguments),
+    /// Look at everything that this collector needs, and say what to do where it is not well: exits 1 at a problem
+    Doctor,
     /// One line with a status, for Nagios, Icinga and others: exits 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -254,6 +257,7 @@ impl Command {
                 | Self::Serve(_)
                 | Self::Login(_)
                 | Self::Documents { .. }
+                | Self::Doctor
                 | Self::Backup(_)
                 | Self::Restore(_)
         )
@@ -323,6 +327,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
         Command::Top => asking(top::run(setting)),
         Command::Health(arguments) => asking(health::run(setting, &arguments)),
+        Command::Doctor => doctor::run(setting),
         Command::Plugin(command) => asking(plugin::run(setting, &command)),
         Command::Vendors => asking(vendors::run(setting)),
         Command::Services => asking(services::run(setting)),

@@ -222,6 +222,11 @@ impl Registry {
         self.lock().values().filter(|row| row.stream.is_some()).count()
     }
 
+    /// Since when an agent's stream stands; `None` where it does not.
+    pub fn connected_since(&self, agent: AgentId) -> Option<WallTime> {
+        self.lock().get(&agent).and_then(|row| row.entry.presence.connected_since)
+    }
+
     /// Every enrolled agent, by name.
     pub fn agents(&self) -> Vec<(Enrolled, AgentEntry)> {
         let mut enrolled = self.control.agents();

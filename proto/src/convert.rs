@@ -7,6 +7,7 @@
 mod limits;
 
 mod enrolment;
+mod meeting;
 mod observation;
 mod stream;
 
@@ -15,6 +16,7 @@ pub use limits::{
     MAX_ASSIGNMENT_BYTES, MAX_BATCH_OBSERVATIONS, MAX_CHECKS, MAX_MESSAGE_BYTES,
     MAX_OBSERVATION_BYTES, MAX_SETTINGS_BYTES, PROTOCOL,
 };
+pub use meeting::{MeetAnswer, MeetRequest};
 pub use observation::{observation_from_bytes, observation_to_bytes};
 pub use stream::{
     Ack, Assigned, AssignedCheck, Assignment, Batch, CheckRefusal, Crossing, CrossingWord, Expect,

@@ -1,8 +1,8 @@
 //! The words that Mailsonde's two ends share, on the wire and on disk.
 //!
 //! A check is configured; a run carries it out; an observation says what the run found. Everything
-//! here is plain data without I/O, but for `journal` and `file`, by which both ends keep things on disk, and
-//! `service`, by which both live under a service manager.
+//! here is plain data without I/O, but for `journal` and `file`, by which both ends keep things on disk,
+//! `service`, by which both live under a service manager, and `doctor`, which looks at an installation.
 //!
 //! Absent on purpose: anything about how a probe works (the agent's matter) and about what a result
 //! means (the collector's). Kinds, phases, facts and findings are names and values here, so that a
@@ -27,6 +27,8 @@ pub mod file;
 pub mod journal;
 
 pub mod service;
+
+pub mod doctor;
 
 pub use check::{Check, SettingsDigest};
 pub use fault::{EnhancedCode, Fault, FaultClass};

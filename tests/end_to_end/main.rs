@@ -34,6 +34,8 @@ mod nothing_lost;
 
 mod backup;
 
+mod doctor;
+
 mod api;
 mod around;
 mod central_checks;

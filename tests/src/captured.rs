@@ -19,7 +19,7 @@ use mailsonde_proto::convert::{
     Ack, Assignment, FromAgent, FromCollector, HeartbeatAnswer, PROTOCOL, RunRequest, Welcome,
 };
 use mailsonde_proto::wire::uplink_server::{Uplink, UplinkServer};
-use mailsonde_proto::wire::{AgentMessage, CollectorMessage};
+use mailsonde_proto::wire::{self, AgentMessage, CollectorMessage};
 use mailsonde_proto::{AgentId, Clock};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -164,6 +164,13 @@ impl Uplink for Service {
         #[allow(clippy::disallowed_methods, reason = "the runtime ends with the double")]
         tokio::spawn(talk(agent, request.into_inner(), out, (to_say, hears)));
         Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+
+    async fn meet(
+        &self,
+        _: Request<wire::MeetRequest>,
+    ) -> Result<Response<wire::MeetAnswer>, Status> {
+        Err(Status::unimplemented("an older collector"))
     }
 }
 

@@ -136,7 +136,7 @@ fn summary(loaded: &Loaded, terminal: &Terminal) -> String {
 
 /// Which of its own checks the configuration's policy refuses, as far as that is known before anything is
 /// looked up.
-fn refusals(config: &AgentConfig) -> Vec<(&str, Refusal)> {
+pub(super) fn refusals(config: &AgentConfig) -> Vec<(&str, Refusal)> {
     let Some(local) = &config.policy.local else { return Vec::new() };
     let checks = config.checks.iter();
     checks

@@ -42,6 +42,11 @@ impl Terminal {
         }
     }
 
+    /// Where lines are to be broken: not in a pipe, where they are searched.
+    pub(crate) fn breaks(&self) -> Option<usize> {
+        std::io::stdout().is_terminal().then_some(self.width)
+    }
+
     /// The text in a tone; as it is where no colours are wanted.
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
         if !self.colours {

@@ -18,7 +18,7 @@ use crate::net::Net;
 use crate::probe::{Kinds, Surroundings};
 
 /// The port that a collector listens on when the address does not say.
-const DEFAULT_COLLECTOR_PORT: u16 = 7443;
+pub(crate) const DEFAULT_COLLECTOR_PORT: u16 = 7443;
 /// Where the outbox is when the file does not say.
 pub const DEFAULT_DATA: &str = "/var/lib/mailsonde-agent";
 /// The outbox at most, in bytes.

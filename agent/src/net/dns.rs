@@ -109,7 +109,11 @@ impl Net {
     }
 }
 
-fn system_resolvers() -> Result<Vec<SocketAddr>, AskError> {
+/// The DNS servers that this machine's own configuration names, at least one.
+///
+/// # Errors
+/// When it names none, or cannot be read.
+pub fn system_resolvers() -> Result<Vec<SocketAddr>, AskError> {
     let none = |detail: String| AskError::NotAsked {
         detail: format!("this machine cannot reach any DNS server: its resolv.conf {detail}"),
         is_local: true,

@@ -33,7 +33,7 @@ pub struct MailExchanger {
 }
 
 /// Whether DNS, or the hosts file in its place, is asked for the addresses of a host.
-pub(super) fn is_asked(host: &str) -> bool {
+pub(crate) fn is_asked(host: &str) -> bool {
     let bare = host.strip_suffix('.').unwrap_or(host);
     bare.parse::<IpAddr>().is_err() && !bare.eq_ignore_ascii_case("localhost")
 }

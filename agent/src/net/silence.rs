@@ -29,6 +29,29 @@ const TRIES: usize = 2;
 /// Who is given less time than this is not silent for not answering in it.
 const FAIR: Duration = Duration::from_millis(100);
 
+impl Net {
+    /// Whether a DNS server of this machine answers anything, and what became of it where it does not; within the
+    /// time that the caller gives it.
+    pub(crate) async fn knock(&self, server: SocketAddr) -> Result<(), String> {
+        match over_udp(server, &for_the_root(), false).await {
+            Ok(_) | Err(Trouble::Malformed(_) | Trouble::Forbidden(_)) => Ok(()),
+            Err(Trouble::Io(words)) => Err(words),
+            Err(Trouble::Timeout) => Err("it does not answer".to_owned()),
+        }
+    }
+}
+
+/// What every resolver knows or can find out.
+fn for_the_root() -> Question {
+    Question {
+        name: Name::root(),
+        kind: RecordType::NS,
+        is_recursive: true,
+        has_edns: true,
+        over_tcp: false,
+    }
+}
+
 /// Finds out whether some servers are silent. They may fall silent at any time, and speak again.
 pub(super) struct Silence {
     net: Net,
@@ -94,13 +117,7 @@ impl Silence {
     }
 
     async fn ask(&self, within: Duration) -> bool {
-        let question = Question {
-            name: Name::root(),
-            kind: RecordType::NS,
-            is_recursive: true,
-            has_edns: true,
-            over_tcp: false,
-        };
+        let question = for_the_root();
         let allowed = self.net.may_ask(&question.name, 1).is_ok();
         let mut servers = self.servers.iter();
         // Where policy forbids the question, nothing is found out.

@@ -8,7 +8,8 @@ use rustls::ClientConfig;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::UplinkError;
-use super::witness::{Testimony, Witness};
+pub(crate) use super::witness::Testimony;
+use super::witness::Witness;
 use crate::config;
 use crate::net::Net;
 

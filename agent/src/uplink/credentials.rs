@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::CollectorConfig;
-use crate::identity::agent_in;
+use crate::identity::{IdentityFiles, agent_in};
 
 /// What a dial needs.
 #[derive(Clone, Debug)]
@@ -83,14 +83,23 @@ impl Credentials {
     /// # Errors
     /// Which file is wrong, and how.
     pub fn load(config: &CollectorConfig) -> Result<Self, CredentialsError> {
-        let authorities = certificates("collector's CA", &config.ca)?;
-        let chain = certificates("agent's certificate", &config.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|source| {
-            let path = config.key.clone();
+        let CollectorConfig { ca, certificate, key, .. } = config.clone();
+        Self::load_files(&IdentityFiles { ca, certificate, key })
+    }
+
+    /// The same, from these files.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_files(files: &IdentityFiles) -> Result<Self, CredentialsError> {
+        let authorities = certificates("collector's CA", &files.ca)?;
+        let chain = certificates("agent's certificate", &files.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|source| {
+            let path = files.key.clone();
             CredentialsError::Unreadable { what: "agent's key", path, source }
         })?;
         let identity = chain.first().and_then(Identity::of);
-        let no_identity = || CredentialsError::NoIdentity { path: config.certificate.clone() };
+        let no_identity = || CredentialsError::NoIdentity { path: files.certificate.clone() };
         let identity = identity.ok_or_else(no_identity)?;
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(authorities);
@@ -136,6 +145,27 @@ impl Identity {
         let later = whole.mul_f64(f64::from(jitter) / f64::from(u8::MAX) / 40.0);
         self.not_after.minus(whole / 4).plus(later)
     }
+}
+
+/// What is to be known of an authority's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// From then on it is not valid any more.
+    pub not_after: WallTime,
+}
+
+/// The authorities in a file of an identity.
+///
+/// # Errors
+/// When it cannot be read, or holds none.
+pub fn authorities(path: &Path) -> Result<Vec<Authority>, CredentialsError> {
+    let certificates = certificates("collector's CA", path)?;
+    let not_after = |der: &CertificateDer<'_>| {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let not_after = WallTime::from_s(certificate.validity().not_after.timestamp());
+        Some(Authority { not_after })
+    };
+    Ok(certificates.iter().filter_map(not_after).collect())
 }
 
 fn certificates(

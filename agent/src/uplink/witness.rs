@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What broke a connection, once something has.
-pub(super) type Testimony = Arc<OnceLock<String>>;
+pub(crate) type Testimony = Arc<OnceLock<String>>;
 
 /// A stream whose first error is remembered.
 pub(super) struct Witness<S> {

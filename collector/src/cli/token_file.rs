@@ -98,10 +98,15 @@ impl TokenFile {
 
 /// Where `login` writes when nobody says otherwise.
 pub(super) fn default_path(url: &CollectorUrl) -> anyhow::Result<PathBuf> {
-    let folder = configuration_folder().context(
+    let folder = folder().context(
         "neither XDG_CONFIG_HOME nor HOME is set: say where the token is to stand by --token-file",
     )?;
-    Ok(folder.join("mailsonde").join(format!("{}.toml", url.file_stem())))
+    Ok(folder.join(format!("{}.toml", url.file_stem())))
+}
+
+/// The folder of such files of whoever runs this; `None` where nobody says where that is.
+pub(super) fn folder() -> Option<PathBuf> {
+    configuration_folder().map(|folder| folder.join("mailsonde"))
 }
 
 /// The user's own (XDG Base Directory Specification).

@@ -19,7 +19,7 @@ use tokio::time::error::Elapsed;
 use tonic::{Status, Streaming};
 use tracing::Instrument;
 
-use super::Ingest;
+use super::{Ingest, SOFTWARE};
 use crate::central::CheckSet;
 use crate::control::Enrolled;
 use crate::identity::Shown;
@@ -192,7 +192,7 @@ impl Session {
         );
         self.say(FromCollector::Welcome(Welcome {
             protocol: PROTOCOL,
-            software: concat!("mailsonde-collector ", env!("CARGO_PKG_VERSION")).to_owned(),
+            software: SOFTWARE.to_owned(),
             agent: self.agent,
             registered_name: self.registered.name.clone(),
             stored_through: stored.through,

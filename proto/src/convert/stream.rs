@@ -18,6 +18,9 @@ use crate::vantage::{AgentId, Epoch, VantagePoint};
 pub use assignment::{
     Assigned, AssignedCheck, Assignment, CheckRefusal, Revision, RunAnswer, RunRequest,
 };
+pub(super) use read::wall;
+pub(super) use write::unsigned_ns;
+
 pub use crossing::{
     Crossing, CrossingWord, Expect, MAX_HEADER_BYTES, ReceivingMailbox, Seen, SeenAt, Unready,
     UnreadyReason,

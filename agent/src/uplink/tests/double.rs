@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mailsonde_proto::convert::{
-    Ack, Batch, FromAgent, FromCollector, HeartbeatAnswer, Hello, PROTOCOL, Reject, RejectReason,
-    SequenceRange, Throttle, Welcome,
+    Ack, Batch, FromAgent, FromCollector, HeartbeatAnswer, Hello, MeetAnswer, PROTOCOL, Reject,
+    RejectReason, SequenceRange, Throttle, Welcome,
 };
 use mailsonde_proto::wire::uplink_server::{Uplink, UplinkServer};
-use mailsonde_proto::wire::{AgentMessage, CollectorMessage};
+use mailsonde_proto::wire::{self, AgentMessage, CollectorMessage};
 use mailsonde_proto::{AgentId, Clock, Epoch};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -206,6 +206,33 @@ impl Uplink for Service {
         let (service, inbound) = (self.clone(), request.into_inner());
         let _detached = tokio::runtime::Handle::current().spawn(service.serve(inbound, out));
         Ok(Response::new(ReceiverStream::new(answers)))
+    }
+
+    async fn meet(
+        &self,
+        _: Request<wire::MeetRequest>,
+    ) -> Result<Response<wire::MeetAnswer>, Status> {
+        if self.manners.refuse {
+            return Err(Status::permission_denied("the name hq is not this agent's"));
+        }
+        if self.manners.no_response {
+            std::future::pending::<()>().await;
+        }
+        if self.manners.no_welcome {
+            return Err(Status::unimplemented("an older collector"));
+        }
+        // by a clock that is an hour behind
+        let now = Clock::system().wall().minus(Duration::from_secs(3_600));
+        let answer = MeetAnswer {
+            protocol: PROTOCOL,
+            software: "double 0.1.0".into(),
+            agent: self.agent,
+            registered_name: "hq".into(),
+            received_at: now,
+            sent_at: now,
+            connected_since: None,
+        };
+        Ok(Response::new(answer.into()))
     }
 }
 

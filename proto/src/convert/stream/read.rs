@@ -71,7 +71,7 @@ impl TryFrom<wire::CollectorMessage> for FromCollector {
 }
 
 /// A clock that is off by centuries is still a clock: saturates instead of refusing.
-fn wall(ns: u64) -> WallTime {
+pub(in crate::convert) fn wall(ns: u64) -> WallTime {
     WallTime::from_ns(i64::try_from(ns).unwrap_or(i64::MAX))
 }
 

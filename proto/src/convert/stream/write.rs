@@ -69,7 +69,7 @@ impl From<FromCollector> for wire::CollectorMessage {
     }
 }
 
-fn unsigned_ns(time: WallTime) -> u64 {
+pub(in crate::convert) fn unsigned_ns(time: WallTime) -> u64 {
     u64::try_from(time.as_ns()).unwrap_or(0)
 }
 

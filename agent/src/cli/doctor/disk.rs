@@ -1,0 +1,84 @@
+//! Room for the outbox, and how full it is.
+
+use std::sync::Arc;
+
+use mailsonde_proto::doctor::disk::{Room, inodes, size, space, try_writing, writable};
+use mailsonde_proto::doctor::tree::Tree;
+use mailsonde_proto::doctor::{Judged, Look, blocking, late};
+
+use super::subject::Subject;
+
+/// What the ledger of intents takes beside the observations.
+const LEDGER_BYTES: u64 = 64 << 20;
+
+/// Everything about the disk of the data folder.
+pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
+    let subject = Arc::clone(subject);
+    let found = blocking(move || read(&subject)).await;
+    found.unwrap_or_else(|| vec![late("the disk of the data folder").look("disk.space", "space")])
+}
+
+fn read(subject: &Subject) -> Vec<Look> {
+    let (folder, limit) = (&subject.data, subject.limits.outbox_bytes);
+    let spool = Tree::of(folder, &["spool"]);
+    let spooled = spool.bytes;
+    let ledger = Tree::of(folder, &["ledger"]).bytes;
+    let need = limit.saturating_sub(spooled).saturating_add(LEDGER_BYTES.saturating_sub(ledger));
+    let mut looks = Vec::new();
+    match Room::of(folder) {
+        Ok(room) => {
+            looks.push(space(room, need, "the outbox").look("disk.space", "space"));
+            looks.push(inodes(room).look("disk.inodes", "inodes"));
+        }
+        Err(error) => {
+            let judged = Judged::unknown(
+                format!("the file system of {} does not tell: {error}", folder.display()),
+                "see the line of the data folder",
+            );
+            looks.push(judged.look("disk.space", "space"));
+        }
+    }
+    looks.push(writable(folder, &try_writing(folder)).look("disk.writable", "writing"));
+    let outbox = match spool.hidden {
+        0 => outbox(spooled, limit),
+        _ => Judged::unknown("it cannot be looked at", "see the lines of permissions"),
+    };
+    looks.push(outbox.look("disk.outbox", "outbox"));
+    looks
+}
+
+/// How full the outbox is: it fills while the collector is away, and then the oldest goes.
+fn outbox(spooled: u64, limit: u64) -> Judged {
+    let percent = u128::from(spooled) * 100 / u128::from(limit.max(1));
+    let says = format!("{} of {} ({percent} %)", size(spooled), size(limit));
+    let todo = "see that the collector is reached, or give it more room: \
+                `outbox` under [limits] in agent.toml, then restart the agent";
+    match percent {
+        95.. => Judged::problem(format!("{says}: the oldest observations are given up"), todo),
+        80.. => Judged::warning(format!("{says}: soon the oldest observations are given up"), todo),
+        _ => Judged::ok(says),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_proto::doctor::State;
+
+    use super::*;
+
+    #[test]
+    fn an_outbox_that_fills_up_is_told_of() {
+        for (spooled, limit, state) in [
+            (0, 256 << 20, State::Ok),
+            (79, 100, State::Ok),
+            (80, 100, State::Warning),
+            (95, 100, State::Problem),
+            (120, 100, State::Problem),
+            (1, 0, State::Problem),
+        ] {
+            let judged = outbox(spooled, limit);
+            assert_eq!(judged.state, state, "{spooled} of {limit}");
+            assert_eq!(judged.todo.is_some(), state != State::Ok);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What is looked at: the configuration as far as it can be read, and where everything stands.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mailsonde_proto::Clock;
+use mailsonde_proto::doctor::Look;
+use mailsonde_proto::doctor::files::{self, Who};
+
+use super::super::config_file;
+use super::DoctorArguments;
+use super::configuration::{self, Read};
+use super::secrets::Secrets;
+use crate::config::check::folder_of;
+use crate::config::mistake::Mistake;
+use crate::config::{
+    AgentConfig, CollectorConfig, DEFAULT_COLLECTOR_PORT, DEFAULT_DATA, Endpoint, Limits,
+    MailboxConfig, Overrides, Policies,
+};
+use crate::identity::IdentityFiles;
+use crate::probe::Kinds;
+
+/// A larger configuration is not read.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What is looked at.
+#[derive(Debug)]
+pub(super) struct Subject {
+    /// The configuration.
+    pub(super) file: PathBuf,
+    /// The data folder.
+    pub(super) data: PathBuf,
+    /// Where the collector is, where the configuration says.
+    pub(super) collector: Option<CollectorConfig>,
+    /// Those that are configured without a mistake.
+    pub(super) mailboxes: BTreeMap<String, MailboxConfig>,
+    /// What binds checks, where that can be read.
+    pub(super) policies: Option<Policies>,
+    /// Whether anything in the configuration is looked up in DNS.
+    pub(super) needs_dns: bool,
+    pub(super) limits: Limits,
+    pub(super) secrets: Secrets,
+    /// As whom the service runs.
+    pub(super) service: Who,
+    /// Who runs this.
+    pub(super) us: Who,
+    /// Whether that may look at everything.
+    pub(super) may_look: bool,
+    /// The same command with more rights.
+    pub(super) as_root: String,
+    pub(super) clock: Clock,
+}
+
+impl Subject {
+    /// Reads what can be read; what there is to say of the configuration comes beside it.
+    pub(super) fn read(
+        arguments: DoctorArguments,
+        kinds: &Kinds,
+        clock: Clock,
+    ) -> (Self, Vec<Look>) {
+        let named = arguments.data.as_deref();
+        let file = arguments.config.clone().unwrap_or_else(|| config_file(named));
+        let text = files::read(&file, MOST_BYTES);
+        let rough = text.as_ref().ok().and_then(|text| text.parse::<toml::Table>().ok());
+        let rough = rough.unwrap_or_default();
+        let data = named.map_or_else(|| data_in(&rough, &file), Path::to_owned);
+        let us = Who::runs_this();
+        let service = Who::owns(&data).unwrap_or(us);
+        let policy = arguments.policy.as_deref();
+        let instead = Overrides { data: Some(&data), policy, ..Overrides::default() };
+        let loaded = loaded(&file, kinds, instead, text);
+        let folder = folder_of(&file);
+        let secrets = Secrets::of(&rough, &folder);
+        let as_root = arguments.as_root();
+        let may_look = us.may_look_into(&data);
+        let mut looks = configuration::looks(&loaded.read, &file, !may_look);
+        let (usable, collector) = (loaded.usable, loaded.collector);
+        let collector = collector.or_else(|| collector_in(&rough, &data, &folder));
+        let mut subject = Self {
+            file,
+            data,
+            collector,
+            mailboxes: BTreeMap::new(),
+            policies: None,
+            needs_dns: false,
+            limits: Limits::default(),
+            secrets,
+            service,
+            us,
+            may_look,
+            as_root,
+            clock,
+        };
+        if let Some(config) = usable {
+            looks.push(configuration::policy(&config));
+            subject.take(config);
+        }
+        subject.needs_dns |= subject
+            .collector
+            .as_ref()
+            .is_some_and(|collector| crate::net::is_asked(&collector.address.host));
+        (subject, looks)
+    }
+
+    fn take(&mut self, config: AgentConfig) {
+        self.needs_dns = configuration::needs_dns(&config);
+        self.limits = config.limits;
+        self.mailboxes = config.mailboxes;
+        self.policies = Some(config.policy);
+    }
+}
+
+/// What came of reading a configuration.
+struct Loaded {
+    read: Read,
+    /// Its mailboxes, checks and policy, where those have no mistake.
+    usable: Option<AgentConfig>,
+    collector: Option<CollectorConfig>,
+}
+
+fn loaded(file: &Path, kinds: &Kinds, instead: Overrides<'_>, text: io::Result<String>) -> Loaded {
+    if let Err(error) = text {
+        return Loaded { read: Read::Not(error), usable: None, collector: None };
+    }
+    match AgentConfig::load_with(file, kinds, instead) {
+        Ok(loaded) => {
+            let (config, warnings) = (loaded.config, loaded.warnings);
+            let read = Read::Fine {
+                checks: config.checks.len(),
+                mailboxes: config.mailboxes.len(),
+                warnings,
+            };
+            let collector = Some(config.collector.clone());
+            Loaded { read, usable: Some(config), collector }
+        }
+        Err(not) => {
+            let mistakes: Vec<Mistake> = not.mistakes.0;
+            // an agent that is not let in yet may have everything else
+            let alone = Overrides { alone: true, ..instead };
+            let usable = AgentConfig::load_with(file, kinds, alone).ok();
+            let usable = usable.map(|loaded| loaded.config);
+            Loaded { read: Read::Mistakes(mistakes), usable, collector: None }
+        }
+    }
+}
+
+fn data_in(rough: &toml::Table, file: &Path) -> PathBuf {
+    let told = rough.get("data").and_then(toml::Value::as_str).unwrap_or(DEFAULT_DATA);
+    folder_of(file).join(told)
+}
+
+/// Where the collector is, in a configuration that has mistakes elsewhere.
+fn collector_in(rough: &toml::Table, data: &Path, folder: &Path) -> Option<CollectorConfig> {
+    let section = rough.get("collector")?.as_table()?;
+    let text = |key: &str| section.get(key).and_then(toml::Value::as_str);
+    let address = Endpoint::parse(text("address")?, Some(DEFAULT_COLLECTOR_PORT))?;
+    let own = IdentityFiles::of_data(data);
+    let path = |key: &str, own: PathBuf| text(key).map_or(own, |path| folder.join(path));
+    Some(CollectorConfig {
+        server_name: text("server_name").unwrap_or(&address.host).to_owned(),
+        ca: path("ca", own.ca),
+        certificate: path("certificate", own.certificate),
+        key: path("key", own.key),
+        address,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_configuration_still_says_where_things_are() {
+        let rough: toml::Table =
+            "data = 'state'\nmistake = 1\n[collector]\naddress = 'c.test'\nca = 'ca.pem'"
+                .parse()
+                .unwrap();
+        let data = data_in(&rough, Path::new("/etc/a/agent.toml"));
+        assert_eq!(data, Path::new("/etc/a/state"));
+        let collector = collector_in(&rough, &data, Path::new("/etc/a")).unwrap();
+        assert_eq!(collector.address.to_string(), "c.test:7443");
+        assert_eq!(collector.ca, Path::new("/etc/a/ca.pem"));
+        assert_eq!(collector.key, Path::new("/etc/a/state/identity/agent.key"));
+        assert_eq!(data_in(&toml::Table::new(), Path::new("/x/a.toml")), Path::new(DEFAULT_DATA));
+        assert_eq!(collector_in(&toml::Table::new(), &data, Path::new("")), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! `doctor`: looks at everything that this collector needs, and says what to do where it is not well.
+//!
+//! Invariants: it works on a broken installation, whether the collector runs or not, as whoever runs it; each look has
+//! its time and is then 'not known'; nothing is changed. Each file of the folder has its judgements as functions of what
+//! was read. Absent on purpose: whether mail works (`status`), and mending anything.
+
+mod agents;
+mod certificates;
+mod configuration;
+mod disk;
+mod hosts;
+mod permissions;
+mod ports;
+mod running;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use mailsonde_proto::Clock;
+use mailsonde_proto::doctor::clock::{Kept, kept};
+use mailsonde_proto::doctor::files::Who;
+use mailsonde_proto::doctor::{Judged, Look, Page, Report, State, blocking, late, told};
+
+use super::terminal::{Terminal, Tone, printable, say};
+use super::{Ending, Setting};
+use crate::config::Config;
+use crate::folder::Folder;
+use crate::query::SOFTWARE;
+use running::Running;
+
+/// In which order they are told.
+const GROUPS: [&str; 9] = [
+    "configuration",
+    "permissions",
+    "process",
+    "health",
+    "certificates",
+    "clock",
+    "dns",
+    "ports",
+    "agents",
+];
+
+/// What is looked at.
+#[derive(Debug)]
+struct Subject {
+    folder: Folder,
+    /// Without a mistake.
+    config: Option<Config>,
+    /// As whom the service runs.
+    service: Who,
+    /// Who runs this.
+    us: Who,
+    /// Whether that may look at everything.
+    may_look: bool,
+    clock: Clock,
+}
+
+/// Carries out the command.
+pub(super) fn run(setting: &Setting) -> anyhow::Result<Ending> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads: look at the limits of this user")?;
+    let report = runtime.block_on(Box::pin(examined(setting.data.clone())));
+    // what hangs on a disk would hang us too
+    runtime.shutdown_background();
+    let text = match setting.json {
+        true => format!("{}\n", serde_json::to_string(&report)?),
+        false => shown(&report, &setting.terminal),
+    };
+    say(&text)?;
+    Ok(if report.has_problem() { Ending::Failing } else { Ending::Done })
+}
+
+fn shown(report: &Report, terminal: &Terminal) -> String {
+    let tone = |state| match state {
+        State::Ok => Tone::Good,
+        State::Unknown => Tone::Plain,
+        State::Warning => Tone::Doubtful,
+        State::Problem => Tone::Bad,
+    };
+    let page = Page {
+        width: terminal.is_terminal.then_some(usize::from(terminal.width)),
+        paint: &|state, text| terminal.paint(tone(state), text),
+        printable: &printable,
+    };
+    told(report, &page)
+}
+
+/// Looks at everything, side by side where one does not need the other.
+async fn examined(folder: Folder) -> Report {
+    let clock = Clock::system();
+    let data = format!("data in {}", folder.path().display());
+    let (us, read) = (Who::runs_this(), folder.clone());
+    let read = blocking(move || configuration::read(&read, us)).await;
+    let Some((config, mut looks)) = read else {
+        let judged = late("reading the configuration");
+        let looks = vec![judged.look("configuration.file", "collector.toml")];
+        return Report::new(SOFTWARE, data, looks);
+    };
+    let of = folder.clone();
+    let owner = blocking(move || (Who::owns(of.path()), us.may_look_into(of.path()))).await;
+    let (owner, may_look) = owner.unwrap_or_default();
+    let service = owner.unwrap_or(us);
+    let subject = Arc::new(Subject { folder, config, service, us, may_look, clock });
+    let running = Box::pin(Running::find(&subject)).await;
+    looks.extend(running.looks(&subject));
+    let (permissions, certificates, disk, hosts, ports, keeper) = tokio::join!(
+        on_disk(&subject, permissions::looks, "looking at permissions", "permissions.data"),
+        on_disk(&subject, certificates::looks, "reading certificates", "certificates.server"),
+        on_disk(&subject, disk::looks, "the disk of the folder", "disk.space"),
+        Box::pin(hosts::looks(&subject)),
+        Box::pin(ports::looks(&subject, running.runs())),
+        Kept::ask(),
+    );
+    for found in [permissions, certificates, disk, hosts, ports, agents::looks(&running, &subject)]
+    {
+        looks.extend(found);
+    }
+    looks.push(kept(&keeper).look("clock.synchronised", "time service"));
+    looks.sort_by_key(place);
+    Report::new(SOFTWARE, data, looks)
+}
+
+/// What reads the disk, in its time.
+async fn on_disk(
+    subject: &Arc<Subject>,
+    work: fn(&Subject) -> Vec<Look>,
+    what: &str,
+    id: &'static str,
+) -> Vec<Look> {
+    let subject = Arc::clone(subject);
+    let found = blocking(move || work(&subject)).await;
+    found.unwrap_or_else(|| vec![late(what).look(id, what)])
+}
+
+/// What needs the configuration, where that has mistakes.
+fn without_configuration() -> Judged {
+    Judged::unknown("not looked at: collector.toml cannot be used", "mend collector.toml first")
+}
+
+fn place(look: &Look) -> usize {
+    GROUPS.iter().position(|group| *group == look.group()).unwrap_or(GROUPS.len())
+}
+
+#[cfg(test)]
+mod tests;

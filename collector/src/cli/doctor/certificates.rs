@@ -1,0 +1,264 @@
+//! The collector's own certificates: until when, for which name, of which authority.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailsonde_proto::WallTime;
+use mailsonde_proto::doctor::files::{self, not_seen};
+use mailsonde_proto::doctor::{Judged, Look};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use x509_parser::parse_x509_certificate;
+
+use super::{Subject, without_configuration};
+use crate::config::OperatorsConfig;
+use crate::identity::{HostName, RENEW_BEFORE, authorities, is_key_of};
+
+/// A certificate or a key in PEM is never larger.
+const MOST_BYTES: u64 = 256 * 1024;
+/// An authority takes months to hand over where agents are off for long.
+const AUTHORITY_LEFT: Duration = Duration::from_secs(180 * 86_400);
+/// A certificate of somebody else's making that has less left was not renewed in time.
+const OPERATORS_LEFT: Duration = Duration::from_secs(14 * 86_400);
+/// A rotation that takes longer was forgotten.
+const ROTATION: Duration = Duration::from_secs(30 * 86_400);
+
+/// From when until when a certificate is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Validity {
+    from: WallTime,
+    until: WallTime,
+}
+
+/// Everything about certificates.
+pub(super) fn looks(subject: &Subject) -> Vec<Look> {
+    let (folder, now) = (&subject.folder, subject.clock.wall());
+    let read = |path: &Path| files::read(path, MOST_BYTES);
+    let (file, key) = (folder.authority_certificate(), folder.authority_key());
+    let pem = read(&file);
+    let mut looks = vec![of_authority(&file, &pem, read(&key).ok().as_deref(), now)];
+    let next = read(&folder.next_authority_certificate()).ok();
+    if let Some(validity) = next.as_deref().and_then(first).and_then(|it| validity(&it)) {
+        looks.push(rotation(validity, now).look("certificates.rotation", "next authority"));
+    }
+    let Some(config) = &subject.config else {
+        looks.push(without_configuration().look("certificates.server", "server"));
+        return looks;
+    };
+    let roots = pem.ok().and_then(|pem| authorities(&pem).ok());
+    let server = of_server(&folder.server(), &config.name, roots, now);
+    looks.push(server.look("certificates.server", "server"));
+    if let Some(OperatorsConfig { certificate: Some((file, _)), .. }) = &config.operators {
+        let file = folder.path().join(file);
+        looks.push(of_operators(&file, now).look("certificates.operators", "operators'"));
+    }
+    looks
+}
+
+fn first(pem: &str) -> Option<CertificateDer<'static>> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).ok()
+}
+
+fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
+    let (_, certificate) = parse_x509_certificate(certificate).ok()?;
+    let told = certificate.validity();
+    let [from, until] =
+        [told.not_before, told.not_after].map(|at| WallTime::from_s(at.timestamp()));
+    Some(Validity { from, until })
+}
+
+fn day(at: WallTime) -> String {
+    at.timestamp().strftime("%Y-%m-%d").to_string()
+}
+
+fn of_authority(file: &Path, pem: &io::Result<String>, key: Option<&str>, now: WallTime) -> Look {
+    let restore = "restore ca.pem and ca.key from a backup: a new authority means a new certificate for every agent";
+    let judged = match pem {
+        Err(error) => {
+            not_seen(file, error, &format!("`mailsonde-collector init` makes it; or {restore}"))
+        }
+        Ok(pem) => match first(pem).and_then(|it| validity(&it)) {
+            None => Judged::problem(format!("{} holds no certificate", file.display()), restore),
+            Some(_) if key.is_some_and(|key| !is_key_of(key, pem)) => {
+                Judged::problem("ca.key is not the key of ca.pem", restore)
+            }
+            Some(validity) => authority(validity, now),
+        },
+    };
+    judged.look("certificates.authority", "authority")
+}
+
+fn authority(validity: Validity, now: WallTime) -> Judged {
+    let until = day(validity.until);
+    if now < validity.from {
+        return Judged::problem(
+            format!("it begins {} only", day(validity.from)),
+            "set this machine's clock, which is behind: `timedatectl set-ntp true`",
+        );
+    }
+    if now >= validity.until {
+        return Judged::problem(
+            format!("it ended {until}"),
+            "make another, and let every agent in anew: `mailsonde-collector init`",
+        );
+    }
+    if validity.until.since(now) < AUTHORITY_LEFT {
+        return Judged::warning(
+            format!("until {until}"),
+            "begin now, agents take their time: `mailsonde-collector ca rotate`",
+        );
+    }
+    Judged::ok(format!("until {until}"))
+}
+
+/// While there are two authorities, one takes over from the other; that ends by hand.
+fn rotation(next: Validity, now: WallTime) -> Judged {
+    let says = format!("taking over since {}, until {}", day(next.from), day(next.until));
+    if now.since(next.from) > ROTATION {
+        return Judged::warning(
+            says,
+            "see who lacks a certificate of it (`mailsonde-collector ca`), then `mailsonde-collector ca retire`",
+        );
+    }
+    Judged::ok(says)
+}
+
+fn of_server(file: &Path, name: &HostName, roots: Option<RootCertStore>, now: WallTime) -> Judged {
+    let restart =
+        "restart the collector: it makes another (`systemctl restart mailsonde-collector`)";
+    let pem = match files::read(file, MOST_BYTES) {
+        Ok(pem) => pem,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Judged::ok("none yet: it is made at the first start");
+        }
+        Err(error) => return not_seen(file, &error, restart),
+    };
+    let Some((certificate, validity)) =
+        first(&pem).and_then(|it| Some((it.clone(), validity(&it)?)))
+    else {
+        return Judged::problem(format!("{} holds no certificate", file.display()), restart);
+    };
+    let until = day(validity.until);
+    if let Some(words) = roots.and_then(|roots| refused(&certificate, name, roots, now)) {
+        return Judged::problem(format!("agents refuse it: {words}"), restart);
+    }
+    if validity.until.since(now) < RENEW_BEFORE {
+        return Judged::warning(
+            format!("for {name}, until {until}: it was to be renewed"),
+            restart,
+        );
+    }
+    Judged::ok(format!("for {name}, until {until}"))
+}
+
+/// Why an agent would not accept it.
+fn refused(
+    certificate: &CertificateDer<'_>,
+    name: &HostName,
+    roots: RootCertStore,
+    now: WallTime,
+) -> Option<String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+    let verifier = verifier.build().ok()?;
+    let name = ServerName::try_from(name.to_string()).ok()?;
+    let now = UnixTime::since_unix_epoch(now.since(WallTime::default()));
+    let verified = verifier.verify_server_cert(certificate, &[], &name, &[], now);
+    verified.err().map(|error| error.to_string())
+}
+
+fn of_operators(file: &Path, now: WallTime) -> Judged {
+    let renew = "renew it where it comes from; it is read again by itself";
+    let pem = match files::read(file, MOST_BYTES) {
+        Ok(pem) => pem,
+        Err(error) => return not_seen(file, &error, renew),
+    };
+    match first(&pem).and_then(|it| validity(&it)) {
+        None => Judged::problem(format!("{} holds no certificate", file.display()), renew),
+        Some(validity) => operators(validity, now, renew),
+    }
+}
+
+fn operators(validity: Validity, now: WallTime, renew: &str) -> Judged {
+    let until = day(validity.until);
+    if now >= validity.until || now < validity.from {
+        return Judged::problem(format!("valid from {} until {until}", day(validity.from)), renew);
+    }
+    if validity.until.since(now) < OPERATORS_LEFT {
+        return Judged::warning(format!("until {until}"), renew);
+    }
+    Judged::ok(format!("until {until}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_proto::Clock;
+    use mailsonde_proto::doctor::State;
+
+    use super::*;
+    use crate::folder::Folder;
+    use crate::identity::{Authorities, Authority, ServerTls};
+
+    fn at(days: u64) -> WallTime {
+        WallTime::from_s(0).plus(Duration::from_secs(days * 86_400))
+    }
+
+    #[test]
+    fn certificates_are_judged_by_what_is_left() {
+        let validity = Validity { from: at(10), until: at(1_000) };
+        for (now, of_authority, of_operators) in [
+            (9, State::Problem, State::Problem),
+            (11, State::Ok, State::Ok),
+            (830, State::Warning, State::Ok),
+            (990, State::Warning, State::Warning),
+            (1_000, State::Problem, State::Problem),
+        ] {
+            assert_eq!(authority(validity, at(now)).state, of_authority, "day {now}");
+            assert_eq!(operators(validity, at(now), "renew").state, of_operators, "day {now}");
+        }
+        assert_eq!(rotation(validity, at(20)).state, State::Ok);
+        assert_eq!(rotation(validity, at(50)).state, State::Warning);
+    }
+
+    #[test]
+    fn what_a_collector_makes_is_good_for_its_name_and_no_other() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temporary.path());
+        let clock = Clock::system();
+        let name: HostName = "c.test".parse().unwrap();
+        Authority::create(&folder, &name, clock.wall()).unwrap();
+        let server = |name: &HostName, now| {
+            let pem = std::fs::read_to_string(folder.authority_certificate()).unwrap();
+            of_server(&folder.server(), name, authorities(&pem).ok(), now)
+        };
+        assert_eq!(server(&name, clock.wall()).state, State::Ok);
+        let authorities = Arc::new(Authorities::open(&folder, &name).unwrap());
+        ServerTls::open(&folder, authorities, &name, clock).unwrap();
+        assert!(server(&name, clock.wall()).says.contains("for c.test, until"));
+        let other = server(&"d.test".parse().unwrap(), clock.wall());
+        assert_eq!(other.state, State::Problem);
+        assert!(other.todo.unwrap().contains("restart"));
+        let later = clock.wall().plus(Duration::from_secs(4_000 * 86_400));
+        assert_eq!(server(&name, later).state, State::Problem);
+    }
+
+    #[test]
+    fn an_authority_has_its_own_key() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temporary.path());
+        let (file, now) = (folder.authority_certificate(), Clock::system().wall());
+        let none = Err(io::ErrorKind::NotFound.into());
+        assert_eq!(of_authority(&file, &none, None, now).state, State::Problem);
+        Authority::create(&folder, &"c.test".parse().unwrap(), now).unwrap();
+        let pem = Ok(std::fs::read_to_string(&file).unwrap());
+        let key = std::fs::read_to_string(folder.authority_key()).unwrap();
+        assert_eq!(of_authority(&file, &pem, Some(&key), now).state, State::Ok);
+        let other = crate::identity::PrivateKey::generate().unwrap().to_pem();
+        assert_eq!(of_authority(&file, &pem, Some(&other), now).state, State::Problem);
+    }
+}

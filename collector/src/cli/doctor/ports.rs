@@ -1,0 +1,196 @@
+//! Whether agents and operators find somebody at the collector's ports; where it does not run, whether they are free.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailsonde_proto::doctor::files;
+use mailsonde_proto::doctor::{Judged, Look, WITHIN, within};
+use mailsonde_proto::time::as_signed_us;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+
+use super::{Subject, without_configuration};
+use crate::figures::duration;
+use crate::identity::{HostName, authorities};
+
+/// A certificate in PEM is never larger.
+const MOST_BYTES: u64 = 256 * 1024;
+
+/// What became of a try.
+#[derive(Debug)]
+enum Tried {
+    /// Connected, in this time.
+    Connected(Duration),
+    /// Connected, but TLS says this.
+    NoTls(String),
+    /// Not connected.
+    Not(io::Error),
+    /// Nobody listens, and nobody needs to: it could be listened on.
+    Free,
+    /// It could not.
+    Taken(io::Error),
+}
+
+/// Both listeners.
+pub(super) async fn looks(subject: &Arc<Subject>, runs: bool) -> Vec<Look> {
+    let Some(config) = &subject.config else {
+        return vec![without_configuration().look("ports.agents", "for agents")];
+    };
+    let agents = try_port(config.listen, runs, Some((subject, &config.name))).await;
+    let mut looks = vec![
+        judged(config.listen, &agents, "listen")
+            .look("ports.agents", "for agents")
+            .of(config.listen.to_string()),
+    ];
+    if let Some(operators) = &config.operators {
+        let tried = try_port(operators.listen, runs, None).await;
+        let judged = judged(operators.listen, &tried, "operators_listen");
+        looks
+            .push(judged.look("ports.operators", "for operators").of(operators.listen.to_string()));
+    }
+    looks
+}
+
+/// From this machine: what lies between it and others is for the agents to say.
+async fn try_port(listen: SocketAddr, runs: bool, trusted: Option<(&Subject, &HostName)>) -> Tried {
+    if !runs {
+        return match TcpListener::bind(listen).await {
+            Ok(_) => Tried::Free,
+            Err(error) => Tried::Taken(error),
+        };
+    }
+    let clock = mailsonde_proto::Clock::system();
+    let at = clock.monotonic();
+    let connected = within(TcpStream::connect(reached_at(listen))).await;
+    let stream = match connected {
+        Some(Ok(stream)) => stream,
+        Some(Err(error)) => return Tried::Not(error),
+        None => return Tried::Not(io::ErrorKind::TimedOut.into()),
+    };
+    if let Some((subject, name)) = trusted
+        && let Err(words) = shaken(subject, name, stream).await
+    {
+        return Tried::NoTls(words);
+    }
+    Tried::Connected(clock.monotonic().saturating_duration_since(at))
+}
+
+/// Where a listener is reached from here.
+fn reached_at(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Whether what answers is this collector, as an agent sees it.
+async fn shaken(subject: &Subject, name: &HostName, stream: TcpStream) -> Result<(), String> {
+    let file = subject.folder.authority_certificate();
+    let pem = files::read(&file, MOST_BYTES);
+    // the certificates' own lines tell of it
+    let Ok(roots) = pem.map_err(drop).and_then(|pem| authorities(&pem).map_err(drop)) else {
+        return Ok(());
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let server_name = ServerName::try_from(name.to_string()).map_err(|error| error.to_string())?;
+    let handshake = TlsConnector::from(Arc::new(config)).connect(server_name, stream);
+    match within(handshake).await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err(format!("no handshake within {} s", WITHIN.as_secs())),
+    }
+}
+
+fn judged(listen: SocketAddr, tried: &Tried, key: &str) -> Judged {
+    let port = listen.port();
+    let who = format!("see who does: `ss -ltnp 'sport = :{port}'`");
+    match tried {
+        Tried::Connected(took) => {
+            Judged::ok(format!("{listen} answers from here in {}", duration(as_signed_us(*took))))
+        }
+        Tried::Free => Judged::ok(format!("{listen} is free: the collector does not run")),
+        Tried::NoTls(words) => Judged::problem(
+            format!("{listen} answers, and not as this collector: {words}"),
+            format!("{who}; after a change of `name` in collector.toml restart the collector"),
+        ),
+        Tried::Not(error) => Judged::problem(
+            format!("{listen} does not answer from here: {error}"),
+            format!(
+                "restart the collector, if `{key}` in collector.toml was changed since its start; else see its log: \
+                 `journalctl -u mailsonde-collector -n 50`"
+            ),
+        ),
+        Tried::Taken(error) => match error.kind() {
+            io::ErrorKind::AddrInUse => Judged::problem(
+                format!("the collector does not run, and another program listens at {listen}"),
+                format!("{who}; end that, or choose another port for `{key}` in collector.toml"),
+            ),
+            io::ErrorKind::AddrNotAvailable => Judged::problem(
+                format!("{listen} is no address of this machine"),
+                format!("`{key}` in collector.toml must be one of `ip address`, or 0.0.0.0:{port}"),
+            ),
+            io::ErrorKind::PermissionDenied => Judged::unknown(
+                format!("this user may not listen on {listen}"),
+                "run this as root, or as the service's user",
+            ),
+            _ => Judged::problem(format!("nobody can listen on {listen}: {error}"), who),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_proto::doctor::State;
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_judged_by_what_was_tried() {
+        let listen = "0.0.0.0:7443".parse().unwrap();
+        for (tried, state, todo) in [
+            (Tried::Connected(Duration::ZERO), State::Ok, ""),
+            (Tried::Free, State::Ok, ""),
+            (Tried::NoTls("x".into()), State::Problem, "sport = :7443"),
+            (Tried::Not(io::ErrorKind::ConnectionRefused.into()), State::Problem, "restart"),
+            (Tried::Taken(io::ErrorKind::AddrInUse.into()), State::Problem, "sport = :7443"),
+            (Tried::Taken(io::ErrorKind::AddrNotAvailable.into()), State::Problem, "0.0.0.0:7443"),
+            (Tried::Taken(io::ErrorKind::PermissionDenied.into()), State::Unknown, "as root"),
+        ] {
+            let judged = judged(listen, &tried, "listen");
+            assert_eq!(judged.state, state, "{tried:?}");
+            assert!(judged.todo.unwrap_or_default().contains(todo), "{tried:?}");
+        }
+    }
+
+    #[test]
+    fn every_address_is_reached_from_here() {
+        for (listen, reached) in
+            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("192.0.2.1:1", "192.0.2.1:1")]
+        {
+            assert_eq!(reached_at(listen.parse().unwrap()).to_string(), reached);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_told_from_a_free_one() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap();
+        assert!(matches!(try_port(address, false, None).await, Tried::Taken(_)));
+        assert!(matches!(try_port(address, true, None).await, Tried::Connected(_)));
+        drop(taken);
+        assert!(matches!(try_port(address, false, None).await, Tried::Free));
+        assert!(matches!(try_port(address, true, None).await, Tried::Not(_)));
+    }
+}

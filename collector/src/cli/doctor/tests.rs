@@ -1,0 +1,52 @@
+use super::*;
+use crate::cli::terminal::plain;
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_looked_at() {
+    let temporary = tempfile::tempdir().unwrap();
+    let report = examined(Folder::at(temporary.path().join("none"))).await;
+    assert!(report.has_problem());
+    let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
+    for (id, expected) in [
+        ("configuration.file", State::Problem),
+        ("permissions.data", State::Problem),
+        ("process.running", State::Problem),
+        ("certificates.authority", State::Problem),
+        ("certificates.server", State::Unknown),
+        ("ports.agents", State::Unknown),
+        ("agents.silent", State::Unknown),
+        ("health.writable", State::Problem),
+    ] {
+        assert_eq!(state(id), Some(expected), "{id}");
+    }
+    let without_todo = |look: &&Look| look.state != State::Ok && look.todo.is_none();
+    assert_eq!(report.looks.iter().find(without_todo), None);
+}
+
+#[test]
+fn lines_stand_in_groups() {
+    let mut looks = vec![
+        Judged::warning("1 of 2 silent: b", "on it: `mailsonde-agent doctor`")
+            .look("agents.silent", "agents"),
+        Judged::ok("0.0.0.0:7443 answers").look("ports.agents", "for agents"),
+        Judged::problem("mode 644", "`chmod 600 /d/ca.key`").look("permissions.key", "ca.key"),
+    ];
+    looks.sort_by_key(place);
+    let report = Report::new("mailsonde-collector 0.1.0", "data in /d".into(), looks);
+    insta::assert_snapshot!(shown(&report, &plain(80)), @r"
+    mailsonde-collector 0.1.0, data in /d
+
+    permissions
+      ✗ problem    ca.key      mode 644
+          → `chmod 600 /d/ca.key`
+
+    ports
+      ✓ ok         for agents  0.0.0.0:7443 answers
+
+    agents
+      ! warning    agents      1 of 2 silent: b
+          → on it: `mailsonde-agent doctor`
+
+    1 problem, 1 warning, 1 ok
+    ");
+}

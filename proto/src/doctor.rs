@@ -1,0 +1,213 @@
+//! `doctor`: what was looked at on one installation, how each is, and what to do about what is not well. What both
+//! ends share of it; what there is to look at, each end knows.
+//!
+//! Invariants: whatever is read is bounded in size and in time, so that a broken installation costs seconds and no
+//! more; a judgement is a function of what was read; what cannot be said is 'not known', never 'ok'. Absent on
+//! purpose: mending anything.
+
+pub mod clock;
+pub mod disk;
+pub mod files;
+pub mod process;
+pub mod tree;
+pub mod version;
+
+mod page;
+
+use std::future::Future;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+pub use page::{Page, told};
+
+/// One look takes no longer.
+pub const WITHIN: Duration = Duration::from_secs(5);
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// It cannot be said.
+    Unknown,
+    /// It works, and will not for ever.
+    Warning,
+    /// Something does not work, or is not safe.
+    Problem,
+}
+
+impl State {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 4] = [Self::Problem, Self::Warning, Self::Unknown, Self::Ok];
+
+    /// For people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unknown => "not known",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+        }
+    }
+
+    /// What stands before the word, for the eye that runs down a column.
+    pub const fn mark(self) -> char {
+        match self {
+            Self::Ok => '✓',
+            Self::Unknown => '?',
+            Self::Warning => '!',
+            Self::Problem => '✗',
+        }
+    }
+}
+
+/// What a judgement comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// How it is.
+    pub state: State,
+    /// What was seen, with its figure.
+    pub says: String,
+    /// What to do, where it is not well: lower case, a command to copy in backticks.
+    pub todo: Option<String>,
+}
+
+impl Judged {
+    /// As it should be.
+    pub fn ok(says: impl Into<String>) -> Self {
+        Self { state: State::Ok, says: says.into(), todo: None }
+    }
+
+    /// It cannot be said.
+    pub fn unknown(says: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { state: State::Unknown, says: says.into(), todo: Some(todo.into()) }
+    }
+
+    /// It works, and will not for ever.
+    pub fn warning(says: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { state: State::Warning, says: says.into(), todo: Some(todo.into()) }
+    }
+
+    /// It does not work, or is not safe.
+    pub fn problem(says: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { state: State::Problem, says: says.into(), todo: Some(todo.into()) }
+    }
+
+    /// Under a name.
+    pub fn look(self, id: &'static str, title: impl Into<String>) -> Look {
+        let Self { state, says, todo } = self;
+        Look { id, of: None, title: title.into(), state, says, todo }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Look {
+    /// Stable: `group.what`.
+    pub id: &'static str,
+    /// Which one, where there are several of an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// What it is called on the page.
+    pub title: String,
+    /// How it is.
+    pub state: State,
+    /// What was seen, with its figure.
+    pub says: String,
+    /// What to do, where it is not well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub todo: Option<String>,
+}
+
+impl Look {
+    /// This one of several.
+    #[must_use]
+    pub fn of(mut self, which: impl Into<String>) -> Self {
+        self.of = Some(which.into());
+        self
+    }
+
+    /// What stands before the first dot of its id.
+    pub fn group(&self) -> &'static str {
+        self.id.split('.').next().unwrap_or(self.id)
+    }
+}
+
+/// Everything that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The program and its version.
+    pub program: String,
+    /// The folder that it was about.
+    pub data: String,
+    /// The worst of all.
+    pub state: State,
+    /// Each, by group.
+    pub looks: Vec<Look>,
+}
+
+impl Report {
+    /// What these looks come to.
+    pub fn new(program: &str, data: String, looks: Vec<Look>) -> Self {
+        let state = looks.iter().map(|look| look.state).max().unwrap_or(State::Unknown);
+        Self { program: program.to_owned(), data, state, looks }
+    }
+
+    /// Whether anything is wrong, beyond warnings.
+    pub fn has_problem(&self) -> bool {
+        self.state == State::Problem
+    }
+}
+
+/// Waits for what reads the disk or another slow thing; `None` where that takes too long or breaks. What hangs stays
+/// behind: whoever ends the runtime must not wait for it.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    timeout(WITHIN, spawn_blocking(work)).await.ok()?.ok()
+}
+
+/// Waits for something; `None` where that takes too long.
+pub async fn within<T>(work: impl Future<Output = T>) -> Option<T> {
+    timeout(WITHIN, work).await.ok()
+}
+
+/// What did not end in time.
+pub fn late(what: &str) -> Judged {
+    let says = format!("{what} took longer than {} s", WITHIN.as_secs());
+    Judged::unknown(says, "look whether the disk and the network of this machine are well")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_counts_and_what_is_not_known_is_no_problem() {
+        let look = |state| Look { state, ..Judged::ok("").look("a.b", "a") };
+        for (states, worst) in [
+            (&[][..], State::Unknown),
+            (&[State::Ok], State::Ok),
+            (&[State::Ok, State::Unknown], State::Unknown),
+            (&[State::Warning, State::Unknown], State::Warning),
+            (&[State::Warning, State::Problem, State::Ok], State::Problem),
+        ] {
+            let looks = states.iter().copied().map(look).collect();
+            assert_eq!(Report::new("p", String::new(), looks).state, worst, "{states:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_waited_for_for_ever() {
+        assert_eq!(within(std::future::pending::<()>()).await, None);
+        assert_eq!(within(async { 7 }).await, Some(7));
+    }
+
+    #[tokio::test]
+    async fn what_breaks_is_not_known() {
+        assert_eq!(blocking(|| 7).await, Some(7));
+        assert_eq!(blocking(|| -> u8 { panic!("a test") }).await, None);
+    }
+}
