@@ -15,7 +15,7 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding
 h1{line-height:1.25}\
 table{border-collapse:collapse;width:100%;margin:1rem 0;font-size:.9em}\
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid color-mix(in srgb,currentColor 25%,transparent)}\
-td{overflow-wrap:anywhere}\
+td{overflow-wrap:break-word}\
 svg{display:block;margin:1.5rem 0}\
 @media print{body{max-width:none;margin:0}}";
 
@@ -24,7 +24,7 @@ pub(super) fn page(title: &str, parts: &[Part]) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
+         <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n",
         html(title)
     );
     for part in parts {
@@ -33,7 +33,7 @@ pub(super) fn page(title: &str, parts: &[Part]) -> String {
             Part::Chart { chart, .. } => page.push_str(&chart.svg()),
         }
     }
-    page.push_str("</body>\n</html>\n");
+    page.push_str("</main>\n</body>\n</html>\n");
     page
 }
 

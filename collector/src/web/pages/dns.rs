@@ -14,6 +14,8 @@ use crate::web::{NoPage, Page, Part};
 
 /// Kinds of checks whose findings are about a domain.
 const KINDS: [&str; 5] = ["dns", "spf", "dnsbl", "tls", "http"];
+/// Vantage points of one domain that are named.
+const MOST_SEEN: usize = 12;
 /// Findings of one domain that are shown.
 const MOST_FINDINGS: usize = 40;
 
@@ -44,6 +46,7 @@ struct Block {
     check: String,
     kind: String,
     seen_from: Vec<(String, String, Shown)>,
+    more_seen_from: usize,
     counts: Vec<(Shown, usize)>,
     findings: Vec<Finding>,
     records: Vec<(String, String)>,
@@ -88,6 +91,14 @@ fn rank(severity: &Shown) -> u8 {
         "warning" => 1,
         "notice" => 2,
         _ => 3,
+    }
+}
+
+fn badness(verdict: &Shown) -> u8 {
+    match verdict.class {
+        "down" => 0,
+        "unknown" => 1,
+        _ => 2,
     }
 }
 
@@ -156,11 +167,17 @@ fn block(runs: &[&ObservationAnswer], when: &When) -> Option<Block> {
         let address = What::Check(run.check.clone(), run.agent.clone()).to_string();
         (run.agent.clone(), address, verdict(&run.verdict))
     });
+    let mut seen_from: Vec<_> = seen_from.collect();
+    // where it fails, then where nobody knows
+    seen_from.sort_by_key(|(agent, _, state)| (badness(state), agent.clone()));
+    let more_seen_from = seen_from.len().saturating_sub(MOST_SEEN);
+    seen_from.truncate(MOST_SEEN);
     Some(Block {
         subject: subject(newest),
         check: newest.check.clone(),
         kind: newest.kind.clone(),
-        seen_from: seen_from.collect(),
+        seen_from,
+        more_seen_from,
         counts,
         findings,
         records: records.collect(),
