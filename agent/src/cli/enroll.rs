@@ -24,6 +24,8 @@ use crate::uplink::enrolment;
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
+/// What `mailsonde-collector token create` prints before a token.
+const COMMAND_BEFORE: &str = "mailsonde-agent enroll ";
 /// Bytes of what a token stands in.
 const TOKEN_BYTES: u64 = 4096;
 /// The unit that the package brings.
@@ -75,7 +77,9 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
 
 /// What `token create` printed may stand there whole: the token is the line that is one.
 fn token_in(text: &str) -> Result<EnrolmentToken, String> {
-    let found = text.lines().find_map(|line| EnrolmentToken::from_line(line).ok());
+    // the whole line that `token create` prints is forgiven: it is what one command hands to the other
+    let bare = text.lines().map(|line| line.trim().trim_start_matches(COMMAND_BEFORE));
+    let found = bare.filter_map(|line| EnrolmentToken::from_line(line).ok()).next();
     found.map_or_else(|| EnrolmentToken::from_line(text).map_err(|error| error.to_string()), Ok)
 }
 
