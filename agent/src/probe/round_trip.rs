@@ -73,8 +73,8 @@ fn phases() -> Vec<Part> {
         page::TOKEN,
         page::RESOLVE,
         page::CONNECT,
-        page::TLS,
         page::GREETING,
+        page::TLS,
         page::AUTH,
         Part::new(name::ENVELOPE, "MAIL FROM and RCPT TO"),
         Part::new(submit::GREYLIST, "with `mx`: until an exchanger that greylists takes the message"),
@@ -83,6 +83,8 @@ fn phases() -> Vec<Part> {
         Part::new(name::ARRIVAL, "from accepted to first seen in the mailbox"),
         Part::new(told::BOUNCE, "from accepted to the bounce"),
         Part::new(judge::AUTO_REPLY, "from accepted to the automatic reply"),
+        Part::new("imap.…", "the same parts of the connections that watch the mailbox; kept between runs, they begin before the start"),
+        Part::new("pop3.…", "the same, where the mailbox is watched by POP3"),
     ]
 }
 
