@@ -54,6 +54,8 @@ mod reviews;
 mod live_screen;
 mod tables;
 
+mod book;
+
 mod watched;
 
 mod dns_posture;
