@@ -1,7 +1,7 @@
 //! The book holds together: its contents, links and pictures, and what its blocks are. Whether commands and
 //! configurations are right is asked of the programs themselves, in their own crates.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "book/blocks.rs"]
 mod blocks;

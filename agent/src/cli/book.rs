@@ -62,9 +62,15 @@ fn every_configuration_of_an_agent_loads() {
         }
         let folder = folder();
         let file = folder.path().join(CONFIG_NAME);
-        let loaded = AgentConfig::parse(&file, &text, &Kinds::standard());
-        let loaded = loaded.unwrap_or_else(|not| panic!("{}: {}", block.place(), not.mistakes));
-        assert!(loaded.warnings.is_empty(), "{}: {:?}", block.place(), loaded.warnings);
+        let (mut mistakes, mut warnings) =
+            match AgentConfig::parse(&file, &text, &Kinds::standard()) {
+                Ok(loaded) => (Vec::new(), loaded.warnings),
+                Err(not) => (not.mistakes.0, not.warnings),
+            };
+        // a test has none of systemd's credentials, and a piece need not have a check
+        mistakes.retain(|mistake| !mistake.message.contains("there are no credentials here"));
+        warnings.retain(|warning| !warning.message.contains("there is no [[check]]"));
+        assert_eq!((mistakes, warnings), (vec![], vec![]), "{}", block.place());
     }
 }
 

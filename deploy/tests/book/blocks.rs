@@ -3,6 +3,7 @@
 //! Every crate stands beside `deploy`, and takes this file by its path. Absent on purpose: what a block must be.
 
 #![allow(dead_code, reason = "each crate looks at something else")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "of tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,7 +133,14 @@ fn line_commands(line: &str) -> Vec<Vec<String>> {
     }
     words.extend(word);
     found.push(words);
-    found.into_iter().map(without_redirections).filter(|words| !words.is_empty()).collect()
+    let found = found.into_iter().map(without_redirections).map(as_oneself);
+    found.filter(|words| !words.is_empty()).collect()
+}
+
+/// What somebody else is to run is the command.
+fn as_oneself(words: Vec<String>) -> Vec<String> {
+    let is_sudo = words.len() > 3 && words[0] == "sudo" && words[1] == "-u";
+    if is_sudo { words[3..].to_vec() } else { words }
 }
 
 fn without_redirections(words: Vec<String>) -> Vec<String> {
