@@ -109,6 +109,8 @@ fn every_picture_is_drawn_in_the_readers_colours_and_says_what_it_shows() {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("<title") && text.contains("<desc") && text.contains("currentColor"), "{name}");
+        // as a picture it does not have the page's colours: it brings those of the reader's system
+        assert!(text.contains("color: CanvasText; background: Canvas"), "{name}");
         assert!(!text.contains("<script") && !text.contains("fill=\"#") && text.len() < 16_384, "{name}");
         assert!(pages.contains(&format!("pictures/{name}")), "{name} is shown nowhere");
     }
