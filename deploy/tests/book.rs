@@ -26,9 +26,38 @@ const LANGUAGES: &[(&str, &[&str])] = &[
 ];
 /// Programs that commands of the book call beside ours.
 const PROGRAMS: &[&str] = &[
-    "ansible-playbook", "apt", "cargo", "cat", "chmod", "chronyc", "curl", "cut", "deploy/build", "df", "dig", "dnf", "docker", "echo", "git",
-    "helm", "install", "journalctl", "kubectl", "mailsonde-agent", "mailsonde-collector", "mdbook", "mkdir", "openssl", "podman", "ssh",
-    "sudo", "systemctl", "systemd-creds", "tests/light", "tests/recount.py", "timedatectl",
+    "ansible-playbook",
+    "apt",
+    "cargo",
+    "cat",
+    "chmod",
+    "chronyc",
+    "curl",
+    "cut",
+    "deploy/build",
+    "df",
+    "dig",
+    "dnf",
+    "docker",
+    "echo",
+    "git",
+    "helm",
+    "install",
+    "journalctl",
+    "kubectl",
+    "mailsonde-agent",
+    "mailsonde-collector",
+    "mdbook",
+    "mkdir",
+    "openssl",
+    "podman",
+    "ssh",
+    "sudo",
+    "systemctl",
+    "systemd-creds",
+    "tests/light",
+    "tests/recount.py",
+    "timedatectl",
 ];
 
 #[test]
@@ -39,12 +68,22 @@ fn every_block_says_what_it_is() {
     for block in blocks {
         let place = block.place();
         let known = LANGUAGES.iter().find(|(language, _)| *language == block.language);
-        let Some((_, roles)) = known else { panic!("{place}: \"{}\" is no language of the book", block.language) };
+        let Some((_, roles)) = known else {
+            panic!("{place}: \"{}\" is no language of the book", block.language)
+        };
         if roles.contains(&"FILE") {
             let text = fs::read_to_string(root.join(&block.role)).unwrap_or_default();
-            assert!(text.contains(&block.text), "{place}: it does not stand so in \"{}\"", block.role);
+            assert!(
+                text.contains(&block.text),
+                "{place}: it does not stand so in \"{}\"",
+                block.role
+            );
         } else {
-            assert!(roles.contains(&&*block.role), "{place}: \"{}\" is none of {roles:?}", block.role);
+            assert!(
+                roles.contains(&&*block.role),
+                "{place}: \"{}\" is none of {roles:?}",
+                block.role
+            );
         }
         if block.language == "json" {
             let read = serde_json::from_str::<serde_json::Value>(&block.text);
@@ -61,7 +100,11 @@ fn a_shell_reads_every_command_and_knows_who_is_called() {
         bash.stdin.take().unwrap().write_all(block.text.as_bytes()).unwrap();
         assert!(bash.wait().unwrap().success(), "{place}: bash does not read it");
         for words in commands(&block.text) {
-            assert!(PROGRAMS.contains(&&*words[0]), "{place}: nobody knows the program {}", words[0]);
+            assert!(
+                PROGRAMS.contains(&&*words[0]),
+                "{place}: nobody knows the program {}",
+                words[0]
+            );
         }
         assert!(!commands(&block.text).is_empty(), "{place}: no command");
     }
@@ -73,7 +116,8 @@ fn the_contents_list_every_page_and_nothing_else() {
     let listed: Vec<_> = links(&summary).into_iter().map(|(_, target)| target).collect();
     let set: BTreeSet<_> = listed.iter().cloned().collect();
     assert_eq!(set.len(), listed.len(), "a page is listed twice");
-    let there: BTreeSet<_> = pages().into_iter().map(|(name, _)| name).filter(|name| name != "SUMMARY.md").collect();
+    let there: BTreeSet<_> =
+        pages().into_iter().map(|(name, _)| name).filter(|name| name != "SUMMARY.md").collect();
     assert_eq!(set, there);
     for (name, text) in pages() {
         let first = text.lines().next().unwrap_or_default();
@@ -93,8 +137,13 @@ fn every_link_leads_somewhere() {
             }
             let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
             let path = if file.is_empty() { source().join(name) } else { folder.join(file) };
-            let Ok(told) = fs::read_to_string(&path) else { panic!("{place}: {target} is not there") };
-            assert!(path.canonicalize().unwrap().starts_with(source().canonicalize().unwrap()), "{place}: {target} is outside the book");
+            let Ok(told) = fs::read_to_string(&path) else {
+                panic!("{place}: {target} is not there")
+            };
+            assert!(
+                path.canonicalize().unwrap().starts_with(source().canonicalize().unwrap()),
+                "{place}: {target} is outside the book"
+            );
             let is_there = anchor.is_empty() || anchors(&told).contains(anchor);
             assert!(is_there, "{place}: nothing is called {anchor} there");
         }
@@ -108,10 +157,16 @@ fn every_picture_is_drawn_in_the_readers_colours_and_says_what_it_shows() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("<title") && text.contains("<desc") && text.contains("currentColor"), "{name}");
+        assert!(
+            text.contains("<title") && text.contains("<desc") && text.contains("currentColor"),
+            "{name}"
+        );
         // as a picture it does not have the page's colours: it brings those of the reader's system
         assert!(text.contains("color: CanvasText; background: Canvas"), "{name}");
-        assert!(!text.contains("<script") && !text.contains("fill=\"#") && text.len() < 16_384, "{name}");
+        assert!(
+            !text.contains("<script") && !text.contains("fill=\"#") && text.len() < 16_384,
+            "{name}"
+        );
         assert!(pages.contains(&format!("pictures/{name}")), "{name} is shown nowhere");
     }
 }
@@ -119,12 +174,15 @@ fn every_picture_is_drawn_in_the_readers_colours_and_says_what_it_shows() {
 /// The five minutes that `tests/packages` runs are those of the book.
 #[test]
 fn the_five_minutes_are_those_that_are_tried() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let tried = readme.split("## In five minutes").nth(1).unwrap();
     let tried = tried.split("\n## ").next().unwrap();
     let page = fs::read_to_string(source().join("five-minutes.md")).unwrap();
     let of = |text: &str| -> Vec<_> {
-        let blocks = blocks_of("", text).into_iter().filter(|block| ["agent", "collector"].contains(&&*block.role) && block.language == "sh");
+        let blocks = blocks_of("", text).into_iter().filter(|block| {
+            ["agent", "collector"].contains(&&*block.role) && block.language == "sh"
+        });
         blocks.map(|block| (block.role, block.text)).collect()
     };
     assert!(!of(tried).is_empty());

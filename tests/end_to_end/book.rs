@@ -83,7 +83,8 @@ fn what_the_book_asks_is_answered() {
             seen.push(pty.seen());
             count += 1;
         }
-        let beside = blocks.get(at + 1).filter(|next| next.page == block.page && next.language == "text");
+        let beside =
+            blocks.get(at + 1).filter(|next| next.page == block.page && next.language == "text");
         if let Some(beside) = beside {
             shows_the_heads(beside, &seen);
         }

@@ -22,8 +22,10 @@ const VANTAGE_POINT: &str = "\n[vantage_point]\nname = \"branch-north\"\n";
 const MAILBOX_MAIN: &str = "\n[[mailbox]]\nname = \"main\"\naddress = \"probe@example.org\"\npassword = { file = \"password\" }\nsmtp = { host = \"smtp.example.org\" }\nimap = { host = \"imap.example.org\" }\n";
 
 fn of(role: &str) -> Vec<Block> {
-    let found: Vec<_> =
-        blocks().into_iter().filter(|block| block.language == "toml" && block.role == role).collect();
+    let found: Vec<_> = blocks()
+        .into_iter()
+        .filter(|block| block.language == "toml" && block.role == role)
+        .collect();
     assert!(!found.is_empty(), "no block of {role}");
     found
 }

@@ -72,7 +72,10 @@ mod tests {
         let pages = book::pages(&Kinds::standard());
         for (name, text) in &pages {
             let committed = fs::read_to_string(folder.join(name)).unwrap_or_default();
-            assert!(committed == *text, "deploy/book/src/probes/{name} is not what the code says; {anew}");
+            assert!(
+                committed == *text,
+                "deploy/book/src/probes/{name} is not what the code says; {anew}"
+            );
         }
         assert_eq!(fs::read_dir(&folder).unwrap().count(), pages.len(), "a page of no kind");
     }

@@ -109,7 +109,12 @@ impl Kind for DnsblKind {
     }
 
     fn page(&self) -> Page {
-        Page { about: ABOUT, example: EXAMPLE, phases: PHASES.to_vec(), rules: RULES.iter().chain(OF_ANY_GROUP).copied().collect() }
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: RULES.iter().chain(OF_ANY_GROUP).copied().collect(),
+        }
     }
 
     fn configure(

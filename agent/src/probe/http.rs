@@ -96,7 +96,12 @@ impl Kind for HttpKind {
     }
 
     fn page(&self) -> Page {
-        Page { about: ABOUT, example: EXAMPLE, phases: phases(), rules: vec![&CERTIFICATE_EXPIRES, &autoconfig::WITHOUT_TLS] }
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: phases(),
+            rules: vec![&CERTIFICATE_EXPIRES, &autoconfig::WITHOUT_TLS],
+        }
     }
 
     fn configure(

@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity, WallTime};
 
-use super::stock::{self, Bounds, LIST, Stock};
 use super::page::{self, Page, Part};
+use super::stock::{self, Bounds, LIST, Stock};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::server::{self, Protocol, settings};
 use crate::mail::dial::{Dial, Patience, PhaseNames};

@@ -77,13 +77,22 @@ fn phases() -> Vec<Part> {
         page::TLS,
         page::AUTH,
         Part::new(name::ENVELOPE, "MAIL FROM and RCPT TO"),
-        Part::new(submit::GREYLIST, "with `mx`: until an exchanger that greylists takes the message"),
+        Part::new(
+            submit::GREYLIST,
+            "with `mx`: until an exchanger that greylists takes the message",
+        ),
         Part::new(name::DATA, "the message, until the server's answer that it has queued it"),
-        Part::new(name::TRANSIT, "from accepted to stored, by the storing server's own date: to within half a second"),
+        Part::new(
+            name::TRANSIT,
+            "from accepted to stored, by the storing server's own date: to within half a second",
+        ),
         Part::new(name::ARRIVAL, "from accepted to first seen in the mailbox"),
         Part::new(told::BOUNCE, "from accepted to the bounce"),
         Part::new(judge::AUTO_REPLY, "from accepted to the automatic reply"),
-        Part::new("imap.…", "the same parts of the connections that watch the mailbox; kept between runs, they begin before the start"),
+        Part::new(
+            "imap.…",
+            "the same parts of the connections that watch the mailbox; kept between runs, they begin before the start",
+        ),
         Part::new("pop3.…", "the same, where the mailbox is watched by POP3"),
     ]
 }

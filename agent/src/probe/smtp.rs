@@ -71,7 +71,12 @@ impl Kind for SmtpKind {
     }
 
     fn page(&self) -> Page {
-        Page { about: ABOUT, example: EXAMPLE, phases: PHASES.to_vec(), rules: rules::RULES.iter().chain(OF_CERTIFICATE).copied().collect() }
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: rules::RULES.iter().chain(OF_CERTIFICATE).copied().collect(),
+        }
     }
 
     fn configure(

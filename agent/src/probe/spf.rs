@@ -94,7 +94,12 @@ impl Kind for SpfKind {
     }
 
     fn page(&self) -> Page {
-        Page { about: ABOUT, example: EXAMPLE, phases: vec![Part::new(EVALUATE, "the whole evaluation, look-ups included")], rules: Vec::new() }
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: vec![Part::new(EVALUATE, "the whole evaluation, look-ups included")],
+            rules: Vec::new(),
+        }
     }
 
     fn configure(

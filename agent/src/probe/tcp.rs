@@ -12,8 +12,8 @@ use mailsonde_proto::{Clock, Fact, FaultClass};
 use regex::Regex;
 use tokio::time::timeout;
 
-use super::tls::{ACCEPT, CRITICAL, OF_CERTIFICATE, PIN, Terms, WARN, judge};
 use super::page::{self, Page, Part};
+use super::tls::{ACCEPT, CRITICAL, OF_CERTIFICATE, PIN, Terms, WARN, judge};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings, pattern};
 use crate::config::server::trust;
 use crate::mail::dial::{Dial, Patience, PhaseNames};
@@ -115,7 +115,12 @@ impl Kind for TcpKind {
     }
 
     fn page(&self) -> Page {
-        Page { about: ABOUT, example: EXAMPLE, phases: PHASES.to_vec(), rules: OF_CERTIFICATE.to_vec() }
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: OF_CERTIFICATE.to_vec(),
+        }
     }
 
     fn configure(

@@ -130,7 +130,12 @@ impl Kind for TlsKind {
     }
 
     fn page(&self) -> Page {
-        Page { about: ABOUT, example: EXAMPLE, phases: PHASES.to_vec(), rules: OF_CERTIFICATE.iter().chain(rules::OF_SERVER).copied().collect() }
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: OF_CERTIFICATE.iter().chain(rules::OF_SERVER).copied().collect(),
+        }
     }
 
     fn configure(

@@ -20,8 +20,10 @@ use blocks::{Block, blocks, commands_of};
 const HEAD: &str = "listen = \"0.0.0.0:7443\"\nname = \"collector.example.org\"\n";
 
 fn of(role: &str) -> Vec<Block> {
-    let found: Vec<_> =
-        blocks().into_iter().filter(|block| block.language == "toml" && block.role == role).collect();
+    let found: Vec<_> = blocks()
+        .into_iter()
+        .filter(|block| block.language == "toml" && block.role == role)
+        .collect();
     assert!(!found.is_empty(), "no block of {role}");
     found
 }

@@ -82,7 +82,11 @@ pub(crate) fn blocks_of(page: &str, text: &str) -> Vec<Block> {
                 });
             }
             (None, None) => {
-                assert!(!line.trim_start().starts_with("```"), "{page}:{}: a block is not indented", at + 1);
+                assert!(
+                    !line.trim_start().starts_with("```"),
+                    "{page}:{}: a block is not indented",
+                    at + 1
+                );
             }
         }
     }

@@ -9,7 +9,8 @@ use crate::probe::page::Page;
 use crate::probe::{Kind, Kinds, Setting};
 
 /// Who reads the source is told where to change what.
-const MADE: &str = "<!-- Made by `mailsonde-agent documents`; the words stand in agent/src/probe. -->";
+const MADE: &str =
+    "<!-- Made by `mailsonde-agent documents`; the words stand in agent/src/probe. -->";
 
 /// The name of each page's file, and what stands in it.
 pub(super) fn pages(kinds: &Kinds) -> Vec<(String, String)> {
@@ -44,7 +45,9 @@ fn of_kind(kind: &dyn Kind) -> String {
     let Page { about, example, phases, rules } = kind.page();
     let mut text = format!("# {name}\n\n{MADE}\n\nThis kind {}.\n\n{about}\n\n", kind.summary());
     if !example.is_empty() {
-        text.push_str(&format!("```toml agent\n{example}```\n\nOne run of it, now, and its settings at a shell:\n\n"));
+        text.push_str(&format!(
+            "```toml agent\n{example}```\n\nOne run of it, now, and its settings at a shell:\n\n"
+        ));
         let check = check_name(example).unwrap_or_default();
         let file = "/etc/mailsonde-agent/agent.toml";
         text.push_str(&format!(

@@ -51,7 +51,8 @@ const NOT_LOOKED_AT: Rule = Rule::notice(
 );
 
 /// All of these, for the book.
-pub(crate) const RULES: &[&Rule] = &[&MISMATCH, &NO_TLS, &INSECURE, &INSECURE_DOMAIN, &UNUSABLE, &NO_RECORDS, &NOT_LOOKED_AT];
+pub(crate) const RULES: &[&Rule] =
+    &[&MISMATCH, &NO_TLS, &INSECURE, &INSECURE_DOMAIN, &UNUSABLE, &NO_RECORDS, &NOT_LOOKED_AT];
 
 /// A mail exchanger and what DNS says of it.
 #[derive(Clone, Debug)]

@@ -88,7 +88,21 @@ const PUBLIC_SUFFIX: Rule = Rule::warning(
 );
 
 /// All of these, for the book.
-pub(crate) const RULES: &[&Rule] = &[&NO_RECORD, &SEVERAL_RECORDS, &SYNTAX, &NOT_A_RECORD, &NO_POLICY, &POLICY_NONE, &WEAKER_BELOW, &LESS_BELOW, &TESTING, &NO_REPORTS, &REMOVED_TAGS, &REPORTS_NOT_AUTHORIZED, &PUBLIC_SUFFIX];
+pub(crate) const RULES: &[&Rule] = &[
+    &NO_RECORD,
+    &SEVERAL_RECORDS,
+    &SYNTAX,
+    &NOT_A_RECORD,
+    &NO_POLICY,
+    &POLICY_NONE,
+    &WEAKER_BELOW,
+    &LESS_BELOW,
+    &TESTING,
+    &NO_REPORTS,
+    &REMOVED_TAGS,
+    &REPORTS_NOT_AUTHORIZED,
+    &PUBLIC_SUFFIX,
+];
 
 /// What a domain's policy comes to; what BIMI asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,7 +76,8 @@ const UNCHECKED: Rule = Rule {
 };
 
 /// All of these, for the book.
-pub(super) const RULES: &[&Rule] = &[&BOGUS, &EXPIRED, &DS_MISMATCH, &ENDS_SOON, &NO_DS, &WEAK, &INDETERMINATE, &UNCHECKED];
+pub(super) const RULES: &[&Rule] =
+    &[&BOGUS, &EXPIRED, &DS_MISMATCH, &ENDS_SOON, &NO_DS, &WEAK, &INDETERMINATE, &UNCHECKED];
 
 /// Looks at the domain's signatures.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {

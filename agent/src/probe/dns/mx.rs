@@ -81,7 +81,17 @@ const TWICE: Rule = Rule {
 };
 
 /// All of these, for the book.
-pub(super) const RULES: &[&Rule] = &[&NONE, &IMPLICIT, &NULL_WITH_OTHERS, &NULL_PREFERENCE, &DANGLING, &ALIAS, &LITERAL, &SPECIAL, &TWICE];
+pub(super) const RULES: &[&Rule] = &[
+    &NONE,
+    &IMPLICIT,
+    &NULL_WITH_OTHERS,
+    &NULL_PREFERENCE,
+    &DANGLING,
+    &ALIAS,
+    &LITERAL,
+    &SPECIAL,
+    &TWICE,
+];
 
 /// Looks at the MX records.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {

@@ -49,4 +49,12 @@ pub(super) const NAME_NOT_QUALIFIED: Rule = Rule {
 };
 
 /// All of these, for the book.
-pub(super) const RULES: &[&Rule] = &[&AUTH_BEFORE_TLS, &AUTH_WITHOUT_TLS, &NO_STARTTLS, &STARTTLS_TWICE, &OPEN_RELAY, &GREETING_NAME, &NAME_NOT_QUALIFIED];
+pub(super) const RULES: &[&Rule] = &[
+    &AUTH_BEFORE_TLS,
+    &AUTH_WITHOUT_TLS,
+    &NO_STARTTLS,
+    &STARTTLS_TWICE,
+    &OPEN_RELAY,
+    &GREETING_NAME,
+    &NAME_NOT_QUALIFIED,
+];

@@ -89,7 +89,18 @@ const PARENT_DIFFERS: Rule = Rule {
 };
 
 /// All of these, for the book.
-pub(in crate::probe::dns) const RULES: &[&Rule] = &[&SINGLE, &ONE_PLACE, &UNRESOLVED, &SILENT, &LAME, &NO_EDNS, &NO_TCP, &SERIAL, &ANSWERS, &PARENT_DIFFERS];
+pub(in crate::probe::dns) const RULES: &[&Rule] = &[
+    &SINGLE,
+    &ONE_PLACE,
+    &UNRESOLVED,
+    &SILENT,
+    &LAME,
+    &NO_EDNS,
+    &NO_TCP,
+    &SERIAL,
+    &ANSWERS,
+    &PARENT_DIFFERS,
+];
 
 /// Whether the parent names the same name servers as the zone itself.
 pub(super) fn parent(told: &Delegation, hosts: &BTreeSet<String>, looked: &mut Looked) {
