@@ -7,13 +7,15 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use super::probe::help::{COMMON, MAILBOX};
-use super::*;
+use super::{Arguments, CONFIG_NAME, Command};
+use crate::config::AgentConfig;
 use crate::config::assigned::Central;
 use crate::config::mistake::Report;
 use crate::config::policy::{Own, read_file};
+use crate::probe::Kinds;
 use blocks::{Block, blocks, commands_of};
 
 /// What a piece of agent.toml leaves out.

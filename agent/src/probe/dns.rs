@@ -79,7 +79,7 @@ fn phases() -> Vec<Part> {
 
 fn rules() -> Vec<&'static Rule> {
     let of_groups = group::GROUPS.iter().flat_map(|group| group.rules.iter().copied().flatten());
-    of_groups.chain(group::OF_ANY_GROUP).chain([&told::UNFINISHED]).copied().collect()
+    of_groups.chain(group::OF_ANY_GROUP).chain(&[&told::UNFINISHED]).copied().collect()
 }
 
 /// The kind `dns`.

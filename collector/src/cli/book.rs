@@ -8,11 +8,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
-use super::*;
+use super::Arguments;
 use crate::central::{read_folder, read_services};
 use crate::config::{Config, ConfigError};
+use crate::folder::Folder;
 use crate::notifier::{Channels, kinds, tests::SECRETS};
 use blocks::{Block, blocks, commands_of};
 
