@@ -15,6 +15,7 @@ use crate::config::AgentConfig;
 use crate::config::assigned::Central;
 use crate::config::mistake::Report;
 use crate::config::policy::{Own, read_file};
+use crate::config::samples;
 use crate::probe::Kinds;
 use blocks::{Block, blocks, commands_of};
 
@@ -32,9 +33,9 @@ fn of(role: &str) -> Vec<Block> {
     found
 }
 
-/// A folder with the secrets that configurations of the book name.
+/// A folder with the certificates and the secrets that configurations of the book name.
 fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = samples::folder();
     let key = include_str!("../mail/oauth/tests/service_account.json");
     for (name, text) in [
         ("password", "s3cret\n"),

@@ -37,7 +37,7 @@ name = "waiting"
 kind = "pop3"
 host = "pop.example.org"
 login = "queue@example.org"
-password_file = "queue.password"
+password = { file = "queue.password" }
 max_age = "10m"                         # an older message means that nobody fetches them
 every = "5m"
 "#;
