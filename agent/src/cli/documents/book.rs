@@ -43,7 +43,7 @@ fn index(kinds: &Kinds) -> String {
 fn of_kind(kind: &dyn Kind) -> String {
     let name = kind.name();
     let Page { about, example, phases, rules } = kind.page();
-    let mut text = format!("# {name}\n\n{MADE}\n\nThis kind {}.\n\n{about}\n\n", kind.summary());
+    let mut text = format!("# {name}\n\n{MADE}\n\n{about}\n\n");
     if !example.is_empty() {
         text.push_str(&format!(
             "```toml agent\n{example}```\n\nOne run of it, now, and its settings at a shell:\n\n"
