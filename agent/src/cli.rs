@@ -22,6 +22,9 @@ mod figures;
 mod log;
 mod terminal;
 
+#[cfg(test)]
+mod book;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -266,7 +269,7 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
         Command::Policy(command) => policy::policy(&command, &kinds, &terminal),
         Command::Probe(arguments) => probe::probe(&arguments, &kinds, &terminal),
         Command::Explain(arguments) => explain::explain(&arguments, &terminal),
-        Command::Documents { folder } => documents::documents(&folder),
+        Command::Documents { folder } => documents::documents(&folder, &kinds),
     }
     .into()
 }

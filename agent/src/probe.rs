@@ -16,6 +16,7 @@ mod tcp;
 mod tls;
 
 mod governed;
+pub mod page;
 mod pattern;
 mod stock;
 mod told;
@@ -40,6 +41,7 @@ use crate::mail::mailbox::Mailbox;
 use crate::mail::token::TokenKey;
 use crate::net::Net;
 use crate::peers::Peers;
+use page::Page;
 
 pub(crate) use governed::governed;
 pub(crate) use told::strict;
@@ -60,6 +62,11 @@ pub trait Kind: Send + Sync {
 
     /// Its settings, for `probe KIND --help` and the book.
     fn settings(&self) -> &'static [Setting];
+
+    /// What the book says of it beside its settings.
+    fn page(&self) -> Page {
+        Page::default()
+    }
 
     /// Reads the settings of one check. What is wrong is reported to the section, all of it; `None`
     /// when anything was.

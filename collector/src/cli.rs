@@ -65,6 +65,9 @@ mod terminal;
 mod token_file;
 mod typed;
 
+#[cfg(test)]
+mod book;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;

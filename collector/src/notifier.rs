@@ -31,10 +31,12 @@ mod text;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use email::EMAIL;
 pub use parcel::Parcel;
+#[cfg(test)]
+pub(crate) use read::kinds;
 
 use std::fmt::Debug;
 use std::sync::Arc;

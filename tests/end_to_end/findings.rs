@@ -65,6 +65,17 @@ fn every_rule_of_the_agent_has_a_scenario() {
     assert!(missing.is_empty(), "rules without a scenario: {missing:#?}");
 }
 
+/// A kind that forgets a rule would have a page without it.
+#[test]
+fn every_rule_of_the_agent_stands_in_the_book() {
+    let pages = folder("../deploy/book/src/probes");
+    let files = fs::read_dir(pages).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let text: String = files.map(|page| fs::read_to_string(page).expect("a page")).collect();
+    let mut missing = rules();
+    missing.retain(|name, _| !text.contains(&format!("`{name}`")));
+    assert!(missing.is_empty(), "rules on no page: {missing:#?}");
+}
+
 #[test]
 fn a_finding_is_made_of_a_rule() {
     let agent = folder("../agent/src");

@@ -56,6 +56,8 @@ mod reviews;
 mod live_screen;
 mod tables;
 
+mod book;
+
 mod watched;
 
 mod dns_posture;

@@ -24,6 +24,8 @@ use crate::uplink::enrolment;
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
+/// What `mailsonde-collector token create` prints before a token.
+const COMMAND_BEFORE: &str = "mailsonde-agent enroll ";
 /// Bytes of what a token stands in.
 const TOKEN_BYTES: u64 = 4096;
 /// The unit that the package brings.
@@ -75,7 +77,9 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
 
 /// What `token create` printed may stand there whole: the token is the line that is one.
 fn token_in(text: &str) -> Result<EnrolmentToken, String> {
-    let found = text.lines().find_map(|line| EnrolmentToken::from_line(line).ok());
+    // the whole line that `token create` prints is forgiven: it is what one command hands to the other
+    let bare = text.lines().map(|line| line.trim().trim_start_matches(COMMAND_BEFORE));
+    let found = bare.filter_map(|line| EnrolmentToken::from_line(line).ok()).next();
     found.map_or_else(|| EnrolmentToken::from_line(text).map_err(|error| error.to_string()), Ok)
 }
 
@@ -245,5 +249,19 @@ mod tests {
         assert_eq!(line(&arguments(None, Some(file))).unwrap().trim(), "mst1_x");
         let absent = Some(folder.path().join("absent"));
         assert!(line(&arguments(None, absent)).unwrap_err().contains("cannot read the token in"));
+    }
+
+    #[test]
+    fn the_line_that_makes_a_token_is_a_token() {
+        let token = EnrolmentToken {
+            collector: "collector.example.org:7443".into(),
+            authority: [7; 32],
+            secret: mailsonde_proto::token::TokenSecret::random(),
+        };
+        let line = token.to_line();
+        for text in [line.clone(), format!("{COMMAND_BEFORE}{line}\n"), format!("\n  {line}\r\n")] {
+            assert_eq!(token_in(&text), Ok(token.clone()), "{text}");
+        }
+        assert!(token_in("mailsonde-agent enroll").is_err());
     }
 }

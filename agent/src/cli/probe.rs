@@ -1,6 +1,6 @@
 //! `probe`: one check now, the list of kinds, and what a kind can be told.
 
-mod help;
+pub(in crate::cli) mod help;
 
 use std::fmt::Write;
 

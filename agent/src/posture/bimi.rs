@@ -27,6 +27,9 @@ const NO_ENFORCEMENT: Rule = Rule::warning(
     "set DMARC's p (and sp, where it stands there) to quarantine or reject: until then no logo is shown",
 );
 
+/// All of these, for the book.
+pub(crate) const RULES: &[&Rule] = &[&SEVERAL_RECORDS, &SYNTAX, &NO_ENFORCEMENT];
+
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

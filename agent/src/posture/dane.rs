@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 
 use super::bounded;
 
+pub(crate) use findings::RULES;
 pub use findings::{Exchanger, Seen, examine, records};
 
 /// Records of one host that are judged.

@@ -95,6 +95,22 @@ const ONLY_ED25519: Rule = Rule::notice(
     "sign with an RSA key of 2048 bits, too: many verifiers do not know Ed25519",
 );
 
+/// All of these, for the book.
+pub(crate) const RULES: &[&Rule] = &[
+    &MISSING,
+    &SEVERAL_RECORDS,
+    &MALFORMED,
+    &REVOKED,
+    &UNUSABLE,
+    &WEAK,
+    &TOO_LARGE,
+    &TESTING,
+    &NO_HASH,
+    &NOT_FOR_MAIL,
+    &UNKNOWN_TYPE,
+    &ONLY_ED25519,
+];
+
 /// Looks at the keys of these selectors: a fact `dkim.SELECTOR.key` each, and the findings of this module.
 pub async fn examine(ask: &dyn Ask, domain: &Name, selectors: &[String]) -> Told {
     let mut told = Told::new();

@@ -9,6 +9,7 @@ pub mod walk;
 mod findings;
 mod reports;
 
+pub(crate) use findings::RULES;
 pub use findings::{Enforcement, examine};
 pub use record::{Policy, Record};
 pub use walk::Walk;

@@ -18,6 +18,8 @@ use crate::mail::wire::Record;
 use crate::stopwatch::Stopwatch;
 use findings as rules;
 
+pub(crate) use findings::RULES;
+
 pub use policy::{Mode, Policy};
 
 /// How long a fetch may take (RFC 8461 section 3.3).

@@ -14,6 +14,7 @@ pub mod tree;
 mod findings;
 
 pub use evaluate::{Evaluation, Sender, SpfResult, check_host};
+pub(crate) use findings::RULES;
 pub use findings::examine;
 
 /// Terms that look something up, at most (RFC 7208 section 4.6.4).

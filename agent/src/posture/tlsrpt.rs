@@ -28,6 +28,9 @@ const SYNTAX: Rule = Rule::warning(
     "write it as \"v=TLSRPTv1; rua=mailto:address,https://…\"",
 );
 
+/// All of these, for the book.
+pub(crate) const RULES: &[&Rule] = &[&NO_RECORD, &SEVERAL_RECORDS, &SYNTAX];
+
 /// The addresses of a record (RFC 8460 section 3): `mailto:` and `https:`.
 ///
 /// # Errors

@@ -34,10 +34,12 @@ use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, FaultClass};
 use tokio::time::timeout_at;
 
+use super::page::{Page, Part};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::dns::{Ask, AskError};
 use crate::mail::failure::Failure;
 use crate::net::Net;
+use crate::posture::Rule;
 use crate::stopwatch::{Lap, Stopwatch};
 use group::{Context, Group, Looked};
 use settings::DnsCheck;
@@ -47,6 +49,38 @@ use told::Story;
 const LOOKUP: &str = "dns.lookup";
 /// A run returns so much before its deadline: whoever enforces that deadline must not be first.
 const MARGIN: Duration = Duration::from_millis(200);
+
+/// For the book.
+const ABOUT: &str = "A run looks the domain up, then lets every group of rules look at its part, all at once and \
+    under one bound of questions: MX, addresses and their names, SPF, DKIM, DMARC, MTA-STS, \
+    DANE, TLSRPT, BIMI, SRV, CAA, every authoritative server, times to live, DNSSEC. It fails \
+    when the domain cannot be looked up, or when something does not hold that the check expects \
+    (`expect_mx`, `expect_ns`, `expect_dnssec`); everything else that is not as it should be is \
+    a finding. Each set of records is kept with its digest: `mailsonde-collector changes` tells \
+    what changed, when, and seen by whom. DKIM selectors cannot be listed by DNS; take them from \
+    the `s=` of a signature.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "posture"
+kind = "dns"
+domain = "example.org"
+selectors = ["s1", "s2"]                # DKIM
+expect_mx = ["mx.example.org"]          # any other is a failure
+every = "1h"
+timeout = "60s"
+"#;
+
+fn phases() -> Vec<Part> {
+    let groups = group::GROUPS.iter().map(|group| Part::new(group.phase, group.about));
+    std::iter::once(Part::new(LOOKUP, "the domain's MX records, with nothing else under way"))
+        .chain(groups)
+        .collect()
+}
+
+fn rules() -> Vec<&'static Rule> {
+    let of_groups = group::GROUPS.iter().flat_map(|group| group.rules.iter().copied().flatten());
+    of_groups.chain(group::OF_ANY_GROUP).chain(&[&told::UNFINISHED]).copied().collect()
+}
 
 /// The kind `dns`.
 pub(super) struct DnsKind;
@@ -62,6 +96,10 @@ impl Kind for DnsKind {
 
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page { about: ABOUT, example: EXAMPLE, phases: phases(), rules: rules() }
     }
 
     fn configure(

@@ -20,7 +20,8 @@ use mailsonde_proto::{Clock, Fact, FaultClass, Finding, Severity, Verdict, VoidR
 use tokio::time::timeout_at;
 
 use super::dns::exchangers::{Exchanger, exchangers, shown};
-use super::dns::group::Looked;
+use super::dns::group::{Looked, OF_ANY_GROUP};
+use super::page::{Page, Part};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::dns::{Ask, AskError};
 use crate::mail::failure::Failure;
@@ -66,6 +67,31 @@ const SILENT: Rule = Rule {
     advice: "if it lasts, take the list out: mail servers that ask it wait for it",
 };
 
+/// All of these, for the book.
+const RULES: &[&Rule] = &[&BROKEN, &REFUSES, &SILENT];
+
+/// For the book.
+const ABOUT: &str = "Asks lists of addresses and domains (RFC 5782) whether one of ours is listed. Each list is \
+    tested first at its own test points; one that does not pass, or that answers with an error \
+    code (such as 127.255.255.254, a public resolver), says nothing: that is a finding, and \
+    never a listing. The run fails when something is listed, and is void when no list could be \
+    judged. No list is asked by default: their operators have terms of use, and some want a key.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "listed"
+kind = "dnsbl"
+lists = ["dnsbl.example.net"]           # whose terms of use you keep
+domain = "example.org"                  # whose mail exchangers are asked about
+addresses = ["192.0.2.25"]              # and from where you send
+every = "1h"
+"#;
+
+const PHASES: &[Part] = &[
+    Part::new(ADDRESSES, "look-up of the domain's mail exchangers and their addresses"),
+    Part::new(SELF_TEST, "the lists' own tests"),
+    Part::new(LISTS, "the questions about addresses and domains"),
+];
+
 /// The kind `dnsbl`.
 pub(super) struct DnsblKind;
 
@@ -80,6 +106,15 @@ impl Kind for DnsblKind {
 
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: RULES.iter().chain(OF_ANY_GROUP).copied().collect(),
+        }
     }
 
     fn configure(

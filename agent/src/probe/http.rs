@@ -19,8 +19,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity};
 
+use super::page::{self as part, Page, Part};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
-use crate::http::Fetch;
+use crate::http::{Fetch, NAMES};
 use crate::mail::dial::Patience;
 use crate::mail::failure::Failure;
 use crate::mail::mailbox::STEP;
@@ -42,6 +43,42 @@ const CERTIFICATE_EXPIRES: Rule = Rule {
     advice: "renew it, and see why that did not happen by itself",
 };
 
+/// For the book.
+const ABOUT: &str = "Fetches one page and times it, or the pages of a preset: `pages = \"exchange\"` asks for the \
+    health page of each of Exchange's web applications, `\"autoconfig\"` and `\"autodiscover\"` for \
+    what mail programs ask for, each a phase of its own. What a page must be is said by status, \
+    header fields and expressions. No script is run, nothing that a page refers to is loaded, \
+    and a redirect leads from https to https only.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "webmail"
+kind = "http"
+url = "https://webmail.example.org/"
+expect_status = ["200"]
+expect_body = ["Sign in"]
+every = "5m"
+"#;
+
+fn phases() -> Vec<Part> {
+    let first = [
+        part::RESOLVE,
+        part::CONNECT,
+        part::TLS,
+        Part::new(NAMES.first_byte, "from the request to the end of the answer's head"),
+        Part::new(NAMES.body, "from there to the end of what is read of the page"),
+        Part::new(NAMES.redirect, "all exchanges that ended in a redirect which was followed"),
+    ];
+    let exchange = exchange::FOLDERS
+        .iter()
+        .map(|&(_, phase)| Part::new(phase, "with `pages = \"exchange\"`: its health page"));
+    let others = [
+        Part::new("autoconfig", "with `pages = \"autoconfig\"`: at autoconfig.DOMAIN"),
+        Part::new("well_known", "the same at the domain itself, where the first has none"),
+        Part::new("root", "with `pages = \"autodiscover\"`: at the domain itself"),
+    ];
+    first.into_iter().chain(exchange).chain(others).collect()
+}
+
 /// The kind `http`.
 pub(super) struct HttpKind;
 
@@ -56,6 +93,15 @@ impl Kind for HttpKind {
 
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: phases(),
+            rules: vec![&CERTIFICATE_EXPIRES, &autoconfig::WITHOUT_TLS],
+        }
     }
 
     fn configure(

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::{Clock, Fact, Finding, Severity, WallTime};
 
+use super::page::{self, Page, Part};
 use super::stock::{self, Bounds, LIST, Stock};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::server::{self, Protocol, settings};
@@ -44,6 +45,36 @@ const QUOTA_CRITICAL: Rule = Rule {
     advice: "empty the mailbox or raise its quota: when it is used up, mail for it bounces",
 };
 
+/// All of these, for the book.
+const RULES: &[&Rule] = &[&QUOTA_HIGH, &QUOTA_CRITICAL];
+
+/// For the book.
+const ABOUT: &str = "Signs in, opens one folder and looks how many messages are there, how old they are, and how \
+    much of the quota is used: a queue that nobody empties, a mailbox that nothing reaches any \
+    more, one that is about to be full. Nothing is changed: the folder is only examined (RFC \
+    9051 section 6.3.3), and of its messages only dates are asked for.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "inbox"
+kind = "imap"
+mailbox = "main"
+folder = "INBOX"
+quota_warn = "80%"
+every = "5m"
+"#;
+
+const PHASES: &[Part] = &[
+    page::TOKEN,
+    page::RESOLVE,
+    page::CONNECT,
+    page::TLS,
+    page::GREETING,
+    page::AUTH,
+    Part::new(SELECT, "the folder is opened"),
+    Part::new(LIST, "its messages are counted and dated"),
+    Part::new(QUOTA, "the quota is asked for"),
+];
+
 /// The kind `imap`.
 pub(super) struct ImapKind;
 
@@ -58,6 +89,10 @@ impl Kind for ImapKind {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page { about: ABOUT, example: EXAMPLE, phases: PHASES.to_vec(), rules: RULES.to_vec() }
     }
 
     fn configure(

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use mail_parser::MessageParser;
 use mailsonde_proto::{Clock, Fact, WallTime};
 
+use super::page::{self, Page, Part};
 use super::stock::{self, Bounds, LIST, Stock};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::server::{self, Protocol, settings};
@@ -24,6 +25,32 @@ use crate::stopwatch::Stopwatch;
 
 /// Of a mailbox with more messages, the headers of so many first and as many last ones are read.
 const MOST_HEADERS: u32 = 10;
+
+/// For the book.
+const ABOUT: &str = "Signs in and looks how many messages wait there, and how old they are. Nothing is removed, \
+    and of messages only headers are read; but some servers forget at a sign-in which ones are \
+    recent, and a POP3 mailbox is open to one session at a time (RFC 1939 section 4): while this \
+    looks, nobody else can.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "waiting"
+kind = "pop3"
+host = "pop.example.org"
+login = "queue@example.org"
+password = { file = "queue.password" }
+max_age = "10m"                         # an older message means that nobody fetches them
+every = "5m"
+"#;
+
+const PHASES: &[Part] = &[
+    page::TOKEN,
+    page::RESOLVE,
+    page::CONNECT,
+    page::TLS,
+    page::GREETING,
+    page::AUTH,
+    Part::new(LIST, "messages are counted and dated"),
+];
 
 /// The kind `pop3`.
 pub(super) struct Pop3Kind;
@@ -39,6 +66,10 @@ impl Kind for Pop3Kind {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page { about: ABOUT, example: EXAMPLE, phases: PHASES.to_vec(), rules: Vec::new() }
     }
 
     fn configure(

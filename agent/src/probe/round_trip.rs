@@ -22,11 +22,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use mailsonde_proto::phase::name;
 use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, Fact, Verdict};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
+use super::page::{self, Page, Part};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::mail::dial::Patience;
 use crate::mail::mailbox::{Arrived, Mailbox, Order, Refusal, STEP};
@@ -50,6 +52,51 @@ const LARGE: u64 = 256 * 1024;
 /// A run returns so much before its deadline: whoever enforces that deadline must not be first.
 const MARGIN: Duration = Duration::from_millis(100);
 
+/// For the book.
+const ABOUT: &str = "Sends a test message and sees it arrive. The mailbox is watched before the message leaves, \
+    so that no arrival is missed. The run passes only when a message with exactly this run's \
+    token arrives whole, once, where it is expected, before the deadline; or is refused, or \
+    comes back, where that is expected (`expect`). What comes up afterwards (late, twice, \
+    altered, bounced) amends the run and never makes it a pass. Nothing is tried twice, but for \
+    a mail exchanger that greylists, where the wait is what is measured. Only messages with a \
+    valid token of this agent are ever removed.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "mail"
+kind = "round-trip"
+mailbox = "main"
+every = "60s"
+"#;
+
+fn phases() -> Vec<Part> {
+    vec![
+        page::TOKEN,
+        page::RESOLVE,
+        page::CONNECT,
+        page::GREETING,
+        page::TLS,
+        page::AUTH,
+        Part::new(name::ENVELOPE, "MAIL FROM and RCPT TO"),
+        Part::new(
+            submit::GREYLIST,
+            "with `mx`: until an exchanger that greylists takes the message",
+        ),
+        Part::new(name::DATA, "the message, until the server's answer that it has queued it"),
+        Part::new(
+            name::TRANSIT,
+            "from accepted to stored, by the storing server's own date: to within half a second",
+        ),
+        Part::new(name::ARRIVAL, "from accepted to first seen in the mailbox"),
+        Part::new(told::BOUNCE, "from accepted to the bounce"),
+        Part::new(judge::AUTO_REPLY, "from accepted to the automatic reply"),
+        Part::new(
+            "imap.…",
+            "the same parts of the connections that watch the mailbox; kept between runs, they begin before the start",
+        ),
+        Part::new("pop3.…", "the same, where the mailbox is watched by POP3"),
+    ]
+}
+
 /// The kind `round-trip`.
 pub(super) struct RoundTripKind;
 
@@ -64,6 +111,10 @@ impl Kind for RoundTripKind {
 
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page { about: ABOUT, example: EXAMPLE, phases: phases(), rules: vec![&told::FORGED_TOKEN] }
     }
 
     fn configure(

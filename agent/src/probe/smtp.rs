@@ -15,13 +15,44 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailsonde_proto::Clock;
+use mailsonde_proto::phase::name;
 
+use super::page::{self, Page, Part};
+use super::tls::OF_CERTIFICATE;
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::mail::dial::{Dial, PhaseNames};
 use crate::net::Net;
 use crate::stopwatch::Stopwatch;
 use look::Seen;
 use settings::Settings;
+
+/// For the book.
+const ABOUT: &str = "Looks at an SMTP server without handing in a message: greeting, extensions before and after \
+    TLS, sign-in mechanisms, certificate; where asked, a sign-in, and which recipients the \
+    server takes (`recipient`, `refused_recipient`, `relay_to` for the open-relay look). That \
+    ends after RCPT TO with RSET; DATA is never said. The `expect_` settings make a fault of \
+    what is otherwise a fact.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "exchanger"
+kind = "smtp"
+host = "mx.example.org"
+port = 25
+tls = "opportunistic"
+expect_starttls = true
+relay_to = "somebody@example.net"       # must be refused
+every = "5m"
+"#;
+
+const PHASES: &[Part] = &[
+    page::TOKEN,
+    page::RESOLVE,
+    page::CONNECT,
+    page::GREETING,
+    page::TLS,
+    page::AUTH,
+    Part::new(name::ENVELOPE, "MAIL FROM and RCPT TO, where recipients are asked about"),
+];
 
 /// The kind `smtp`.
 pub(super) struct SmtpKind;
@@ -37,6 +68,15 @@ impl Kind for SmtpKind {
 
     fn settings(&self) -> &'static [Setting] {
         settings::SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: rules::RULES.iter().chain(OF_CERTIFICATE).copied().collect(),
+        }
     }
 
     fn configure(

@@ -14,6 +14,7 @@ use mailsonde_proto::time::Instant;
 use mailsonde_proto::{Clock, FaultClass};
 use tokio::time::timeout_at;
 
+use super::page::{Page, Part};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::host::domain;
 use crate::config::resolver;
@@ -61,6 +62,21 @@ const SETTINGS: &[Setting] = &[
     resolver::QUESTION_TIMEOUT,
 ];
 
+/// For the book.
+const ABOUT: &str = "Evaluates SPF (RFC 7208) for one sender: what receivers say of mail from this address and \
+    this domain. The run passes when the result is the expected one; what DNS does not answer is \
+    a temporary fault, unless that is expected. With the result comes the tree of the terms that \
+    were evaluated, and how many look-ups each cost. What is wrong with the record itself is \
+    told by the kind [dns](dns.md).";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "may-send"
+kind = "spf"
+ip = "192.0.2.25"
+sender = "example.org"
+every = "1h"
+"#;
+
 /// The kind `spf`.
 pub(super) struct SpfKind;
 
@@ -75,6 +91,15 @@ impl Kind for SpfKind {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: vec![Part::new(EVALUATE, "the whole evaluation, look-ups included")],
+            rules: Vec::new(),
+        }
     }
 
     fn configure(

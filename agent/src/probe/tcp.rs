@@ -12,7 +12,8 @@ use mailsonde_proto::{Clock, Fact, FaultClass};
 use regex::Regex;
 use tokio::time::timeout;
 
-use super::tls::{ACCEPT, CRITICAL, PIN, Terms, WARN, judge};
+use super::page::{self, Page, Part};
+use super::tls::{ACCEPT, CRITICAL, OF_CERTIFICATE, PIN, Terms, WARN, judge};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings, pattern};
 use crate::config::server::trust;
 use crate::mail::dial::{Dial, Patience, PhaseNames};
@@ -75,6 +76,28 @@ const SETTINGS: &[Setting] = &[
     PIN,
 ];
 
+/// For the book.
+const ABOUT: &str = "Connects to a port, and reads what it says first, up to 8 KiB: for whatever has no kind of \
+    its own, such as ManageSieve, a filter, a proxy. Nothing is said to it but the one line of \
+    `send`.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "sieve"
+kind = "tcp"
+host = "mail.example.org"
+port = 4190
+expect_banner = "IMPLEMENTATION"
+every = "5m"
+"#;
+
+const PHASES: &[Part] = &[
+    page::RESOLVE,
+    page::CONNECT,
+    page::TLS,
+    Part::new(BANNER, "the server's first words"),
+    Part::new(ANSWER, "its answer to `send`"),
+];
+
 /// The kind `tcp`.
 pub(super) struct TcpKind;
 
@@ -89,6 +112,15 @@ impl Kind for TcpKind {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: OF_CERTIFICATE.to_vec(),
+        }
     }
 
     fn configure(

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use mailsonde_proto::phase::name;
 use mailsonde_proto::{Clock, Fact, FaultClass};
 
+use super::page::{self, Page, Part};
 use super::{Kind, Outcome, Probe, Run, Section, Setting, Surroundings};
 use crate::config::server::trust;
 use crate::mail::dial::{Dial, PhaseNames};
@@ -30,6 +31,7 @@ use crate::stopwatch::Stopwatch;
 use scan::{Depth, Scan, Target};
 
 pub(crate) use judge::{judge, yes_or_no};
+pub(super) use rules::OF_CERTIFICATE;
 pub(crate) use terms::{ACCEPT, Accept, CRITICAL, PIN, Terms, WARN};
 
 /// The phase of asking for versions and suites.
@@ -86,6 +88,31 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// For the book.
+const ABOUT: &str = "Looks at the certificate that a server shows, on TLS from the start or after STARTTLS, and \
+    at the versions and cipher suites that it accepts. The handshake goes on whatever the \
+    certificate is, so that all of it can be told; nothing else is ever said on that connection. \
+    The run fails with a certificate that clients refuse; everything else that is wrong is a \
+    finding. DANE is the matter of the kind [dns](dns.md). No revocation responder is asked; a \
+    stapled response is read.";
+/// A check, for the book.
+const EXAMPLE: &str = r#"[[check]]
+name = "certificate"
+kind = "tls"
+host = "mail.example.org"
+port = 993
+warn_before = "21d"
+every = "1h"
+"#;
+
+const PHASES: &[Part] = &[
+    page::RESOLVE,
+    page::CONNECT,
+    page::GREETING,
+    page::TLS,
+    Part::new(SCAN, "versions and suites are asked for, each on a connection of its own"),
+];
+
 /// The kind `tls`.
 pub(super) struct TlsKind;
 
@@ -100,6 +127,15 @@ impl Kind for TlsKind {
 
     fn settings(&self) -> &'static [Setting] {
         SETTINGS
+    }
+
+    fn page(&self) -> Page {
+        Page {
+            about: ABOUT,
+            example: EXAMPLE,
+            phases: PHASES.to_vec(),
+            rules: OF_CERTIFICATE.iter().chain(rules::OF_SERVER).copied().collect(),
+        }
     }
 
     fn configure(

@@ -40,6 +40,12 @@ const KINDS: [(&str, Reader); 13] = [
     ("zoom", zoom::read),
 ];
 
+/// The words of `kind` that there are.
+#[cfg(test)]
+pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(kind, _)| *kind)
+}
+
 /// Reads all files: the channels that are right, and every mistake.
 pub(super) fn channels(
     folder: &Folder,

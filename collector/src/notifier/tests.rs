@@ -34,7 +34,7 @@ fn none_where_there_is_no_folder() {
 }
 
 /// What the examples leave to the operator.
-const SECRETS: [(&str, &str); 14] = [
+pub(crate) const SECRETS: [(&str, &str); 14] = [
     ("secrets/slack.url", "https://hooks.slack.com/services/T0/B0/xxxxxxxxxxxx"),
     ("secrets/slack.token", "xoxb-1234567890"),
     ("secrets/teams.url", "https://x.logic.azure.com/workflows/1/triggers/manual?sig=abcdefghi"),

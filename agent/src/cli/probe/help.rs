@@ -8,7 +8,7 @@ use crate::config::server::settings;
 use crate::probe::{Kind, Setting};
 
 /// What `--set` knows of a mailbox; in a file these stand in `[[mailbox]]`.
-const MAILBOX: &[Setting] = &[
+pub(in crate::cli) const MAILBOX: &[Setting] = &[
     Setting::new("address", "address", None, "sender and recipient of the test mail"),
     Setting::new("login", "text", Some("the address"), "who signs in"),
     settings::PASSWORD_FILE,
@@ -112,7 +112,8 @@ const MAILBOX: &[Setting] = &[
     ),
 ];
 
-const COMMON: &[Setting] = &[
+/// What every check has beside its name, kind and `every`.
+pub(in crate::cli) const COMMON: &[Setting] = &[
     Setting::new("timeout", "duration", Some("60s"), "how long a run may take at most"),
     Setting::new(
         "fail_from",

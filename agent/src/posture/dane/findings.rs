@@ -50,6 +50,10 @@ const NOT_LOOKED_AT: Rule = Rule::notice(
     "see why port 25 of the host cannot be reached from the agent: many networks block it",
 );
 
+/// All of these, for the book.
+pub(crate) const RULES: &[&Rule] =
+    &[&MISMATCH, &NO_TLS, &INSECURE, &INSECURE_DOMAIN, &UNUSABLE, &NO_RECORDS, &NOT_LOOKED_AT];
+
 /// A mail exchanger and what DNS says of it.
 #[derive(Clone, Debug)]
 pub struct Exchanger {

@@ -87,6 +87,23 @@ const PUBLIC_SUFFIX: Rule = Rule::warning(
     "remove psd=y unless others register names below this domain: with it, each subdomain counts as an organisation of its own",
 );
 
+/// All of these, for the book.
+pub(crate) const RULES: &[&Rule] = &[
+    &NO_RECORD,
+    &SEVERAL_RECORDS,
+    &SYNTAX,
+    &NOT_A_RECORD,
+    &NO_POLICY,
+    &POLICY_NONE,
+    &WEAKER_BELOW,
+    &LESS_BELOW,
+    &TESTING,
+    &NO_REPORTS,
+    &REMOVED_TAGS,
+    &REPORTS_NOT_AUTHORIZED,
+    &PUBLIC_SUFFIX,
+];
+
 /// What a domain's policy comes to; what BIMI asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enforcement {

@@ -115,6 +115,28 @@ const MAX_AGE_SHORT: Rule = Rule::notice(
     "set max_age to weeks: a policy that is kept for less than a day hardly protects",
 );
 
+/// All of these, for the book.
+pub(crate) const RULES: &[&Rule] = &[
+    &NO_RECORD,
+    &SEVERAL_RECORDS,
+    &SYNTAX,
+    &NO_HOST,
+    &UNREACHABLE,
+    &CERTIFICATE,
+    &REDIRECT,
+    &NOT_200,
+    &NOT_PLAIN,
+    &TOO_LARGE,
+    &POLICY_SYNTAX,
+    &MX_LEFT_OUT,
+    &MX_LEFT_OUT_TESTING,
+    &PATTERN_UNUSED,
+    &TESTING,
+    &MODE_NONE,
+    &MAX_AGE_TOO_LONG,
+    &MAX_AGE_SHORT,
+];
+
 /// What is wrong with a policy by itself and beside the domain's mail exchangers.
 pub(super) fn judge(policy: &Policy, exchangers: &[String], told: &mut Told) {
     told.fact("mta_sts.mode", policy.mode.as_str());

@@ -118,6 +118,28 @@ pub(super) const SENDER_ID: Rule = Rule::notice(
     "remove the record spf2.0: Sender ID is historic",
 );
 
+/// All of these, for the book.
+pub(crate) const RULES: &[&Rule] = &[
+    &NO_RECORD,
+    &SEVERAL_RECORDS,
+    &SYNTAX,
+    &TOO_MANY_LOOKUPS,
+    &NEAR_THE_LIMIT,
+    &TOO_MANY_VOIDS,
+    &VOID_LOOKUP,
+    &TOO_MANY_NAMES,
+    &PASS_ALL,
+    &NEUTRAL_ALL,
+    &NO_ALL,
+    &PTR,
+    &LOOP,
+    &LEADS_NOWHERE,
+    &UNREACHABLE,
+    &WIDE,
+    &OLD_TYPE,
+    &SENDER_ID,
+];
+
 /// The type SPF of RFC 4408.
 const SPF_TYPE: u16 = 99;
 

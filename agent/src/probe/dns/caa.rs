@@ -44,6 +44,9 @@ const MALFORMED: Rule = Rule {
     advice: "write the property as 0 issue \"authority.example\"",
 };
 
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] = &[&CRITICAL, &NOBODY, &MALFORMED];
+
 /// Looks at the records that count for the domain and its own mail exchangers.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
     async move {

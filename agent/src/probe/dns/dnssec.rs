@@ -75,6 +75,10 @@ const UNCHECKED: Rule = Rule {
     advice: "name a resolver that hands on DNSSEC records, or set dnssec = \"off\"",
 };
 
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] =
+    &[&BOGUS, &EXPIRED, &DS_MISMATCH, &ENDS_SOON, &NO_DS, &WEAK, &INDETERMINATE, &UNCHECKED];
+
 /// Looks at the domain's signatures.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
     async move {

@@ -13,25 +13,115 @@ use super::{caa, dnssec, mx, policies, ptr, reach, servers, srv, ttl};
 use crate::dns::{Ask, AskError, AskServer};
 use crate::mail::failure::Failure;
 use crate::net::Net;
-use crate::posture::Rule;
+use crate::posture::{self, Rule};
 
 /// All groups, in the order in which their findings are told: one line each.
 pub(in crate::probe) const GROUPS: &[Group] = &[
-    Group { name: "mx", phase: "dns.mx", look: mx::look },
-    Group { name: "reach", phase: "dns.reach", look: reach::look },
-    Group { name: "ptr", phase: "dns.ptr", look: ptr::look },
-    Group { name: "spf", phase: "dns.spf", look: policies::spf },
-    Group { name: "dkim", phase: "dns.dkim", look: policies::dkim },
-    Group { name: "dmarc", phase: "dns.dmarc", look: policies::dmarc },
-    Group { name: "mta_sts", phase: "dns.mta_sts", look: policies::mta_sts },
-    Group { name: "dane", phase: "dns.dane", look: policies::dane::look },
-    Group { name: "tlsrpt", phase: "dns.tlsrpt", look: policies::tlsrpt },
-    Group { name: "bimi", phase: "dns.bimi", look: policies::bimi },
-    Group { name: "srv", phase: "dns.srv", look: srv::look },
-    Group { name: "caa", phase: "dns.caa", look: caa::look },
-    Group { name: "servers", phase: "dns.servers", look: servers::look },
-    Group { name: "ttl", phase: "dns.ttl", look: ttl::look },
-    Group { name: "dnssec", phase: "dns.dnssec", look: dnssec::look },
+    Group {
+        name: "mx",
+        phase: "dns.mx",
+        about: "MX records and what they name",
+        rules: &[mx::RULES],
+        look: mx::look,
+    },
+    Group {
+        name: "reach",
+        phase: "dns.reach",
+        about: "whether the exchangers can be reached, by address family and, with `connect`, at port 25",
+        rules: &[reach::RULES],
+        look: reach::look,
+    },
+    Group {
+        name: "ptr",
+        phase: "dns.ptr",
+        about: "the names of the exchangers' addresses, and whether they lead back",
+        rules: &[ptr::RULES],
+        look: ptr::look,
+    },
+    Group {
+        name: "spf",
+        phase: "dns.spf",
+        about: "the SPF record and all that it includes",
+        rules: &[posture::spf::RULES],
+        look: policies::spf,
+    },
+    Group {
+        name: "dkim",
+        phase: "dns.dkim",
+        about: "the keys of `selectors`",
+        rules: &[posture::dkim::RULES],
+        look: policies::dkim,
+    },
+    Group {
+        name: "dmarc",
+        phase: "dns.dmarc",
+        about: "the DMARC record that holds for the domain",
+        rules: &[posture::dmarc::RULES],
+        look: policies::dmarc,
+    },
+    Group {
+        name: "mta_sts",
+        phase: "dns.mta_sts",
+        about: "the MTA-STS record and its policy, fetched by HTTPS",
+        rules: &[posture::mta_sts::RULES],
+        look: policies::mta_sts,
+    },
+    Group {
+        name: "dane",
+        phase: "dns.dane",
+        about: "the TLSA records of the exchangers, held against their certificates",
+        rules: &[posture::dane::RULES],
+        look: policies::dane::look,
+    },
+    Group {
+        name: "tlsrpt",
+        phase: "dns.tlsrpt",
+        about: "where reports about TLS go",
+        rules: &[posture::tlsrpt::RULES],
+        look: policies::tlsrpt,
+    },
+    Group {
+        name: "bimi",
+        phase: "dns.bimi",
+        about: "the BIMI record",
+        rules: &[posture::bimi::RULES],
+        look: policies::bimi,
+    },
+    Group {
+        name: "srv",
+        phase: "dns.srv",
+        about: "the SRV records by which mail programs find servers",
+        rules: &[srv::RULES],
+        look: srv::look,
+    },
+    Group {
+        name: "caa",
+        phase: "dns.caa",
+        about: "which authorities may give out certificates",
+        rules: &[caa::RULES],
+        look: caa::look,
+    },
+    Group {
+        name: "servers",
+        phase: "dns.servers",
+        about: "every authoritative name server, asked directly, and their SOA",
+        rules: &[servers::RULES, servers::SOA_RULES],
+        look: servers::look,
+    },
+    Group {
+        name: "ttl",
+        phase: "dns.ttl",
+        about: "how long the records are kept by others",
+        rules: &[ttl::RULES],
+        look: ttl::look,
+    },
+    Group {
+        name: "dnssec",
+        phase: "dns.dnssec",
+        about: "whether the domain is signed, validly, and for how much longer",
+        rules: &[dnssec::RULES],
+        look: dnssec::look,
+    },
 ];
 
 /// One group of rules.
@@ -40,6 +130,10 @@ pub(in crate::probe) struct Group {
     pub(in crate::probe) name: &'static str,
     /// Its phase: how long its look-ups took.
     pub(in crate::probe) phase: &'static str,
+    /// What it looks at, for the book.
+    pub(in crate::probe) about: &'static str,
+    /// What it may find.
+    pub(in crate::probe) rules: &'static [&'static [&'static Rule]],
     /// Looks at its part; never fails, what cannot be looked up is told as such.
     pub(in crate::probe) look: for<'a> fn(&'a Context<'a>) -> BoxFuture<'a, Looked>,
 }
@@ -98,6 +192,9 @@ const BOGUS: Rule = Rule {
     advice: "sign the zone again, or make the DS records at its parent those of its keys; until then \
              everybody who validates finds nothing",
 };
+
+/// Rules that any group may find broken.
+pub(in crate::probe) const OF_ANY_GROUP: &[&Rule] = &[&UNANSWERED, &BOGUS];
 
 impl Looked {
     /// Adds a fact.

@@ -80,6 +80,19 @@ const TWICE: Rule = Rule {
     advice: "keep one MX record of each host",
 };
 
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] = &[
+    &NONE,
+    &IMPLICIT,
+    &NULL_WITH_OTHERS,
+    &NULL_PREFERENCE,
+    &DANGLING,
+    &ALIAS,
+    &LITERAL,
+    &SPECIAL,
+    &TWICE,
+];
+
 /// Looks at the MX records.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
     async move {

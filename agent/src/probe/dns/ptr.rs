@@ -35,6 +35,9 @@ const MISMATCH: Rule = Rule {
     advice: "let the PTR record name a host that has this very address",
 };
 
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] = &[&NONE, &MISMATCH];
+
 /// Looks at the names of the exchangers' addresses.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
     async move {

@@ -34,6 +34,9 @@ const CLOSED: Rule = Rule {
              blocks port 25 outwards looks the same, so ask from another vantage point too",
 };
 
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] = &[&ONLY_IPV6, &CLOSED];
+
 /// Looks at the exchangers' addresses.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
     async move {

@@ -3,6 +3,9 @@
 mod judge;
 mod soa;
 
+pub(super) use judge::RULES;
+pub(super) use soa::RULES as SOA_RULES;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

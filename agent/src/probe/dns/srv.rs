@@ -53,6 +53,9 @@ const PORT: Rule = Rule {
     advice: "let the service listen on its registered port, which firewalls let through",
 };
 
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] = &[&DANGLING, &ALIAS, &NONE_WITH_OTHERS, &PORT];
+
 /// Looks at the services.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
     async move {

@@ -25,7 +25,7 @@ const LONGEST_VALUE: usize = 8 * 1024;
 const LONGEST_EVIDENCE: usize = 512;
 
 /// A group that was not done in time.
-const UNFINISHED: Rule = Rule {
+pub(super) const UNFINISHED: Rule = Rule {
     name: "dns.unfinished",
     severity: Severity::Notice,
     source: "the check's timeout",

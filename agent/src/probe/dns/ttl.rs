@@ -32,6 +32,9 @@ const LONG: Rule = Rule {
     advice: "let it be a day or less, so that a change reaches everybody within a day",
 };
 
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] = &[&SHORT, &LONG];
+
 /// Looks at the times to live.
 pub(super) fn look<'a>(context: &'a Context<'a>) -> BoxFuture<'a, Looked> {
     async move {

@@ -16,7 +16,7 @@ use crate::posture::Rule;
 /// The most servers of one document that are kept.
 const MOST_SERVERS: usize = 16;
 
-const WITHOUT_TLS: Rule = Rule {
+pub(super) const WITHOUT_TLS: Rule = Rule {
     name: "http.announced_without_tls",
     severity: Severity::Critical,
     source: "RFC 8314 section 3",

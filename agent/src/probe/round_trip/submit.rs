@@ -25,7 +25,7 @@ use crate::stopwatch::{Lap, Stopwatch};
 use crate::transcript::Direction;
 
 /// The phase of waiting for a server that greylists.
-const GREYLIST: &str = "greylist";
+pub(super) const GREYLIST: &str = "greylist";
 /// An attempt that could not end within this time is not begun.
 const ATTEMPT: Duration = Duration::from_secs(2);
 

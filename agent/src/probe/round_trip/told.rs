@@ -18,7 +18,10 @@ use crate::stopwatch::{Lap, Stopwatch, signed_us};
 /// A stored date has whole seconds: the truth lies within half a second of its middle.
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
-const FORGED_TOKEN: Rule = Rule {
+/// The phase until a bounce comes.
+pub(super) const BOUNCE: &str = "bounce";
+
+pub(super) const FORGED_TOKEN: Rule = Rule {
     name: "mailbox.forged_token",
     severity: Severity::Warning,
     source: "Mailsonde's token, version 1",
@@ -99,7 +102,7 @@ impl Story {
     }
 
     fn bounced(&mut self, bounce: &Bounced) {
-        self.after_acceptance("bounce", bounce.first_seen);
+        self.after_acceptance(BOUNCE, bounce.first_seen);
         self.facts.push(Fact::new("bounce.folder", &bounce.folder));
         self.reply("bounce", &bounce.failure.fault);
     }

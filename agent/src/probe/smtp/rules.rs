@@ -47,3 +47,14 @@ pub(super) const NAME_NOT_QUALIFIED: Rule = Rule {
     source: "RFC 5321 sections 2.3.5 and 4.1.1.1",
     advice: "give the server a fully qualified name (Postfix: myhostname)",
 };
+
+/// All of these, for the book.
+pub(super) const RULES: &[&Rule] = &[
+    &AUTH_BEFORE_TLS,
+    &AUTH_WITHOUT_TLS,
+    &NO_STARTTLS,
+    &STARTTLS_TWICE,
+    &OPEN_RELAY,
+    &GREETING_NAME,
+    &NAME_NOT_QUALIFIED,
+];

@@ -138,3 +138,32 @@ pub(super) const MUST_STAPLE: Rule = Rule {
     source: "RFC 7633 section 4.2.3.1",
     advice: "turn OCSP stapling on, or get a certificate that does not demand it",
 };
+
+/// What is found of a certificate, whatever kind looks at it.
+pub(in crate::probe) const OF_CERTIFICATE: &[&Rule] = &[
+    &EXPIRED,
+    &NOT_YET_VALID,
+    &EXPIRES_SOON,
+    &NAME_MISMATCH,
+    &SELF_SIGNED,
+    &UNKNOWN_ROOT,
+    &CHAIN_INCOMPLETE,
+    &NOT_ACCEPTED,
+    &UNREADABLE,
+    &CHAIN_ORDER,
+    &WEAK_KEY,
+    &WEAK_SIGNATURE,
+];
+/// What only the kind `tls` looks at: versions, suites, the stapled response.
+pub(super) const OF_SERVER: &[&Rule] = &[
+    &OLD_VERSION,
+    &NO_VERSION_13,
+    &WEAK_SUITE,
+    &ANONYMOUS_SUITE,
+    &NO_FORWARD_SECRECY,
+    &OCSP_REVOKED,
+    &OCSP_UNKNOWN,
+    &OCSP_STALE,
+    &OCSP_INVALID,
+    &MUST_STAPLE,
+];

@@ -101,4 +101,7 @@ fn an_agreement_is_explained_step_by_step() {
 
     there is more than fits: `mailsonde-collector export` has all of it
     ");
+    // the worked example of the book is this one
+    let page = include_str!("../../../../deploy/book/src/sla.md");
+    assert!(page.contains(explained(&answer, &plain(160)).trim()));
 }

@@ -88,6 +88,20 @@ const PARENT_DIFFERS: Rule = Rule {
     advice: "tell the parent (the registrar) the same name servers as the zone's own NS records",
 };
 
+/// All of these, for the book.
+pub(in crate::probe::dns) const RULES: &[&Rule] = &[
+    &SINGLE,
+    &ONE_PLACE,
+    &UNRESOLVED,
+    &SILENT,
+    &LAME,
+    &NO_EDNS,
+    &NO_TCP,
+    &SERIAL,
+    &ANSWERS,
+    &PARENT_DIFFERS,
+];
+
 /// Whether the parent names the same name servers as the zone itself.
 pub(super) fn parent(told: &Delegation, hosts: &BTreeSet<String>, looked: &mut Looked) {
     let parents: BTreeSet<String> = told.hosts.iter().map(shown).collect();

@@ -37,6 +37,9 @@ const NEGATIVE: Rule = Rule {
              seen before it is over",
 };
 
+/// All of these, for the book.
+pub(in crate::probe::dns) const RULES: &[&Rule] = &[&RETRY, &EXPIRE, &NEGATIVE];
+
 pub(super) fn judge(visits: &[Visit<'_>], looked: &mut Looked) {
     let replies = visits.iter().filter(|visit| visit.is_authority()).filter_map(Visit::reply);
     let found = replies.flat_map(|reply| &reply.answers).find_map(|record| match &record.data {
