@@ -73,10 +73,15 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
     }
 }
 
-/// What `token create` printed may stand there whole: the token is the line that is one.
+/// What `token create` printed may stand there whole, the command before the token too: the token is the word that is one.
 fn token_in(text: &str) -> Result<EnrolmentToken, String> {
-    let found = text.lines().find_map(|line| EnrolmentToken::from_line(line).ok());
-    found.map_or_else(|| EnrolmentToken::from_line(text).map_err(|error| error.to_string()), Ok)
+    let read = |word: &str| EnrolmentToken::from_line(word);
+    if let Some(token) = text.split_whitespace().find_map(|word| read(word).ok()) {
+        return Ok(token);
+    }
+    // a token is longer than any word around it: what is wrong with that one is what to tell
+    let longest = text.split_whitespace().max_by_key(|word| word.len()).unwrap_or_default();
+    read(longest).map_err(|error| error.to_string())
 }
 
 /// The token's line, from where it stands.
@@ -200,6 +205,8 @@ fn host_name() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use mailsonde_proto::TokenSecret;
+
     use super::*;
 
     #[test]
@@ -227,6 +234,28 @@ mod tests {
         let failed = Started::Failed("unit is masked".into());
         let told = told(("mx1", true), config, None, &failed);
         assert!(told.contains("does not run: unit is masked\n"), "{told}");
+    }
+
+    #[test]
+    fn what_token_create_printed_is_taken_whole() {
+        let token = EnrolmentToken {
+            collector: "mx1:7443".into(),
+            authority: [7; 32],
+            secret: TokenSecret::from_bytes([9; 16]),
+        };
+        let line = token.to_line();
+        let pasted = format!("mailsonde-agent enroll {line}\n");
+        let explained = format!("works once, for 15m:\n  {pasted}");
+        for text in [&line, &pasted, &explained] {
+            assert_eq!(token_in(text).unwrap(), token, "{text}");
+        }
+        let (cut, rest) = line.split_at(line.len() - 10);
+        for text in [cut, &format!("mailsonde-agent enroll {cut}"), &format!("{cut}\n{rest}\n")] {
+            assert!(token_in(text).unwrap_err().contains("cut or mistyped"), "{text}");
+        }
+        for text in ["mailsonde-agent enroll", ""] {
+            assert!(token_in(text).unwrap_err().contains("begins with mst1_"), "{text}");
+        }
     }
 
     #[test]
