@@ -5,8 +5,8 @@
 
 OBSERVATIONS is what `mailsonde-collector observations --json` printed, newest first. Whatever the agent produced has a sequence
 of its own, without gaps: one that is missing, or there twice, is a loss or a double. The pause is the longest time between the
-scheduled slots of two neighbouring runs of the checks called load-*, which are due every second. Exit code 2: the load has
-not gone on for long enough since then to say anything.
+scheduled slots of two neighbouring runs of the checks called load-*, which are due every second; slots of theirs that nobody
+carried out are missed, and counted. Exit code 2: the load has not gone on for long enough since then to say anything.
 """
 
 import datetime
@@ -15,6 +15,10 @@ import sys
 
 LONGEST_S = 10
 GOES_ON_S = 15
+
+
+def at(time):
+    return datetime.datetime.fromisoformat(time[:19] + "+00:00")
 
 
 def main():
@@ -32,10 +36,17 @@ def main():
         print(f"    {len(epochs)} epochs: the outbox was made anew")
         wrong += 1
     slots = sorted(
-        datetime.datetime.fromisoformat(it["scheduled_for"][:19] + "+00:00")
+        at(it["scheduled_for"])
         for it in observations
         if it["check"].startswith("load-") and it["verdict"] != "void"
     )
+    by_check = {}
+    for it in observations:
+        if it["check"].startswith("load-"):
+            by_check.setdefault(it["check"], set()).add(it["scheduled_for"][:19])
+    spans = [(len(seen), (at(max(seen)) - at(min(seen))).total_seconds() + 1) for seen in by_check.values()]
+    missed = sum(int(span) - seen for seen, span in spans)
+    due = sum(int(span) for _, span in spans)
     pauses = [((b - a).total_seconds(), a) for a, b in zip(slots, slots[1:])]
     pause, begun = max(pauses)
     voids = sum(1 for it in observations if it["verdict"] == "void")
@@ -44,7 +55,7 @@ def main():
         sys.exit(2)
     print(
         f"    {len(sequences)} observations in a row, {after} runs since then, {voids} void; "
-        f"longest pause {pause:.0f} s, from {begun:%H:%M:%S}"
+        f"{missed} of {due} slots missed, longest pause {pause:.0f} s, from {begun:%H:%M:%S}"
     )
     if wrong or pause >= LONGEST_S:
         sys.exit(1)

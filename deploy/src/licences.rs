@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::linked::{Key, Library, Linked};
 
@@ -62,9 +64,10 @@ pub(crate) fn texts(linked: &Linked, rustc: &str, apache: &str) -> anyhow::Resul
     Ok(told)
 }
 
-/// Debian's own file, machine-readable (copyright format 1.0).
-pub(crate) fn copyright(linked: &Linked, maintainer: &str) -> String {
+/// Debian's own file, machine-readable (copyright format 1.0), with the year of what was committed.
+pub(crate) fn copyright(linked: &Linked, maintainer: &str, at: Timestamp) -> String {
     let libraries = linked.libraries.len();
+    let year = at.to_zoned(TimeZone::UTC).year();
     format!(
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\
          Upstream-Name: Mailsonde\n\
@@ -74,7 +77,7 @@ pub(crate) fn copyright(linked: &Linked, maintainer: &str) -> String {
          licence and has all texts, sbom.cdx.json.gz is the same for machines (CycloneDX).\n\
          \n\
          Files: *\n\
-         Copyright: the authors of Mailsonde\n\
+         Copyright: {year} the authors of Mailsonde\n\
          License: Apache-2.0\n\
          \n\
          License: Apache-2.0\n \

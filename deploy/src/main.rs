@@ -70,7 +70,7 @@ fn write(arguments: &Arguments) -> anyhow::Result<()> {
     for (name, text) in [
         ("sbom.cdx.json", sbom::of(&linked, (package, version), &arguments.rustc, at)?),
         ("third-party.txt", licences::texts(&linked, &arguments.rustc, &read("LICENSE")?)?),
-        ("copyright", licences::copyright(&linked, &arguments.maintainer)),
+        ("copyright", licences::copyright(&linked, &arguments.maintainer, at)),
         ("changelog", changelog::debian(&release, &changes)),
     ] {
         let file = folder.join(name);

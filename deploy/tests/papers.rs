@@ -24,7 +24,7 @@ fn both_programs_have_their_papers_and_the_same_ones_again() {
         for (name, words) in [
             ("sbom.cdx.json", "\"specVersion\": \"1.5\""),
             ("third-party.txt", "Apache License"),
-            ("copyright", "Format: https://www.debian.org/"),
+            ("copyright", "\nCopyright: 2026 the authors of Mailsonde\n"),
             ("changelog", "(1.2.3) stable; urgency=medium"),
         ] {
             let [one, other] =

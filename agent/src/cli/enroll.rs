@@ -24,8 +24,6 @@ use crate::uplink::enrolment;
 /// Where Linux keeps the name of the host.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
-/// What `mailsonde-collector token create` prints before a token.
-const COMMAND_BEFORE: &str = "mailsonde-agent enroll ";
 /// Bytes of what a token stands in.
 const TOKEN_BYTES: u64 = 4096;
 /// The unit that the package brings.
@@ -75,12 +73,15 @@ pub(super) fn enroll(arguments: &EnrollArguments) -> Ending {
     }
 }
 
-/// What `token create` printed may stand there whole: the token is the line that is one.
+/// What `token create` printed may stand there whole, the command before the token too: the token is the word that is one.
 fn token_in(text: &str) -> Result<EnrolmentToken, String> {
-    // the whole line that `token create` prints is forgiven: it is what one command hands to the other
-    let bare = text.lines().map(|line| line.trim().trim_start_matches(COMMAND_BEFORE));
-    let found = bare.filter_map(|line| EnrolmentToken::from_line(line).ok()).next();
-    found.map_or_else(|| EnrolmentToken::from_line(text).map_err(|error| error.to_string()), Ok)
+    let read = |word: &str| EnrolmentToken::from_line(word);
+    if let Some(token) = text.split_whitespace().find_map(|word| read(word).ok()) {
+        return Ok(token);
+    }
+    // a token is longer than any word around it: what is wrong with that one is what to tell
+    let longest = text.split_whitespace().max_by_key(|word| word.len()).unwrap_or_default();
+    read(longest).map_err(|error| error.to_string())
 }
 
 /// The token's line, from where it stands.
@@ -204,6 +205,8 @@ fn host_name() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use mailsonde_proto::TokenSecret;
+
     use super::*;
 
     #[test]
@@ -234,6 +237,28 @@ mod tests {
     }
 
     #[test]
+    fn what_token_create_printed_is_taken_whole() {
+        let token = EnrolmentToken {
+            collector: "mx1:7443".into(),
+            authority: [7; 32],
+            secret: TokenSecret::from_bytes([9; 16]),
+        };
+        let line = token.to_line();
+        let pasted = format!("mailsonde-agent enroll {line}\n");
+        let explained = format!("works once, for 15m:\n  {pasted}");
+        for text in [&line, &pasted, &explained] {
+            assert_eq!(token_in(text).unwrap(), token, "{text}");
+        }
+        let (cut, rest) = line.split_at(line.len() - 10);
+        for text in [cut, &format!("mailsonde-agent enroll {cut}"), &format!("{cut}\n{rest}\n")] {
+            assert!(token_in(text).unwrap_err().contains("cut or mistyped"), "{text}");
+        }
+        for text in ["mailsonde-agent enroll", ""] {
+            assert!(token_in(text).unwrap_err().contains("begins with mst1_"), "{text}");
+        }
+    }
+
+    #[test]
     fn a_token_is_read_where_it_stands() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
@@ -259,7 +284,9 @@ mod tests {
             secret: mailsonde_proto::token::TokenSecret::random(),
         };
         let line = token.to_line();
-        for text in [line.clone(), format!("{COMMAND_BEFORE}{line}\n"), format!("\n  {line}\r\n")] {
+        for text in
+            [line.clone(), format!("mailsonde-agent enroll {line}\n"), format!("\n  {line}\r\n")]
+        {
             assert_eq!(token_in(&text), Ok(token.clone()), "{text}");
         }
         assert!(token_in("mailsonde-agent enroll").is_err());
