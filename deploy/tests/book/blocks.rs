@@ -117,8 +117,7 @@ fn line_commands(line: &str) -> Vec<Vec<String>> {
     let (mut found, mut words) = (Vec::new(), Vec::<String>::new());
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
-    let mut characters = line.chars().peekable();
-    while let Some(c) = characters.next() {
+    for c in line.chars() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
             (Some(_), c) => word.get_or_insert_default().push(c),
