@@ -171,6 +171,15 @@ impl Access {
         })
     }
 
+    /// Whether whoever was let in by this may still look on; asking is no use of a session.
+    pub(crate) fn stands(&self, identity: &Identity) -> bool {
+        match identity {
+            Identity::User { session, .. } => self.0.sessions.stands(session, self.0.clock.wall()),
+            // looked up with each question, and a stream does not outlive two minutes
+            Identity::ApiToken { .. } => true,
+        }
+    }
+
     /// A panic leaves counts that are at most one too high.
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner)

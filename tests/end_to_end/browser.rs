@@ -249,6 +249,15 @@ fn a_form_of_another_site_does_nothing() {
     page.finds("main.old");
     company.start_collector();
     page.shows("User name");
+    // a session that somebody ends sees nothing more, and is led there too
+    sign_in(&page);
+    page.shows("connected");
+    page.mark();
+    let listed = company.collector(&["session", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.said).unwrap();
+    let id = listed["sessions"][0]["id"].as_str().unwrap().to_owned();
+    company.collector(&["session", "end", &id]).expect(0, "");
+    page.shows("User name");
     page.forget_errors();
 }
 

@@ -102,6 +102,11 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// Whether the session of this token stands; that is no use of it.
+    pub(super) fn stands(&self, digest: &BearerDigest, now: WallTime) -> bool {
+        self.lock().get(digest).is_some_and(|session| now < session.expires_at())
+    }
+
     /// Ends one; what it was.
     pub(super) fn end(&self, digest: &BearerDigest) -> Option<Session> {
         self.lock().remove(digest)
@@ -184,6 +189,8 @@ mod tests {
         assert!(!stands(&of_ann[0]) && of_ann[1..].iter().all(stands) && stands(&other));
         sessions.end_all_of("Ann");
         assert!(!of_ann.iter().any(stands) && stands(&other));
+        assert!(sessions.stands(&other, later(20)) && !sessions.stands(&of_ann[1], later(20)));
         assert!(sessions.end(&other).is_some() && !stands(&other));
+        assert!(!sessions.stands(&other, later(20)));
     }
 }

@@ -21,6 +21,8 @@ use crate::web::{Address, Page, Viewer};
 
 /// A stream of news ends after so long, so that it is asked anew who looks.
 const STREAM: Duration = Duration::from_secs(120);
+/// Whether they still may is looked up at least so often.
+const LOOK: Duration = Duration::from_secs(2);
 /// Proxies and browsers hear of it at least so often.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
@@ -50,32 +52,44 @@ pub(in crate::api) async fn follow(
         let words = "too many look at once: the page is not live".to_owned();
         return Refusal(StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     };
-    let stream = news(seat, &have, (clock.monotonic() + STREAM, clock));
+    let (identity, of) = (caller.identity, shared.operators.clone());
+    let may_look = move || {
+        let operators = of.upgrade();
+        let stands = |it| operators.is_some_and(|operators| operators.access.stands(it));
+        identity.as_ref().is_none_or(stands)
+    };
+    let stream = news(seat, &have, (clock.monotonic() + STREAM, clock), may_look);
     let kept = KeepAlive::new().interval(SIGN_OF_LIFE);
     guarded(Sse::new(stream).keep_alive(kept).into_response())
 }
 
-/// What a viewer is sent: first what they lack, then what changes.
-fn news(
+/// What a viewer is sent while they may look: first what they lack, then what changes.
+fn news<M: Fn() -> bool + Send + Sync + 'static>(
     seat: Seat,
     have: &str,
     (until, clock): (Instant, Clock),
-) -> impl futures_util::Stream<Item = Result<Event, Infallible>> + Send + use<> {
+    may_look: M,
+) -> impl futures_util::Stream<Item = Result<Event, Infallible>> + Send + use<M> {
     let lacks =
         seat.parts.iter().filter(|part| !have.contains(&format!("{}:{}", part.id, part.hash)));
     let first: Vec<News> = lacks.cloned().map(News::Part).chain([News::Fine]).collect();
-    let begin = (first.into_iter(), seat);
-    futures_util::stream::unfold(begin, move |(mut first, mut seat)| async move {
+    let begin = (first.into_iter(), seat, may_look);
+    futures_util::stream::unfold(begin, move |(mut first, mut seat, may_look)| async move {
         let next = match first.next() {
             Some(next) => next,
-            None => {
+            None => loop {
+                // a session that was ended hears nothing more
                 let left = until.duration_since(clock.monotonic());
-                match tokio::time::timeout(left, seat.news.recv()).await {
-                    Ok(Ok(next)) => next,
-                    // behind, or over: they come back with what they have
-                    Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) | Err(_) => return None,
+                if left.is_zero() || !may_look() {
+                    return None;
                 }
-            }
+                match tokio::time::timeout(left.min(LOOK), seat.news.recv()).await {
+                    Ok(Ok(next)) => break next,
+                    // behind, or over: they come back with what they have
+                    Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) => return None,
+                    Err(_) => {}
+                }
+            },
         };
         let event = match &next {
             // also what the browser had when it came: it may have been sent something else since
@@ -83,7 +97,7 @@ fn news(
             News::Fine => Event::default().event("fine").data("1"),
             News::Gone => Event::default().event("gone").data("1"),
         };
-        Some((Ok(event), (first, seat)))
+        Some((Ok(event), (first, seat, may_look)))
     })
 }
 
