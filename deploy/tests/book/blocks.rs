@@ -140,10 +140,14 @@ fn line_commands(line: &str) -> Vec<Vec<String>> {
     found.filter(|words| !words.is_empty()).collect()
 }
 
-/// What somebody else is to run is the command.
+/// What somebody else is to run, or is run in another environment, is the command.
 fn as_oneself(words: Vec<String>) -> Vec<String> {
     let is_sudo = words.len() > 3 && words[0] == "sudo" && words[1] == "-u";
-    if is_sudo { words[3..].to_vec() } else { words }
+    let words = if is_sudo { words[3..].to_vec() } else { words };
+    if words.first().is_none_or(|first| first != "env") {
+        return words;
+    }
+    words.into_iter().skip(1).skip_while(|word| word.contains('=')).collect()
 }
 
 fn without_redirections(words: Vec<String>) -> Vec<String> {
