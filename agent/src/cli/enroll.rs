@@ -165,7 +165,7 @@ fn told(
     started: &Started,
 ) -> String {
     let (service, last) = match (started, data) {
-        (Started::Running, _) => (format!("{UNIT} runs\n"), format!("systemctl reload {UNIT}")),
+        (Started::Running, _) => (format!("{UNIT} runs\n"), format!("systemctl reload-or-restart {UNIT}")),
         (Started::Failed(why), _) => {
             let words = format!("{UNIT} does not run: {why}\n");
             (words, format!("systemctl restart {UNIT}"))
@@ -229,7 +229,7 @@ mod tests {
         next:
           1. look over /etc/mailsonde-agent/agent.toml
           2. mailsonde-agent check-config /etc/mailsonde-agent/agent.toml
-          3. systemctl reload mailsonde-agent.service
+          3. systemctl reload-or-restart mailsonde-agent.service
         ");
         let failed = Started::Failed("unit is masked".into());
         let told = told(("mx1", true), config, None, &failed);
