@@ -165,7 +165,9 @@ fn told(
     started: &Started,
 ) -> String {
     let (service, last) = match (started, data) {
-        (Started::Running, _) => (format!("{UNIT} runs\n"), format!("systemctl reload-or-restart {UNIT}")),
+        (Started::Running, _) => {
+            (format!("{UNIT} runs\n"), format!("systemctl reload-or-restart {UNIT}"))
+        }
         (Started::Failed(why), _) => {
             let words = format!("{UNIT} does not run: {why}\n");
             (words, format!("systemctl restart {UNIT}"))
