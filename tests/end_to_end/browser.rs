@@ -190,6 +190,27 @@ const VIEWS: [(&str, &str, &str); 11] = [
     ("/notices", "Who was told", "notices"),
 ];
 
+/// What no form of ours sends is told on a page that leads on, and so is an address where nothing stands.
+fn leads_on(page: &Page<'_>) {
+    let told = |method: &str, path: &str| {
+        page.run(
+            "const csrf = document.querySelector('input[name=csrf]').value; \
+             const body = arguments[0] === 'POST' ? new URLSearchParams({csrf, do: 'explode'}) : undefined; \
+             return fetch(arguments[1], {method: arguments[0], headers: {accept: 'text/html'}, body})\
+             .then(answer => answer.text().then(text => answer.status + ' ' + text));",
+            vec![json!(method), json!(path)],
+        )
+    };
+    for (method, path, status, words) in [
+        ("POST", "/incidents/1/act", "400 ", "choose one of these"),
+        ("GET", "/nothing", "404 ", "Nothing stands at this address"),
+    ] {
+        let told = told(method, path).as_str().unwrap_or_default().to_owned();
+        assert!(told.starts_with(status) && told.contains(words), "{told}");
+        assert!(told.contains("<nav aria-label=\"Pages\">"), "{told}");
+    }
+}
+
 /// Whoever is not signed in is led to where one signs in; a form that is not of the session does nothing.
 #[test]
 fn a_form_of_another_site_does_nothing() {
@@ -213,24 +234,7 @@ fn a_form_of_another_site_does_nothing() {
     for csrf in ["", "00", &"0".repeat(64)] {
         assert_eq!(sent(csrf), json!(403), "{csrf:?}");
     }
-    // what no form of ours sends is told on a page that leads on, and so is an address where nothing stands
-    let told = |method: &str, path: &str| {
-        page.run(
-            "const csrf = document.querySelector('input[name=csrf]').value; \
-             const body = arguments[0] === 'POST' ? new URLSearchParams({csrf, do: 'explode'}) : undefined; \
-             return fetch(arguments[1], {method: arguments[0], headers: {accept: 'text/html'}, body})\
-             .then(answer => answer.text().then(text => answer.status + ' ' + text));",
-            vec![json!(method), json!(path)],
-        )
-    };
-    for (method, path, status, words) in [
-        ("POST", "/incidents/1/act", "400 ", "choose one of these"),
-        ("GET", "/nothing", "404 ", "Nothing stands at this address"),
-    ] {
-        let told = told(method, path).as_str().unwrap_or_default().to_owned();
-        assert!(told.starts_with(status) && told.contains(words), "{told}");
-        assert!(told.contains("<nav aria-label=\"Pages\">"), "{told}");
-    }
+    leads_on(&page);
     page.go("/agents");
     page.shows("connected");
     let cookies = page.run("return document.cookie;", Vec::new());
