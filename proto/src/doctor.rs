@@ -25,6 +25,8 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::Clock;
+
 pub use page::{Page, told};
 
 /// One look takes no longer.
@@ -183,7 +185,7 @@ pub async fn within<T>(work: impl Future<Output = T>) -> Option<T> {
 
 /// Until when everything is to have ended that begins now.
 pub fn deadline() -> Instant {
-    Instant::now() + ALTOGETHER
+    Clock::system().monotonic() + ALTOGETHER
 }
 
 /// Waits for something until everything is to have ended; `None` where that is too early for it.
