@@ -330,6 +330,11 @@ fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Status(arguments) => asking(status::run(setting, &arguments)),
         Command::Top => asking(top::run(setting)),
         Command::Health(arguments) => asking(health::run(setting, &arguments)),
+        // by --url or MAILSONDE_URL
+        Command::Doctor if setting.url.is_some() => anyhow::bail!(
+            "doctor looks at the collector of this machine and asks nobody over the network: run it where that collector \
+             runs, without --url and MAILSONDE_URL"
+        ),
         Command::Doctor => doctor::run(setting),
         Command::Plugin(command) => asking(plugin::run(setting, &command)),
         Command::Vendors => asking(vendors::run(setting)),

@@ -106,11 +106,15 @@ impl Secret {
 fn text_of(path: &Path) -> Result<Zeroizing<String>, String> {
     let shown = path.display();
     let cannot = |error| format!("cannot read {shown}: {error}");
+    let is_file = |metadata: &std::fs::Metadata| match metadata.is_file() {
+        true => Ok(()),
+        false => Err(format!("{shown} is not a file")),
+    };
+    // a pipe would be waited for
+    is_file(&std::fs::metadata(path).map_err(cannot)?)?;
     let file = std::fs::File::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err(format!("{shown} is not a file"));
-    }
+    is_file(&metadata)?;
     if metadata.permissions().mode() & 0o007 != 0 {
         return Err(format!("everybody on this machine can use {shown}: chmod 600 {shown}"));
     }

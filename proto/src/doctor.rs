@@ -8,10 +8,14 @@
 pub mod clock;
 pub mod disk;
 pub mod files;
+pub mod permits;
 pub mod process;
+pub mod service;
+pub mod shell;
 pub mod tree;
 pub mod version;
 
+mod fold;
 mod page;
 
 use std::future::Future;
@@ -19,12 +23,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::Clock;
 
 pub use page::{Page, told};
 
 /// One look takes no longer.
 pub const WITHIN: Duration = Duration::from_secs(5);
+
+/// All that is asked over the network takes no longer, together with what was read before.
+pub const ALTOGETHER: Duration = Duration::from_secs(18);
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -151,10 +160,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// What these looks come to.
+    /// What these looks come to; of many of one sort, the worst are kept and the rest is counted.
     pub fn new(program: &str, data: String, looks: Vec<Look>) -> Self {
         let state = looks.iter().map(|look| look.state).max().unwrap_or(State::Unknown);
-        Self { program: program.to_owned(), data, state, looks }
+        Self { program: program.to_owned(), data, state, looks: fold::folded(looks) }
     }
 
     /// Whether anything is wrong, beyond warnings.
@@ -172,6 +181,23 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 /// Waits for something; `None` where that takes too long.
 pub async fn within<T>(work: impl Future<Output = T>) -> Option<T> {
     timeout(WITHIN, work).await.ok()
+}
+
+/// Until when everything is to have ended that begins now.
+pub fn deadline() -> Instant {
+    Clock::system().monotonic() + ALTOGETHER
+}
+
+/// Waits for something until everything is to have ended; `None` where that is too early for it.
+pub async fn until<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+    timeout_at(deadline, work).await.ok()
+}
+
+/// Of many that are asked, those that nobody had time for.
+pub fn left_out(asked: usize, all: usize) -> Option<Judged> {
+    let left = all.checked_sub(asked).filter(|left| *left > 0)?;
+    let says = format!("{left} of {all} were not looked at: there was no time left");
+    Some(Judged::unknown(says, "mend those that take long, then look again"))
 }
 
 /// What did not end in time.
@@ -203,6 +229,17 @@ mod tests {
     async fn nothing_is_waited_for_for_ever() {
         assert_eq!(within(std::future::pending::<()>()).await, None);
         assert_eq!(within(async { 7 }).await, Some(7));
+        let end = deadline();
+        assert_eq!(until(end, std::future::pending::<()>()).await, None);
+        assert_eq!(until(end + WITHIN, async { 7 }).await, Some(7));
+    }
+
+    #[test]
+    fn those_that_nobody_had_time_for_are_counted() {
+        assert_eq!(left_out(3, 3), None);
+        let judged = left_out(2, 300).unwrap();
+        assert_eq!(judged.state, State::Unknown);
+        assert!(judged.says.starts_with("298 of 300"), "{}", judged.says);
     }
 
     #[tokio::test]

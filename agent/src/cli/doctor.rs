@@ -7,6 +7,7 @@
 mod configuration;
 mod disk;
 mod dns;
+mod follow;
 mod identity;
 mod mailboxes;
 mod permissions;
@@ -20,12 +21,14 @@ use std::sync::Arc;
 
 use mailsonde_proto::Clock;
 use mailsonde_proto::doctor::clock::{Kept, kept};
-use mailsonde_proto::doctor::{Look, Page, Report, State, blocking, late, told};
+use mailsonde_proto::doctor::shell::quoted;
+use mailsonde_proto::doctor::{Look, Page, Report, State, blocking, deadline, told};
 
 use super::Ending;
 use super::terminal::{self, Terminal, Tone, on_one_line};
 use crate::probe::Kinds;
 use crate::uplink::channel::SOFTWARE;
+use process::Runs;
 use subject::Subject;
 
 /// In which order they are told.
@@ -66,7 +69,7 @@ impl DoctorArguments {
             [("--config", &self.config), ("--data", &self.data), ("--policy", &self.policy)];
         for (name, path) in given {
             if let Some(path) = path {
-                command.push_str(&format!(" {name} {}", path.display()));
+                command.push_str(&format!(" {name} {}", quoted(path)));
             }
         }
         command
@@ -120,23 +123,22 @@ fn shown(report: &Report, terminal: &Terminal) -> String {
 async fn examined(arguments: DoctorArguments, kinds: Kinds) -> Report {
     let clock = Clock::system();
     let begun = (clock.wall(), clock.monotonic());
+    let ends = deadline();
+    let unread = Subject::unread(&arguments, clock);
     let read = blocking(move || Subject::read(arguments, &kinds, clock)).await;
-    let Some((subject, mut looks)) = read else {
-        let looks =
-            vec![late("reading the configuration").look("configuration.file", "agent.toml")];
-        return Report::new(SOFTWARE, "nothing was looked at".to_owned(), looks);
-    };
+    let (subject, mut looks) = read.unwrap_or_else(|| (unread, Subject::late()));
     let data = format!("data in {}", subject.data.display());
     let subject = Arc::new(subject);
     let held = process::held(&subject).await;
     looks.extend(process::looks(&subject, &held));
     let identity = identity::read(&subject).await;
-    looks.extend(identity.looks(&subject, held.runs()));
+    looks.extend(identity.looks(&subject, held.runs() != Runs::No));
+    looks.extend(checks(&subject, &identity).await);
     let (permissions, servers, mailboxes, collector, disk, keeper) = tokio::join!(
         permissions::looks(&subject),
         dns::servers(&subject),
-        mailboxes::looks(&subject),
-        Box::pin(uplink::looks(&subject, &identity, held.runs())),
+        mailboxes::looks(&subject, ends),
+        Box::pin(uplink::looks(&subject, &identity, held.runs(), ends)),
         disk::looks(&subject),
         Kept::ask(),
     );
@@ -146,8 +148,25 @@ async fn examined(arguments: DoctorArguments, kinds: Kinds) -> Report {
     looks.push(kept(&keeper).look("clock.synchronised", "time service"));
     let steady = process::steady(begun, (clock.wall(), clock.monotonic()));
     looks.push(steady.look("clock.steady", "steadiness"));
+    let (read, is_let_in) = (Arc::clone(&subject), !identity.is_missing());
+    let seen = blocking(move || follow::Seen::of(&read, is_let_in)).await;
+    if let Some(seen) = seen {
+        follow::suppress(&mut looks, &seen);
+    }
     looks.sort_by_key(place);
     Report::new(SOFTWARE, data, looks)
+}
+
+/// What this agent has to do, where its configuration can be read.
+async fn checks(subject: &Arc<Subject>, identity: &identity::Found) -> Option<Look> {
+    let own = subject.checks?;
+    let (read, agent) = (Arc::clone(subject), identity.agent());
+    let assigned = blocking(move || {
+        let kept = agent.map(|agent| crate::assignment::load(&read.data, agent));
+        // one that cannot be read is told of by the agent's own log
+        kept.and_then(Result::ok).flatten().map_or(0, |assignment| assignment.checks.len())
+    });
+    Some(configuration::checks(subject, own, assigned.await?))
 }
 
 fn place(look: &Look) -> usize {

@@ -19,14 +19,18 @@ use anyhow::Context;
 use mailsonde_proto::Clock;
 use mailsonde_proto::doctor::clock::{Kept, kept};
 use mailsonde_proto::doctor::files::Who;
-use mailsonde_proto::doctor::{Judged, Look, Page, Report, State, blocking, late, told};
+use mailsonde_proto::doctor::service::{Service, Usual};
+use mailsonde_proto::doctor::{Judged, Look, Page, Report, State, blocking, deadline, late, told};
 
 use super::terminal::{Terminal, Tone, printable, say};
 use super::{Ending, Setting};
 use crate::config::Config;
-use crate::folder::Folder;
+use crate::folder::{self, Folder};
 use crate::query::SOFTWARE;
 use running::Running;
+
+/// The user that the package makes.
+const USER: &str = "mailsonde";
 
 /// In which order they are told.
 const GROUPS: [&str; 9] = [
@@ -48,7 +52,7 @@ struct Subject {
     /// Without a mistake.
     config: Option<Config>,
     /// As whom the service runs.
-    service: Who,
+    service: Service,
     /// Who runs this.
     us: Who,
     /// Whether that may look at everything.
@@ -91,28 +95,33 @@ fn shown(report: &Report, terminal: &Terminal) -> String {
 
 /// Looks at everything, side by side where one does not need the other.
 async fn examined(folder: Folder) -> Report {
-    let clock = Clock::system();
+    let (clock, ends) = (Clock::system(), deadline());
     let data = format!("data in {}", folder.path().display());
     let (us, read) = (Who::runs_this(), folder.clone());
     let read = blocking(move || configuration::read(&read, us)).await;
-    let Some((config, mut looks)) = read else {
+    let (config, mut looks) = read.unwrap_or_else(|| {
         let judged = late("reading the configuration");
-        let looks = vec![judged.look("configuration.file", "collector.toml")];
-        return Report::new(SOFTWARE, data, looks);
-    };
+        (None, vec![judged.look("configuration.file", "collector.toml")])
+    });
     let of = folder.clone();
-    let owner = blocking(move || (Who::owns(of.path()), us.may_look_into(of.path()))).await;
-    let (owner, may_look) = owner.unwrap_or_default();
-    let service = owner.unwrap_or(us);
+    let holder = blocking(move || running::holder(&of)).await.flatten();
+    let (of, held) = (folder.clone(), holder.clone());
+    let seen = move || {
+        let is_usual = of.path() == std::path::Path::new(folder::DEFAULT);
+        let usual = Usual { unit: running::UNIT, user: USER, is_usual };
+        let service = Service::find(usual, [of.path(), &of.config()], held.as_ref());
+        (service, us.may_look_into(of.path()))
+    };
+    let (service, may_look) = blocking(seen).await.unwrap_or((Service::alone(us), false));
     let subject = Arc::new(Subject { folder, config, service, us, may_look, clock });
-    let running = Box::pin(Running::find(&subject)).await;
+    let running = Box::pin(Running::find(&subject, holder)).await;
     looks.extend(running.looks(&subject));
     let (permissions, certificates, disk, hosts, ports, keeper) = tokio::join!(
         on_disk(&subject, permissions::looks, "looking at permissions", "permissions.data"),
         on_disk(&subject, certificates::looks, "reading certificates", "certificates.server"),
         on_disk(&subject, disk::looks, "the disk of the folder", "disk.space"),
-        Box::pin(hosts::looks(&subject)),
-        Box::pin(ports::looks(&subject, running.runs())),
+        Box::pin(hosts::looks(&subject, ends)),
+        Box::pin(ports::looks(&subject, running.runs(), ends)),
         Kept::ask(),
     );
     for found in [permissions, certificates, disk, hosts, ports, agents::looks(&running, &subject)]

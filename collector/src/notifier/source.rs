@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -165,8 +166,13 @@ impl Source<'_, '_> {
         let folder = self.folder;
         self.section.read("authority", |name| {
             let path = folder.path().join(name);
-            let text = fs::read_to_string(&path)
-                .map_err(|error| format!("cannot be read in {}: {error}", path.display()))?;
+            // a pipe would be waited for
+            let text = match fs::metadata(&path) {
+                Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is not a file")),
+                _ => fs::read_to_string(&path),
+            };
+            let text =
+                text.map_err(|error| format!("cannot be read in {}: {error}", path.display()))?;
             let roots = authorities(&text).map_err(|error| format!("cannot be used: {error}"))?;
             Ok::<_, String>((Some(path), roots))
         })

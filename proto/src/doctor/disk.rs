@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::Judged;
+use super::files::{Facts, SEARCH, WRITE};
+use super::service::Service;
 
 /// Less is none: the next minutes already need more.
 const LEAST_FREE: u64 = 16 << 20;
@@ -86,8 +88,28 @@ pub fn try_writing(folder: &Path) -> io::Result<()> {
     written.and(removed)
 }
 
-/// Whether the folder can be written to.
-pub fn writable(folder: &Path, tried: &io::Result<()>) -> Judged {
+/// Whether the folder can be written to; `barred` where the service could not do what was tried as root.
+pub fn writable(folder: &Path, tried: &io::Result<()>, barred: Option<&Service>) -> Judged {
+    match (tried, barred) {
+        (Ok(()), Some(service)) => Judged::unknown(
+            format!(
+                "this user could write there; {}, as whom the service runs, cannot",
+                service.name()
+            ),
+            "see the line of the data folder",
+        ),
+        (tried, _) => tried_writing(folder, tried),
+    }
+}
+
+/// Of a service that may not write to a folder.
+pub fn barred<'a>(folder: &Path, service: &'a Service) -> Option<&'a Service> {
+    let facts = Facts::of(folder).ok()?;
+    let may = facts.has_list || facts.grants(service, WRITE | SEARCH);
+    (!may).then_some(service)
+}
+
+fn tried_writing(folder: &Path, tried: &io::Result<()>) -> Judged {
     let shown = folder.display();
     match tried {
         Ok(()) => Judged::ok("a file was written, flushed and removed"),
@@ -139,6 +161,7 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::State;
+    use super::super::files::Who;
     use super::*;
 
     fn room(free_mib: u64, free_inodes: u64, total_inodes: u64) -> Room {
@@ -177,17 +200,23 @@ mod tests {
     fn writing_is_tried_and_nothing_stays() {
         let folder = tempfile::tempdir().unwrap();
         let tried = try_writing(folder.path());
-        assert_eq!(writable(folder.path(), &tried).state, State::Ok);
+        assert_eq!(writable(folder.path(), &tried, None).state, State::Ok);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        // what root can do, the service may not
+        let service = Service::alone(Who { uid: 4321, gid: 4321 });
+        assert!(barred(folder.path(), &service).is_some());
+        assert_eq!(barred(folder.path(), &Service::alone(Who::runs_this())), None);
+        let judged = writable(folder.path(), &tried, Some(&service));
+        assert_eq!(judged.state, State::Unknown);
         let none = folder.path().join("none");
-        assert_eq!(writable(&none, &try_writing(&none)).state, State::Problem);
+        assert_eq!(writable(&none, &try_writing(&none), None).state, State::Problem);
         for (kind, state, word) in [
             (io::ErrorKind::PermissionDenied, State::Unknown, "as root"),
             (io::ErrorKind::ReadOnlyFilesystem, State::Problem, "remount"),
             (io::ErrorKind::StorageFull, State::Problem, "make room"),
             (io::ErrorKind::Other, State::Problem, "dmesg"),
         ] {
-            let judged = writable(folder.path(), &Err(kind.into()));
+            let judged = writable(folder.path(), &Err(kind.into()), None);
             assert_eq!(judged.state, state, "{kind}");
             assert!(judged.todo.unwrap().contains(word), "{kind}");
         }

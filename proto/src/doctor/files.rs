@@ -1,18 +1,27 @@
-//! Whose files are, and who can read and change them.
+//! Whose files are, and whom the system lets do what with them.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Judged;
+use super::service::Service;
+use super::shell::quoted;
 
 /// Bytes of the list of users that are read.
 const MOST_PASSWD: u64 = 1 << 20;
-const OTHERS_READ: u32 = 0o004;
-const OTHERS_WRITE: u32 = 0o002;
-const GROUP_READ: u32 = 0o040;
-const GROUP_WRITE: u32 = 0o020;
+/// Who else than the owner can write.
+const OTHERS_WRITE: u32 = 0o022;
+/// Where the kernel keeps a list of access beside the mode.
+const LIST: &str = "system.posix_acl_access";
+
+/// To read, in [`Facts::grants`].
+pub const READ: u32 = 4;
+/// To write.
+pub const WRITE: u32 = 2;
+/// To look into a folder.
+pub const SEARCH: u32 = 1;
 
 /// A user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +39,7 @@ impl Who {
         Self { uid: uid.as_raw(), gid: gid.as_raw() }
     }
 
-    /// Whoever this belongs to: the owner of a data folder is who the service runs as.
+    /// Whoever this belongs to.
     pub fn owns(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|facts| Self { uid: facts.uid(), gid: facts.gid() })
     }
@@ -60,7 +69,7 @@ impl Who {
 }
 
 /// The name of a user in `/etc/passwd`; the number where it has none.
-fn name_in(passwd: &str, uid: u32) -> String {
+pub(super) fn name_in(passwd: &str, uid: u32) -> String {
     let of_line = |line: &str| {
         let mut fields = line.split(':');
         let name = fields.next()?.to_owned();
@@ -83,6 +92,8 @@ pub struct Facts {
     pub is_file: bool,
     /// In bytes.
     pub size: u64,
+    /// Whether a list of access says more than the mode.
+    pub has_list: bool,
 }
 
 impl Facts {
@@ -98,16 +109,67 @@ impl Facts {
             is_folder: facts.is_dir(),
             is_file: facts.is_file(),
             size: facts.len(),
+            has_list: rustix::fs::getxattr(path, LIST, &mut [0_u8; 0])
+                .is_ok_and(|length| length > 0),
         })
     }
 
-    /// Whether a user can read it, as far as its permissions say: other groups of the user and lists of access are
-    /// given the benefit of the doubt.
-    fn may_be_read_by(self, who: Who) -> bool {
-        who.is_root()
-            || (self.owner.uid == who.uid && self.mode & 0o400 != 0)
-            || self.mode & (GROUP_READ | OTHERS_READ) != 0
+    /// Whether the mode lets a service do all of this: the owner's part is for the owner alone, the group's for whoever
+    /// is in it, and the last for all others.
+    pub fn grants(self, service: &Service, what: u32) -> bool {
+        let part = if self.owner.uid == service.who.uid {
+            self.mode >> 6
+        } else if service.groups.contains(&self.owner.gid) {
+            self.mode >> 3
+        } else {
+            self.mode
+        };
+        service.is_root() || part & what == what
     }
+}
+
+/// The first link on the way from a data folder to something in it that somebody else than root can have put there:
+/// whoever runs as the service could lead root astray by it.
+pub fn planted_link(folder: &Path, path: &Path) -> Option<PathBuf> {
+    let mut at = folder.to_owned();
+    for component in path.strip_prefix(folder).ok()?.components() {
+        let above = fs::metadata(&at).ok()?;
+        at.push(component);
+        let is_link = fs::symlink_metadata(&at).ok()?.is_symlink();
+        let is_roots = above.uid() == 0 && above.mode() & OTHERS_WRITE == 0;
+        if is_link && !is_roots {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// A link where the program has a file of its own.
+pub fn planted(link: &Path) -> Judged {
+    let target = fs::read_link(link).unwrap_or_default();
+    let says =
+        format!("{} is a link to {}, where a file should be", link.display(), target.display());
+    let link = quoted(link);
+    let todo = format!(
+        "see whose it is (`ls -l {link}`): where nobody of you made it, whoever runs as the service wants root to change \
+         what it leads to; take it away (`rm {link}`), and give no other command about it"
+    );
+    Judged::problem(says, todo)
+}
+
+/// Where a path leads in the end, so that no command changes a link instead.
+pub fn real(path: &Path) -> PathBuf {
+    match fs::symlink_metadata(path) {
+        Ok(facts) if facts.is_symlink() => {
+            fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// Whether something stands there that is neither a file nor a folder, such as a pipe, which would be waited for.
+pub fn is_odd(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|facts| !facts.is_file() && !facts.is_dir())
 }
 
 /// The whole text of an ordinary file that is not larger than this.
@@ -143,164 +205,12 @@ pub fn not_seen(path: &Path, error: &io::Error, todo: &str) -> Judged {
     }
 }
 
-/// A file that its owner alone is to read and to write: a password, a key. `service` is who must be able to read it.
-pub fn secret(path: &Path, facts: Facts, service: Who) -> Judged {
-    let (shown, mode) = (path.display(), facts.mode & 0o777);
-    if !facts.is_file {
-        return Judged::problem(format!("{shown} is no file"), "write the secret into a file");
-    }
-    let shut = format!("`chmod 600 {shown}`");
-    if mode & (OTHERS_WRITE | GROUP_WRITE) != 0 {
-        let says = format!("{shown} has mode {mode:o}: others can change it");
-        return Judged::problem(
-            says,
-            format!("shut it: {shut}; then see that what is in it is yours"),
-        );
-    }
-    if mode & OTHERS_READ != 0 {
-        let says = format!("{shown} has mode {mode:o}: everybody on this machine can read it");
-        return Judged::problem(says, format!("shut it: {shut}; then change the secret"));
-    }
-    if !facts.may_be_read_by(service) {
-        let name = service.name();
-        let says = format!(
-            "{shown} belongs to {}, and {name}, as whom the service runs, cannot read it",
-            facts.owner.name()
-        );
-        return Judged::problem(says, format!("`chown {name} {shown}`"));
-    }
-    // root's own, for the service's group to read, is as good
-    let is_for_service = facts.owner.uid == 0 && facts.owner.gid == service.gid;
-    if mode & GROUP_READ != 0 && !is_for_service {
-        let says = format!("{shown} has mode {mode:o}: its whole group can read it");
-        return Judged::warning(says, format!("shut it: {shut}"));
-    }
-    if facts.owner.uid != 0 && facts.owner.uid != service.uid && !service.is_root() {
-        let says = format!("{shown} belongs to {}, who can change it", facts.owner.name());
-        return Judged::warning(says, format!("`chown {} {shown}`", service.name()));
-    }
-    Judged::ok(format!("{shown}, mode {mode:o}, of {}", facts.owner.name()))
-}
-
-/// A folder that holds secrets, and is for its owner; `mode` is the one to give it.
-pub fn private_folder(path: &Path, facts: Facts, good: u32) -> Judged {
-    let (shown, mode) = (path.display(), facts.mode & 0o777);
-    let shut = format!("`chmod {good:o} {shown}`");
-    if !facts.is_folder {
-        return Judged::problem(format!("{shown} is no folder"), "name the data folder by --data");
-    }
-    if mode & (OTHERS_WRITE | GROUP_WRITE) != 0 && facts.mode & 0o1000 == 0 {
-        let says =
-            format!("{shown} has mode {mode:o}: others can put files there and take them away");
-        return Judged::problem(says, format!("shut it: {shut}"));
-    }
-    if mode & 0o007 != 0 {
-        let says = format!("{shown} has mode {mode:o}: everybody can look into it");
-        return Judged::warning(says, format!("shut it: {shut}"));
-    }
-    Judged::ok(format!("{shown}, mode {mode:o}, of {}", facts.owner.name()))
-}
-
-/// A configuration, which everybody may read unless it `holds_secret`, and which `service` must be able to read.
-pub fn configuration(path: &Path, facts: Facts, service: Who, holds_secret: bool) -> Judged {
-    let (shown, mode) = (path.display(), facts.mode & 0o777);
-    if mode & (OTHERS_WRITE | GROUP_WRITE) != 0 {
-        let says = format!("{shown} has mode {mode:o}: others can change what the service does");
-        return Judged::problem(says, format!("`chmod go-w {shown}`"));
-    }
-    if holds_secret && mode & OTHERS_READ != 0 {
-        let says = format!("{shown} has mode {mode:o} and a secret in it: everybody can read that");
-        let todo = format!(
-            "`chmod o-rwx {shown}`, or better put the secret into a file of its own; then change it"
-        );
-        return Judged::problem(says, todo);
-    }
-    if !facts.may_be_read_by(service) {
-        let name = service.name();
-        let says = format!("{name}, as whom the service runs, cannot read {shown}");
-        return Judged::problem(
-            says,
-            format!("`chgrp {} {shown} && chmod 640 {shown}`", service.gid),
-        );
-    }
-    Judged::ok(format!("{shown}, mode {mode:o}, of {}", facts.owner.name()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
     use super::super::State;
     use super::*;
-
-    const ROOT: Who = Who { uid: 0, gid: 0 };
-    const SERVICE: Who = Who { uid: 990, gid: 991 };
-    const STRANGER: Who = Who { uid: 1000, gid: 1000 };
-
-    fn file(owner: Who, mode: u32) -> Facts {
-        Facts { owner, mode, is_folder: false, is_file: true, size: 1 }
-    }
-
-    #[test]
-    fn a_secret_is_its_owners_alone() {
-        let path = Path::new("/etc/a/password");
-        let of_group = Who { uid: 0, gid: SERVICE.gid };
-        for (owner, mode, service, state, todo) in [
-            (SERVICE, 0o600, SERVICE, State::Ok, ""),
-            (SERVICE, 0o400, SERVICE, State::Ok, ""),
-            (ROOT, 0o600, ROOT, State::Ok, ""),
-            (of_group, 0o640, SERVICE, State::Ok, ""),
-            (SERVICE, 0o644, SERVICE, State::Problem, "`chmod 600 /etc/a/password`"),
-            (ROOT, 0o644, ROOT, State::Problem, "`chmod 600 /etc/a/password`"),
-            (SERVICE, 0o660, SERVICE, State::Problem, "`chmod 600 /etc/a/password`"),
-            (SERVICE, 0o602, SERVICE, State::Problem, "`chmod 600 /etc/a/password`"),
-            (SERVICE, 0o640, SERVICE, State::Warning, "`chmod 600 /etc/a/password`"),
-            (ROOT, 0o600, SERVICE, State::Problem, "`chown 990 /etc/a/password`"),
-            (STRANGER, 0o600, SERVICE, State::Problem, "`chown 990 /etc/a/password`"),
-            (STRANGER, 0o600, ROOT, State::Ok, ""),
-        ] {
-            let judged = secret(path, file(owner, mode), service);
-            assert_eq!(judged.state, state, "{owner:?} {mode:o} {service:?}");
-            assert!(judged.todo.unwrap_or_default().contains(todo), "{owner:?} {mode:o}");
-        }
-        let folder = Facts { is_file: false, is_folder: true, ..file(ROOT, 0o700) };
-        assert_eq!(secret(path, folder, ROOT).state, State::Problem);
-    }
-
-    #[test]
-    fn a_data_folder_is_shut() {
-        let path = Path::new("/var/lib/a");
-        for (mode, state) in [
-            (0o700, State::Ok),
-            (0o750, State::Ok),
-            (0o755, State::Warning),
-            (0o711, State::Warning),
-            (0o770, State::Problem),
-            (0o777, State::Problem),
-            (0o1777, State::Warning),
-        ] {
-            let facts = Facts { is_file: false, is_folder: true, ..file(SERVICE, mode) };
-            let judged = private_folder(path, facts, 0o700);
-            assert_eq!(judged.state, state, "{mode:o}");
-            assert_eq!(judged.todo.is_some(), state != State::Ok);
-        }
-        assert_eq!(private_folder(path, file(ROOT, 0o700), 0o700).state, State::Problem);
-    }
-
-    #[test]
-    fn a_configuration_is_read_by_the_service_and_changed_by_nobody_else() {
-        let path = Path::new("/etc/a.toml");
-        for (owner, mode, holds_secret, state, todo) in [
-            (ROOT, 0o644, false, State::Ok, ""),
-            (ROOT, 0o644, true, State::Problem, "chmod o-rwx"),
-            (SERVICE, 0o600, true, State::Ok, ""),
-            (ROOT, 0o664, false, State::Problem, "chmod go-w"),
-            (ROOT, 0o600, false, State::Problem, "chgrp 991"),
-            (ROOT, 0o640, true, State::Ok, ""),
-        ] {
-            let judged = configuration(path, file(owner, mode), SERVICE, holds_secret);
-            assert_eq!(judged.state, state, "{owner:?} {mode:o}");
-            assert!(judged.todo.unwrap_or_default().contains(todo), "{owner:?} {mode:o}");
-        }
-    }
 
     #[test]
     fn users_have_names() {
@@ -332,5 +242,66 @@ mod tests {
         ] {
             assert_eq!(not_seen(path, &kind.into(), "make it").state, state, "{kind}");
         }
+    }
+
+    #[test]
+    fn the_mode_is_read_as_the_system_does() {
+        let who = Who { uid: 990, gid: 991 };
+        let service = Service { who, groups: vec![991, 500] };
+        let owned = |uid, gid| Who { uid, gid };
+        for (owner, mode, grants) in [
+            (owned(990, 991), 0o600, true),
+            (owned(990, 991), 0o044, false),
+            (owned(0, 991), 0o640, true),
+            (owned(0, 500), 0o640, true),
+            (owned(0, 0), 0o640, false),
+            (owned(0, 991), 0o604, false),
+            (owned(0, 0), 0o644, true),
+        ] {
+            let facts =
+                Facts { owner, mode, is_folder: false, is_file: true, size: 1, has_list: false };
+            assert_eq!(facts.grants(&service, READ), grants, "{owner:?} {mode:o}");
+            assert!(facts.grants(&Service::alone(Who { uid: 0, gid: 0 }), READ));
+        }
+    }
+
+    #[test]
+    fn a_link_is_trusted_where_only_root_can_have_put_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, at) = (folder.path(), |name: &str| folder.path().join(name));
+        fs::create_dir(at("within")).unwrap();
+        fs::write(at("within/key"), "").unwrap();
+        symlink("/etc/shadow", at("token.key")).unwrap();
+        symlink("within", at("other")).unwrap();
+        // Only root can give a folder away.
+        if Who::runs_this().is_root() {
+            assert_eq!(planted_link(data, &at("token.key")), None);
+            chown(data, Some(1234), None).unwrap();
+        }
+        for (path, link) in [
+            (at("token.key"), Some(at("token.key"))),
+            (at("other/key"), Some(at("other"))),
+            (at("within/key"), None),
+            (at("none"), None),
+            ("/etc/passwd".into(), None),
+        ] {
+            assert_eq!(planted_link(data, &path), link, "{}", path.display());
+        }
+        let judged = planted(&at("token.key"));
+        assert!(judged.says.contains("/etc/shadow"), "{}", judged.says);
+        let todo = judged.todo.unwrap();
+        assert!(!todo.contains("chown") && !todo.contains("chmod"), "{todo}");
+        assert_eq!(real(&at("other")), fs::canonicalize(at("within")).unwrap());
+        assert_eq!(real(&at("within")), at("within"));
+    }
+
+    #[test]
+    fn what_would_be_waited_for_is_odd() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(!is_odd(&pipe) && !is_odd(folder.path()));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(is_odd(&pipe) && is_odd(Path::new("/dev/null")));
+        assert!(read(&pipe, 9).unwrap_err().to_string().contains("no file"));
     }
 }

@@ -22,19 +22,34 @@ pub struct Page<'a> {
 /// The whole report.
 pub fn told(report: &Report, page: &Page<'_>) -> String {
     let printable = page.printable;
-    let mut text = format!("{}, {}\n", report.program, printable(&report.data));
+    let summary = summary(report, page);
+    let mut text = format!("{}, {}\n{summary}\n", report.program, printable(&report.data));
     let longest = report.looks.iter().map(|look| look.title.chars().count()).max();
     let title_width = longest.unwrap_or_default().min(LONGEST_TITLE);
     let mut group = "";
-    for look in &report.looks {
+    for look in problems_first(&report.looks) {
         if look.group() != group {
             group = look.group();
             text.push_str(&format!("\n{group}\n"));
         }
         text.push_str(&of_look(look, title_width, page));
     }
-    text.push_str(&format!("\n{}\n", summary(report, page)));
+    // also where a terminal stands still
+    text.push_str(&format!("\n{summary}\n"));
     text
+}
+
+/// Groups with a problem before the others, and in each group the worst first; else in their order.
+fn problems_first(looks: &[Look]) -> Vec<&Look> {
+    let is_bad = |group: &str| {
+        looks.iter().any(|look| look.group() == group && look.state == State::Problem)
+    };
+    let place = |look: &Look| looks.iter().position(|other| other.group() == look.group());
+    let mut sorted: Vec<_> = looks.iter().collect();
+    sorted.sort_by_key(|look| {
+        (!is_bad(look.group()), place(look), std::cmp::Reverse(look.state == State::Problem))
+    });
+    sorted
 }
 
 fn of_look(look: &Look, title_width: usize, page: &Page<'_>) -> String {
@@ -147,13 +162,14 @@ mod tests {
             shown(None).lines().collect::<Vec<_>>(),
             [
                 "mailsonde-agent 0.1.0, /var/lib/mailsonde-agent",
-                "",
-                "configuration",
-                "  <:✓ ok       >  agent.toml       3 checks, 1 mailbox",
+                "<Problem:1 problem>, <Warning:1 warning>, <Unknown:1 not known>, <:1 ok>",
                 "",
                 "permissions",
                 "  <Problem:✗ problem  >  secret password  mode 644: everybody on this machine can read it",
                 "      → shut it: `chmod 600 /etc/mailsonde-agent/password`",
+                "",
+                "configuration",
+                "  <:✓ ok       >  agent.toml       3 checks, 1 mailbox",
                 "",
                 "clock",
                 "  <Warning:! warning  >  this clock       2.1 s behind the collector's",

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::service::Service;
+
 /// Bytes of a file of the kernel's that are read.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -15,6 +17,8 @@ pub struct Holder {
     pub pid: Option<u32>,
     /// The unit of systemd that it belongs to.
     pub unit: Option<String>,
+    /// As whom it runs.
+    pub service: Option<Service>,
     /// Whether its program was replaced since it began; `None` where that cannot be seen.
     pub is_replaced: Option<bool>,
     /// Files that it may have open at once.
@@ -25,14 +29,25 @@ impl Holder {
     /// Whoever holds this lock; `None` where nobody does, or the kernel does not tell.
     pub fn of(lock: &Path) -> Option<Self> {
         let inode = fs::metadata(lock).ok()?.ino();
-        let pid = pid_in(&read("/proc/locks")?, inode)?;
+        let pids = pids_in(&read("/proc/locks")?, inode);
+        let own = std::env::current_exe().ok();
+        let own = own.as_deref().and_then(called);
+        pids.into_iter().find_map(|pid| Self::of_process(pid, own.as_deref()))
+    }
+
+    /// `None` where it is another program.
+    fn of_process(pid: i64, own: Option<&str>) -> Option<Self> {
         let pid = u32::try_from(pid).ok().filter(|pid| *pid > 0);
         let Some(number) = pid else { return Some(Self::default()) };
         let proc = |name: &str| format!("/proc/{number}/{name}");
         let program = fs::read_link(proc("exe")).ok();
+        if program.as_deref().and_then(called).is_some_and(|called| !is_ours(&called, own)) {
+            return None;
+        }
         Some(Self {
             pid,
             unit: read(&proc("cgroup")).and_then(|text| unit_in(&text)),
+            service: read(&proc("status")).and_then(|text| Service::of_process(&text)),
             is_replaced: program.map(|path| path.to_string_lossy().ends_with(" (deleted)")),
             most_files: read(&proc("limits")).and_then(|text| most_files_in(&text)),
         })
@@ -45,17 +60,30 @@ fn read(path: &str) -> Option<String> {
     Some(text)
 }
 
-/// Who holds the whole of a file, in `/proc/locks` (proc_locks(5)). File systems that are laid over others tell another
-/// device than the one that is listed, so the inode alone is compared; a name is locked in whole by few programs.
-fn pid_in(locks: &str, inode: u64) -> Option<i64> {
-    locks.lines().find_map(|line| {
+/// What a program's file is called, also where it was replaced since.
+fn called(program: &Path) -> Option<String> {
+    let name = program.file_name()?.to_string_lossy().into_owned();
+    Some(name.strip_suffix(" (deleted)").unwrap_or(&name).to_owned())
+}
+
+/// Whether a program is one of Mailsonde, or called as this one is.
+fn is_ours(called: &str, own: Option<&str>) -> bool {
+    called.starts_with("mailsonde-") || own == Some(called)
+}
+
+/// Who may hold the whole of a file, in `/proc/locks` (proc_locks(5)). File systems that are laid over others tell another
+/// device than the one that is listed, so the inode alone is compared: a file of that number on another disk may be
+/// somebody else's.
+fn pids_in(locks: &str, inode: u64) -> Vec<i64> {
+    let of_line = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
         // who waits for a lock does not hold it
         let (kind, _, _) = (words.next()?, words.next()?, words.next()?);
         let (pid, file) = (words.next()?, words.next()?);
         let listed: u64 = file.rsplit(':').next()?.parse().ok()?;
         (kind == "FLOCK" && listed == inode).then(|| pid.parse().ok())?
-    })
+    };
+    locks.lines().filter_map(of_line).collect()
 }
 
 /// The unit in `/proc/PID/cgroup` (cgroups(7)).
@@ -82,9 +110,10 @@ mod tests {
         let locks = "1: POSIX  ADVISORY  WRITE 900 08:01:77 0 EOF\n\
                      2: FLOCK  ADVISORY  WRITE 1234 00:2a:77 0 EOF\n\
                      2: -> FLOCK  ADVISORY  WRITE 1300 00:2a:77 0 EOF\n\
-                     3: FLOCK  ADVISORY  WRITE -1 08:01:78 0 EOF\n";
-        for (inode, pid) in [(77, Some(1234)), (78, Some(-1)), (79, None)] {
-            assert_eq!(pid_in(locks, inode), pid, "{inode}");
+                     3: FLOCK  ADVISORY  WRITE -1 08:01:78 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 999 08:02:77 0 EOF\n";
+        for (inode, pids) in [(77, vec![1234, 999]), (78, vec![-1]), (79, vec![])] {
+            assert_eq!(pids_in(locks, inode), pids, "{inode}");
         }
         let of = |text: &str| unit_in(text);
         let unit = "mailsonde-agent.service";
@@ -107,8 +136,29 @@ mod tests {
         let holder = Holder::of(&path).unwrap();
         assert_eq!(holder.pid, Some(std::process::id()));
         assert_eq!(holder.is_replaced, Some(false));
+        assert_eq!(holder.service.unwrap().who, super::super::files::Who::runs_this());
         assert!(holder.most_files.unwrap() > 10);
         drop(file);
         assert_eq!(Holder::of(&path), None);
+    }
+
+    #[test]
+    fn another_program_with_a_file_of_that_number_is_not_the_holder() {
+        let us = i64::from(std::process::id());
+        let program = std::env::current_exe().unwrap();
+        let own = called(&program).unwrap();
+        assert!(Holder::of_process(us, Some(&own)).is_some());
+        assert_eq!(Holder::of_process(us, Some("another")), None);
+        // between containers nobody can tell
+        assert_eq!(Holder::of_process(-1, Some("another")), Some(Holder::default()));
+        for (program, expected) in [
+            ("/usr/bin/mailsonde-agent", true),
+            ("/usr/bin/mailsonde-agent (deleted)", true),
+            ("/opt/own (deleted)", true),
+            ("/usr/sbin/cron", false),
+        ] {
+            let called = called(Path::new(program)).unwrap();
+            assert_eq!(is_ours(&called, Some("own")), expected, "{program}");
+        }
     }
 }

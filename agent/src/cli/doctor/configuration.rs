@@ -1,11 +1,13 @@
 //! Whether the configuration can be read and has mistakes, and what binds the checks.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::{Judged, Look};
 
 use super::super::check_config::refusals;
+use super::subject::Subject;
 use crate::config::AgentConfig;
 use crate::config::mistake::Mistake;
 use crate::config::policy::{FILE, Own};
@@ -20,6 +22,8 @@ const CREDENTIALS: &str = "/run/credentials/mailsonde-agent.service";
 pub(super) enum Read {
     /// It could not be read.
     Not(io::Error),
+    /// It names what is neither a file nor a folder, and was not read on.
+    Odd(Vec<PathBuf>),
     /// It has mistakes.
     Mistakes(Vec<Mistake>),
     /// It has none.
@@ -31,12 +35,13 @@ pub(super) fn looks(read: &Read, file: &Path, is_stranger: bool) -> Vec<Look> {
     let shown = file.display().to_string();
     let judged = match read {
         Read::Not(error) => not_read(&shown, error),
-        Read::Mistakes(mistakes) => mistaken(&shown, mistakes, is_stranger),
+        Read::Odd(paths) => odd(paths),
+        Read::Mistakes(mistakes) => mistaken(file, mistakes, is_stranger),
         Read::Fine { checks, mailboxes, warnings } => {
             let says = format!("{shown}: {}, {}", counted(*checks, "check", "checks"), {
                 counted(*mailboxes, "mailbox", "mailboxes")
             });
-            warned(&shown, says, warnings)
+            warned(file, says, warnings)
         }
     };
     vec![judged.look("configuration.file", "agent.toml")]
@@ -60,7 +65,17 @@ fn not_read(shown: &str, error: &io::Error) -> Judged {
     }
 }
 
-fn mistaken(shown: &str, mistakes: &[Mistake], is_stranger: bool) -> Judged {
+/// The agent itself would wait for ever at its start.
+fn odd(paths: &[PathBuf]) -> Judged {
+    let names: Vec<_> = paths.iter().take(3).map(|path| path.display().to_string()).collect();
+    Judged::problem(
+        format!("it names what is no file: {}", names.join(", ")),
+        "put an ordinary file there: a pipe or a device is not read",
+    )
+}
+
+fn mistaken(file: &Path, mistakes: &[Mistake], is_stranger: bool) -> Judged {
+    let (shown, quoted) = (file.display(), quoted(file));
     let has = |words: &str, mistake: &Mistake| mistake.message.contains(words);
     // what the identity's own line tells
     let own: Vec<_> =
@@ -82,12 +97,12 @@ fn mistaken(shown: &str, mistakes: &[Mistake], is_stranger: bool) -> Judged {
     }
     Judged::problem(
         says,
-        format!("mend what this tells, line by line: `mailsonde-agent check-config {shown}`"),
+        format!("mend what this tells, line by line: `mailsonde-agent check-config {quoted}`"),
     )
 }
 
 /// Warnings that have no line of their own here, and are not how an agent is meant to be.
-fn warned(shown: &str, says: String, warnings: &[Mistake]) -> Judged {
+fn warned(file: &Path, says: String, warnings: &[Mistake]) -> Judged {
     let has_line = |warning: &&Mistake| {
         let message = &warning.message;
         message.contains("chmod 600") || message.contains("has only what its collector gives it")
@@ -96,7 +111,23 @@ fn warned(shown: &str, says: String, warnings: &[Mistake]) -> Judged {
     let Some(first) = rest.first() else { return Judged::ok(says) };
     let many = counted(rest.len(), "warning", "warnings");
     let says = format!("{says}; {many}, the first: {first}");
-    Judged::warning(says, format!("see all: `mailsonde-agent check-config {shown}`"))
+    Judged::warning(says, format!("see all: `mailsonde-agent check-config {}`", quoted(file)))
+}
+
+/// Whether this agent has anything to do: checks of its own file, or of its collector.
+pub(super) fn checks(subject: &Subject, own: usize, assigned: usize) -> Look {
+    let judged = match (own, assigned) {
+        (0, 0) => Judged::warning(
+            "none: this agent looks at nothing",
+            format!(
+                "take the # off the [[mailbox]] and the [[check]] in {} and fill them in; or give it checks of the \
+                 collector (`mailsonde-collector config check` there)",
+                subject.file.display()
+            ),
+        ),
+        _ => Judged::ok(format!("{own} of its own, {assigned} of its collector")),
+    };
+    judged.look("configuration.checks", "checks")
 }
 
 /// What binds the checks, and whether it refuses any.
@@ -209,5 +240,23 @@ mod tests {
         let warned = look(&["the password stands in this file"]);
         assert_eq!(warned.state, State::Warning);
         assert!(warned.todo.unwrap().contains("check-config /etc/a.toml"));
+        let odd = judged(&Read::Odd(vec!["/etc/pipe".into()]), false);
+        assert_eq!(odd.state, State::Problem);
+        assert!(odd.says.contains("/etc/pipe"), "{}", odd.says);
+    }
+
+    #[test]
+    fn an_agent_without_a_check_is_told_what_to_do() {
+        let clock = mailsonde_proto::Clock::system();
+        let subject = Subject::unread(&super::super::DoctorArguments::default(), clock);
+        for (own, assigned, state) in [(0, 0, State::Warning), (1, 0, State::Ok), (0, 1, State::Ok)]
+        {
+            let look = checks(&subject, own, assigned);
+            assert_eq!(look.state, state, "{own} {assigned}");
+            assert_eq!(
+                look.todo.is_some_and(|todo| todo.contains("[[check]]")),
+                own + assigned == 0
+            );
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mailsonde_proto::doctor::disk::{Room, inodes, size, space, try_writing, writable};
+use mailsonde_proto::doctor::disk::{Room, barred, inodes, size, space, try_writing, writable};
 use mailsonde_proto::doctor::tree::Tree;
 use mailsonde_proto::doctor::{Judged, Look, blocking, late};
 
@@ -20,12 +20,14 @@ pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
 
 fn read(subject: &Subject) -> Vec<Look> {
     let (folder, limit) = (&subject.data, subject.limits.outbox_bytes);
-    let spool = Tree::of(folder, &["spool"]);
+    let service = &subject.service;
+    let spool = Tree::of(folder, &["spool"], service.who);
     let spooled = spool.bytes;
-    let ledger = Tree::of(folder, &["ledger"]).bytes;
+    let ledger = Tree::of(folder, &["ledger"], service.who).bytes;
     let need = limit.saturating_sub(spooled).saturating_add(LEDGER_BYTES.saturating_sub(ledger));
     let mut looks = Vec::new();
-    match Room::of(folder) {
+    // it may be a link to a larger disk
+    match Room::of(&folder.join("spool")).or_else(|_| Room::of(folder)) {
         Ok(room) => {
             looks.push(space(room, need, "the outbox").look("disk.space", "space"));
             looks.push(inodes(room).look("disk.inodes", "inodes"));
@@ -38,7 +40,8 @@ fn read(subject: &Subject) -> Vec<Look> {
             looks.push(judged.look("disk.space", "space"));
         }
     }
-    looks.push(writable(folder, &try_writing(folder)).look("disk.writable", "writing"));
+    let tried = writable(folder, &try_writing(folder), barred(folder, service));
+    looks.push(tried.look("disk.writable", "writing"));
     let outbox = match spool.hidden {
         0 => outbox(spooled, limit),
         _ => Judged::unknown("it cannot be looked at", "see the lines of permissions"),

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailsonde_proto::WallTime;
+use mailsonde_proto::doctor::files::is_odd;
 use mailsonde_proto::doctor::{Judged, Look, blocking};
+use mailsonde_proto::{AgentId, WallTime};
 use rustls::pki_types::pem;
 
 use super::subject::Subject;
@@ -46,6 +47,11 @@ pub(super) async fn read(subject: &Arc<Subject>) -> Found {
     let subject = Arc::clone(subject);
     let read = move || {
         let files = files(&subject);
+        if let Some(odd) =
+            [&files.ca, &files.certificate, &files.key].into_iter().find(|it| is_odd(it))
+        {
+            return (Err(Missing::Wrong(format!("{} is no file", odd.display()))), None);
+        }
         let authorities = authorities(&files.ca).ok();
         (credentials(&files), authorities)
     };
@@ -95,6 +101,16 @@ impl Found {
             looks.push(judged.look("identity.authority", "authority"));
         }
         looks
+    }
+
+    /// Whether it was never let in.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self.credentials, Err(Missing::NotEnrolled))
+    }
+
+    /// Who this agent is.
+    pub(super) fn agent(&self) -> Option<AgentId> {
+        self.credentials.as_ref().ok().map(|credentials| credentials.identity.agent)
     }
 
     /// What a dial needs, where it is there; and whether the certificate is good now.
@@ -260,5 +276,25 @@ mod tests {
         {
             assert_eq!(span(seconds), text);
         }
+    }
+
+    #[tokio::test]
+    async fn an_identity_that_is_a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = super::super::DoctorArguments {
+            data: Some(folder.path().to_owned()),
+            ..Default::default()
+        };
+        let clock = mailsonde_proto::Clock::system();
+        let subject = Arc::new(Subject::unread(&arguments, clock));
+        let files = files(&subject);
+        std::fs::create_dir(files.ca.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&files.ca).status().unwrap();
+        assert!(made.success());
+        std::fs::write(&files.certificate, "").unwrap();
+        let found = read(&subject).await;
+        assert!(
+            matches!(&found.credentials, Err(Missing::Wrong(words)) if words.contains("is no file"))
+        );
     }
 }

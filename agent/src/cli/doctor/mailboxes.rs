@@ -2,12 +2,14 @@
 //! TLS and the greeting. Nobody signs in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
-use mailsonde_proto::doctor::{Judged, Look, WITHIN, within};
+use futures_util::{Stream, StreamExt, stream};
+use mailsonde_proto::doctor::{Judged, Look, WITHIN, left_out, until, within};
 use mailsonde_proto::time::as_signed_us;
 use mailsonde_proto::{Clock, FaultClass, phase::name};
+use tokio::time::Instant;
 
 use super::super::figures::duration;
 use super::dns;
@@ -51,8 +53,8 @@ struct Server {
     mailboxes: Vec<String>,
 }
 
-/// Every host and every server of the mailboxes.
-pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
+/// Every host and every server of the mailboxes, as far as there is time.
+pub(super) async fn looks(subject: &Arc<Subject>, ends: Instant) -> Vec<Look> {
     let Some(policies) = &subject.policies else {
         let says = "not looked at: the configuration has mistakes";
         let todo = "mend the configuration first";
@@ -65,6 +67,7 @@ pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
     let at_once = most.clamp(1, AT_ONCE);
     let servers = servers(&subject.mailboxes);
     let hosts: BTreeSet<_> = servers.iter().map(|server| server.endpoint.host.clone()).collect();
+    let all = hosts.len() + servers.len();
     let asked = hosts.into_iter().map(|host| {
         let net = net.clone();
         async move {
@@ -72,7 +75,8 @@ pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
             (host, addresses.is_some(), look)
         }
     });
-    let asked: Vec<_> = stream::iter(asked).buffered(at_once).collect().await;
+    let asked = in_time(stream::iter(asked).buffered(at_once), ends).await;
+    let mut count = asked.len();
     let mut known = BTreeSet::new();
     let mut looks = Vec::new();
     for (host, is_known, look) in asked {
@@ -86,8 +90,21 @@ pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
         let net = net.clone();
         async move { of_server(&net, server, is_known, subject).await }
     });
-    looks.extend(stream::iter(reached).buffered(at_once).collect::<Vec<_>>().await);
+    let reached = in_time(stream::iter(reached).buffered(at_once), ends).await;
+    count += reached.len();
+    looks.extend(reached);
+    looks.extend(left_out(count, all).map(|judged| judged.look("ports.mailbox", "others")));
     looks
+}
+
+/// What has come when the time is up.
+async fn in_time<T>(asked: impl Stream<Item = T>, ends: Instant) -> Vec<T> {
+    let mut asked = pin!(asked);
+    let mut found = Vec::new();
+    while let Some(Some(one)) = until(ends, asked.next()).await {
+        found.push(one);
+    }
+    found
 }
 
 /// Each server once, whoever has it.
@@ -239,5 +256,21 @@ mod tests {
         let both = || "one and 1 more".to_owned();
         assert_eq!(told, [(Spoken::Smtp, 25, both()), (Spoken::Imap, 25, both())]);
         assert!(servers.iter().all(|server| server.endpoint.login.is_none()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_silent_hosts_do_not_take_long() {
+        let ends = mailsonde_proto::doctor::deadline();
+        let asked = stream::iter(0..300).map(|number| async move {
+            tokio::time::sleep(WITHIN).await;
+            number
+        });
+        let found = in_time(asked.buffered(AT_ONCE), ends).await;
+        assert!(
+            Clock::system().monotonic() <= ends + WITHIN / 10,
+            "it took {:?} too long",
+            Clock::system().monotonic() - ends
+        );
+        assert_eq!(found.len(), 3 * AT_ONCE);
     }
 }

@@ -4,7 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use mailsonde_proto::doctor::files::{Facts, Who, configuration, not_seen, private_folder, secret};
+use mailsonde_proto::doctor::files::{Facts, not_seen, planted, planted_link, real};
+use mailsonde_proto::doctor::permits::{configuration, private_folder, secret};
+use mailsonde_proto::doctor::service::Service;
+use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::tree::{Tree, owned};
 use mailsonde_proto::doctor::{Judged, Look, blocking, late};
 
@@ -43,15 +46,14 @@ pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
 fn of_tree(subject: &Subject) -> Judged {
     let folder = &subject.data;
     match Facts::of(folder) {
-        Ok(facts) => owned(folder, &Tree::of(folder, &PARTS), facts.owner),
+        Ok(_) => owned(&Tree::of(folder, &PARTS, subject.service.who), &subject.service),
         Err(error) => not_seen(folder, &error, "`mailsonde-agent enroll TOKEN` makes it"),
     }
 }
 
 fn of_files(subject: &Subject) -> Vec<Look> {
-    let service = subject.service;
     let mut looks = vec![
-        of_folder(&subject.data).look("permissions.data", "data folder"),
+        of_folder(subject).look("permissions.data", "data folder"),
         of_configuration(subject).look("permissions.configuration", "agent.toml"),
     ];
     let key = match &subject.collector {
@@ -61,19 +63,19 @@ fn of_files(subject: &Subject) -> Vec<Look> {
     let keys = TOKEN_KEYS.map(|name| subject.data.join(name));
     for path in std::iter::once(key).chain(keys) {
         // those that are not there are told of elsewhere, or made at the first start
-        if let Some(judged) = of_secret(&path, service, false) {
+        if let Some(judged) = of_secret(subject, &path, false) {
             let title = name_of(&path);
             looks.push(judged.look("permissions.key", title).of(path.display().to_string()));
         }
     }
     for path in &subject.secrets.files {
-        if let Some(judged) = of_secret(path, service, true) {
+        if let Some(judged) = of_secret(subject, path, true) {
             let title = name_of(path);
             looks.push(judged.look("permissions.secret", title).of(path.display().to_string()));
         }
     }
     if let Some(file) = subject.policies.as_ref().and_then(|policies| policies.file.as_ref()) {
-        looks.push(of_policy(file, service).look("permissions.policy", "policy.toml"));
+        looks.push(of_policy(subject, file).look("permissions.policy", "policy.toml"));
     }
     looks
 }
@@ -82,63 +84,103 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn of_folder(folder: &Path) -> Judged {
+fn of_folder(subject: &Subject) -> Judged {
+    let folder = &subject.data;
     match Facts::of(folder) {
-        Ok(facts) => private_folder(folder, facts, 0o700),
+        Ok(facts) => private_folder(&real(folder), facts, &subject.service, 0o700),
         Err(error) => not_seen(folder, &error, "`mailsonde-agent enroll TOKEN` makes it"),
     }
 }
 
 fn of_configuration(subject: &Subject) -> Judged {
-    match Facts::of(&subject.file) {
-        Ok(facts) => {
-            configuration(&subject.file, facts, subject.service, subject.secrets.are_inline)
-        }
-        Err(error) => not_seen(&subject.file, &error, "see the line of the configuration"),
+    if let Some(link) = planted_link(&subject.data, &subject.file) {
+        return planted(&link);
+    }
+    let file = real(&subject.file);
+    match Facts::of(&file) {
+        Ok(facts) => configuration(&file, facts, &subject.service, subject.secrets.are_inline),
+        Err(error) => not_seen(&file, &error, "see the line of the configuration"),
     }
 }
 
-fn of_secret(path: &Path, service: Who, is_needed: bool) -> Option<Judged> {
-    match Facts::of(path) {
-        Ok(facts) => Some(secret(path, facts, service)),
+fn of_secret(subject: &Subject, path: &Path, is_needed: bool) -> Option<Judged> {
+    if let Some(link) = planted_link(&subject.data, path) {
+        return Some(planted(&link));
+    }
+    let path = real(path);
+    match Facts::of(&path) {
+        Ok(facts) => Some(secret(&path, facts, &subject.service, changed(subject, &path))),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_needed => None,
-        Err(error) => Some(not_seen(path, &error, &made(path))),
+        Err(error) => Some(not_seen(&path, &error, &made(&path, &subject.service))),
+    }
+}
+
+/// What makes a secret worthless that others have read.
+fn changed(subject: &Subject, path: &Path) -> &'static str {
+    if subject.secrets.files.iter().any(|secret| secret == path) {
+        "change the secret at the server, and write the new one there"
+    } else if TOKEN_KEYS.iter().any(|name| path.ends_with(name)) {
+        "take it away and restart the agent, which makes another: test mail under way is not known again"
+    } else {
+        "let the agent in anew, by a token: whoever has its key can speak for it until it is revoked"
     }
 }
 
 /// How a file for a secret is made so that nobody else ever sees it.
-fn made(path: &Path) -> String {
-    let shown = path.display();
-    format!("make it: `install -m 600 /dev/null {shown}`, then write the secret into it")
+fn made(path: &Path, service: &Service) -> String {
+    if path.starts_with("/run/credentials") {
+        return "systemd makes it while the unit runs: name it by `LoadCredential=` in the unit \
+                (`systemctl edit mailsonde-agent`), then restart that"
+            .to_owned();
+    }
+    let shown = quoted(path);
+    let owner = if service.is_root() { String::new() } else { format!("-o {} ", service.name()) };
+    format!("make it: `install -m 600 {owner}/dev/null {shown}`, then write the secret into it")
 }
 
-fn of_policy(path: &Path, service: Who) -> Judged {
+fn of_policy(subject: &Subject, path: &Path) -> Judged {
+    if let Some(link) = planted_link(&subject.data, path) {
+        return planted(&link);
+    }
+    let path = &real(path);
     match Facts::of(path) {
-        Ok(facts) => policy(path, facts, service),
+        Ok(facts) => policy(path, facts, &subject.service),
         Err(error) => not_seen(path, &error, "write it, or take `policy` out of agent.toml"),
     }
 }
 
 /// A policy binds whoever cannot change it.
-fn policy(path: &Path, facts: Facts, service: Who) -> Judged {
-    let shown = path.display();
-    let is_services = facts.owner.uid == service.uid && !service.is_root();
+fn policy(path: &Path, facts: Facts, service: &Service) -> Judged {
+    let (shown, quoted) = (path.display(), quoted(path));
+    let is_services = facts.owner.uid == service.who.uid && !service.is_root();
     let judged = configuration(path, facts, service, false);
     if judged.todo.is_none() && is_services {
         let says = format!(
             "{shown} belongs to {}, as whom the agent runs: it could widen it",
             service.name()
         );
-        return Judged::warning(says, format!("`chown root {shown} && chmod 644 {shown}`"));
+        return Judged::warning(says, format!("`chown -h root {quoted} && chmod 644 {quoted}`"));
     }
     judged
 }
 
 #[cfg(test)]
 mod tests {
-    use mailsonde_proto::doctor::State;
+    use std::fs;
+    use std::os::unix::fs::{chown, symlink};
 
+    use mailsonde_proto::Clock;
+    use mailsonde_proto::doctor::State;
+    use mailsonde_proto::doctor::files::Who;
+
+    use super::super::DoctorArguments;
     use super::*;
+
+    fn subject(data: &Path) -> Subject {
+        let arguments =
+            DoctorArguments { data: Some(data.to_owned()), ..DoctorArguments::default() };
+        Subject::unread(&arguments, Clock::system())
+    }
 
     #[test]
     fn a_policy_is_not_the_services_to_change() {
@@ -152,8 +194,9 @@ mod tests {
             // whoever lets the agent run as root has chosen that
             (root, 0o644, root, State::Ok),
         ] {
-            let facts = Facts { owner, mode, is_folder: false, is_file: true, size: 1 };
-            let judged = policy(path, facts, service);
+            let facts =
+                Facts { owner, mode, is_folder: false, is_file: true, size: 1, has_list: false };
+            let judged = policy(path, facts, &Service::alone(service));
             assert_eq!(judged.state, state, "{owner:?} {mode:o}");
             assert_eq!(judged.todo.is_some(), state != State::Ok);
         }
@@ -162,11 +205,41 @@ mod tests {
     #[test]
     fn a_secret_that_is_needed_and_not_there_is_a_problem() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("password");
-        let us = Who::runs_this();
-        assert_eq!(of_secret(&path, us, false), None);
-        let judged = of_secret(&path, us, true).unwrap();
+        let path = folder.path().join("a password");
+        let subject = subject(folder.path());
+        assert_eq!(of_secret(&subject, &path, false), None);
+        let judged = of_secret(&subject, &path, true).unwrap();
         assert_eq!(judged.state, State::Problem);
-        assert!(judged.todo.unwrap().contains("install -m 600"));
+        let todo = judged.todo.unwrap();
+        let quoted = format!("/dev/null '{}'`", path.display());
+        assert!(todo.contains("install -m 600") && todo.contains(&quoted), "{todo}");
+        let credential = Path::new("/run/credentials/mailsonde-agent.service/none");
+        let todo = of_secret(&subject, credential, true).unwrap().todo.unwrap();
+        assert!(todo.contains("LoadCredential=") && !todo.contains("install"), "{todo}");
+    }
+
+    #[test]
+    fn no_command_follows_what_the_service_planted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, other) = (folder.path().join("data"), folder.path().join("shadow"));
+        fs::create_dir(&data).unwrap();
+        fs::write(&other, "root's").unwrap();
+        symlink(&other, data.join("token.key")).unwrap();
+        // Only root can give a folder away; everybody else's folder is not root's already.
+        if Who::runs_this().is_root() {
+            chown(&data, Some(64_990), Some(64_990)).unwrap();
+        }
+        let mut subject = subject(&data);
+        subject.service = Service::alone(Who { uid: 64_990, gid: 64_990 });
+        let looks = of_files(&subject);
+        let look = looks.iter().find(|look| look.id == "permissions.key").unwrap();
+        assert_eq!(look.state, State::Problem);
+        assert!(look.says.contains("is a link"), "{}", look.says);
+        for look in looks.iter().chain([&of_tree(&subject).look("permissions.files", "f")]) {
+            let todo = look.todo.clone().unwrap_or_default();
+            let is_led =
+                todo.contains("token.key`") && (todo.contains("chown") || todo.contains("chmod"));
+            assert!(!is_led, "{todo}");
+        }
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_proto::WallTime;
+use mailsonde_proto::doctor::files;
 use mailsonde_proto::doctor::process::Holder;
+use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::{Judged, Look, blocking};
 use mailsonde_proto::time::{Instant, as_signed_us};
 
@@ -12,9 +14,11 @@ use super::subject::Subject;
 use crate::app::vital::{STALE_AFTER, age};
 
 /// The unit that the package brings.
-const UNIT: &str = "mailsonde-agent.service";
+pub(super) const UNIT: &str = "mailsonde-agent.service";
 /// The outbox's lock.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
+/// The sign of life.
+const ALIVE: &str = "alive";
 /// Clocks that differ by more over a few seconds were set in between.
 const JUMP_US: u64 = 500_000;
 
@@ -27,10 +31,23 @@ pub(super) struct Held {
     age: Option<Result<Duration, String>>,
 }
 
+/// Whether an agent runs, be it well or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Runs {
+    Yes,
+    /// It ended just now, or is in another container.
+    Perhaps,
+    No,
+}
+
 impl Held {
-    /// Whether an agent runs, be it well or not.
-    pub(super) fn runs(&self) -> bool {
-        self.holder.is_some() || self.is_fresh()
+    /// Whether an agent runs.
+    pub(super) fn runs(&self) -> Runs {
+        match (self.holder.is_some(), self.is_fresh()) {
+            (true, _) => Runs::Yes,
+            (false, true) => Runs::Perhaps,
+            (false, false) => Runs::No,
+        }
     }
 
     fn is_fresh(&self) -> bool {
@@ -43,14 +60,17 @@ pub(super) async fn held(subject: &Arc<Subject>) -> Held {
     let subject = Arc::clone(subject);
     let read = move || Held {
         holder: Holder::of(&subject.data.join(LOCK)),
-        age: Some(age(&subject.data, subject.clock.wall())),
+        age: Some(match files::is_odd(&subject.data.join(ALIVE)) {
+            true => Err(format!("{ALIVE} is no file")),
+            false => age(&subject.data, subject.clock.wall()),
+        }),
     };
     blocking(read).await.unwrap_or_default()
 }
 
 /// What there is to say of it.
 pub(super) fn looks(subject: &Subject, held: &Held) -> Vec<Look> {
-    let data = subject.data.display().to_string();
+    let data = quoted(&subject.data);
     let mut looks = vec![
         user(subject).look("process.user", "this command"),
         running(held, &data).look("process.running", "agent"),
@@ -63,7 +83,7 @@ pub(super) fn looks(subject: &Subject, held: &Held) -> Vec<Look> {
 }
 
 fn user(subject: &Subject) -> Judged {
-    let (us, service) = (subject.us, subject.service);
+    let (us, service) = (subject.us, &subject.service);
     let name = us.name();
     if subject.may_look {
         return Judged::ok(format!("run by {name}, who may look at everything"));
@@ -80,7 +100,7 @@ fn running(held: &Held, data: &str) -> Judged {
     let pid = held.holder.as_ref().and_then(|holder| holder.pid);
     let who = pid.map_or_else(|| "it runs".to_owned(), |pid| format!("process {pid}"));
     let log = format!("see its log (`journalctl -u {UNIT} -n 50`), then {restart}");
-    match (&held.age, held.runs()) {
+    match (&held.age, held.runs() != Runs::No) {
         (Some(Ok(age)), _) if *age <= STALE_AFTER && held.holder.is_none() => Judged::unknown(
             format!(
                 "nobody is seen to have its outbox, and its last sign of life is {} s old: it ended just now, or \

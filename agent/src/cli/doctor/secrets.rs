@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mailsonde_proto::doctor::files::is_odd;
 use toml::Value;
 
 /// Keys whose values are secrets.
@@ -47,9 +48,39 @@ impl Secrets {
     }
 }
 
+/// Whatever a configuration names that is neither a file nor a folder, such as a pipe.
+pub(super) fn odd(table: &toml::Table, folder: &Path) -> Vec<PathBuf> {
+    fn look(value: &Value, folder: &Path, found: &mut Vec<PathBuf>) {
+        match value {
+            Value::String(path) => {
+                let path = folder.join(path);
+                if is_odd(&path) {
+                    found.push(path);
+                }
+            }
+            Value::Table(table) => table.values().for_each(|value| look(value, folder, found)),
+            Value::Array(values) => values.iter().for_each(|value| look(value, folder, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    table.values().for_each(|value| look(value, folder, &mut found));
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_be_waited_for_is_found_wherever_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let text = "a = 'b'\n[[mailbox]]\nsmtp = { ca_file = 'pipe' }\npassword = { file = 'x' }\n";
+        assert_eq!(odd(&text.parse().unwrap(), folder.path()), [pipe]);
+        assert!(odd(&"a = 'x'".parse().unwrap(), folder.path()).is_empty());
+    }
 
     #[test]
     fn secrets_are_found_wherever_they_stand() {

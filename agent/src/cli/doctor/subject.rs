@@ -5,13 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mailsonde_proto::Clock;
-use mailsonde_proto::doctor::Look;
 use mailsonde_proto::doctor::files::{self, Who};
+use mailsonde_proto::doctor::process::Holder;
+use mailsonde_proto::doctor::service::{Service, Usual};
+use mailsonde_proto::doctor::{Look, late};
 
 use super::super::config_file;
 use super::DoctorArguments;
 use super::configuration::{self, Read};
-use super::secrets::Secrets;
+use super::secrets::{self, Secrets};
 use crate::config::check::folder_of;
 use crate::config::mistake::Mistake;
 use crate::config::{
@@ -21,6 +23,8 @@ use crate::config::{
 use crate::identity::IdentityFiles;
 use crate::probe::Kinds;
 
+/// The user that the package makes.
+const USER: &str = "mailsonde-agent";
 /// A larger configuration is not read.
 const MOST_BYTES: u64 = 4 << 20;
 
@@ -40,9 +44,13 @@ pub(super) struct Subject {
     /// Whether anything in the configuration is looked up in DNS.
     pub(super) needs_dns: bool,
     pub(super) limits: Limits,
+    /// How many checks it has of its own, where the configuration can be read.
+    pub(super) checks: Option<usize>,
     pub(super) secrets: Secrets,
     /// As whom the service runs.
-    pub(super) service: Who,
+    pub(super) service: Service,
+    /// Whether the configuration was named, and may be misspelt.
+    pub(super) is_named: bool,
     /// Who runs this.
     pub(super) us: Who,
     /// Whether that may look at everything.
@@ -59,39 +67,29 @@ impl Subject {
         kinds: &Kinds,
         clock: Clock,
     ) -> (Self, Vec<Look>) {
-        let named = arguments.data.as_deref();
-        let file = arguments.config.clone().unwrap_or_else(|| config_file(named));
+        let mut subject = Self::unread(&arguments, clock);
+        let file = subject.file.clone();
         let text = files::read(&file, MOST_BYTES);
         let rough = text.as_ref().ok().and_then(|text| text.parse::<toml::Table>().ok());
         let rough = rough.unwrap_or_default();
+        let named = arguments.data.as_deref();
         let data = named.map_or_else(|| data_in(&rough, &file), Path::to_owned);
-        let us = Who::runs_this();
-        let service = Who::owns(&data).unwrap_or(us);
         let policy = arguments.policy.as_deref();
         let instead = Overrides { data: Some(&data), policy, ..Overrides::default() };
-        let loaded = loaded(&file, kinds, instead, text);
         let folder = folder_of(&file);
-        let secrets = Secrets::of(&rough, &folder);
-        let as_root = arguments.as_root();
-        let may_look = us.may_look_into(&data);
-        let mut looks = configuration::looks(&loaded.read, &file, !may_look);
-        let (usable, collector) = (loaded.usable, loaded.collector);
-        let collector = collector.or_else(|| collector_in(&rough, &data, &folder));
-        let mut subject = Self {
-            file,
-            data,
-            collector,
-            mailboxes: BTreeMap::new(),
-            policies: None,
-            needs_dns: false,
-            limits: Limits::default(),
-            secrets,
-            service,
-            us,
-            may_look,
-            as_root,
-            clock,
-        };
+        let collector = collector_in(&rough, &data, &folder);
+        let odd = secrets::odd(&rough, &folder);
+        let loaded = loaded(&file, kinds, instead, text, odd);
+        let is_usual = data == Path::new(DEFAULT_DATA) || (named.is_none() && file == usual_file());
+        let usual = Usual { unit: super::process::UNIT, user: USER, is_usual };
+        let holder = Holder::of(&data.join(super::process::LOCK));
+        subject.service = Service::find(usual, [&data, &file], holder.as_ref());
+        subject.secrets = Secrets::of(&rough, &folder);
+        subject.may_look = subject.us.may_look_into(&data);
+        let mut looks = configuration::looks(&loaded.read, &file, !subject.may_look);
+        subject.data = data;
+        subject.collector = loaded.collector.or(collector);
+        let usable = loaded.usable;
         if let Some(config) = usable {
             looks.push(configuration::policy(&config));
             subject.take(config);
@@ -103,9 +101,38 @@ impl Subject {
         (subject, looks)
     }
 
+    /// As far as the command line says, for when the disk does not answer.
+    pub(super) fn unread(arguments: &DoctorArguments, clock: Clock) -> Self {
+        let named = arguments.data.as_deref();
+        let us = Who::runs_this();
+        Self {
+            file: arguments.config.clone().unwrap_or_else(|| config_file(named)),
+            data: named.unwrap_or(Path::new(DEFAULT_DATA)).to_owned(),
+            collector: None,
+            mailboxes: BTreeMap::new(),
+            policies: None,
+            needs_dns: false,
+            limits: Limits::default(),
+            checks: None,
+            secrets: Secrets::default(),
+            service: Service::alone(us),
+            is_named: arguments.config.is_some(),
+            us,
+            may_look: true,
+            as_root: arguments.as_root(),
+            clock,
+        }
+    }
+
+    /// What there is to say where reading takes too long; everything else is looked at all the same.
+    pub(super) fn late() -> Vec<Look> {
+        vec![late("reading the configuration").look("configuration.file", "agent.toml")]
+    }
+
     fn take(&mut self, config: AgentConfig) {
         self.needs_dns = configuration::needs_dns(&config);
         self.limits = config.limits;
+        self.checks = Some(config.checks.len());
         self.mailboxes = config.mailboxes;
         self.policies = Some(config.policy);
     }
@@ -119,9 +146,19 @@ struct Loaded {
     collector: Option<CollectorConfig>,
 }
 
-fn loaded(file: &Path, kinds: &Kinds, instead: Overrides<'_>, text: io::Result<String>) -> Loaded {
+fn loaded(
+    file: &Path,
+    kinds: &Kinds,
+    instead: Overrides<'_>,
+    text: io::Result<String>,
+    odd: Vec<PathBuf>,
+) -> Loaded {
     if let Err(error) = text {
         return Loaded { read: Read::Not(error), usable: None, collector: None };
+    }
+    // whoever reads that waits for ever
+    if !odd.is_empty() {
+        return Loaded { read: Read::Odd(odd), usable: None, collector: None };
     }
     match AgentConfig::load_with(file, kinds, instead) {
         Ok(loaded) => {
@@ -143,6 +180,11 @@ fn loaded(file: &Path, kinds: &Kinds, instead: Overrides<'_>, text: io::Result<S
             Loaded { read: Read::Mistakes(mistakes), usable, collector: None }
         }
     }
+}
+
+/// Where the package has its configuration.
+fn usual_file() -> PathBuf {
+    config_file(None)
 }
 
 fn data_in(rough: &toml::Table, file: &Path) -> PathBuf {

@@ -14,6 +14,8 @@ fn the_same_command_again_with_more_rights() {
         arguments.as_root(),
         "sudo mailsonde-agent doctor --config /etc/a.toml --data /var/lib/a"
     );
+    let arguments = DoctorArguments { data: Some("/a b;c".into()), ..DoctorArguments::default() };
+    assert_eq!(arguments.as_root(), "sudo mailsonde-agent doctor --data '/a b;c'");
 }
 
 #[test]
@@ -29,13 +31,14 @@ fn lines_stand_in_groups_and_colours_do_not_stand_alone() {
     let terminal = Terminal { width: 80, colours: false };
     insta::assert_snapshot!(shown(&report, &terminal), @r"
     mailsonde-agent 0.1.0, data in /d
-
-    configuration
-      ✓ ok         agent.toml    1 check
+    1 problem, 1 not known, 2 ok
 
     permissions
       ✗ problem    p             mode 644
           → `chmod 600 /p`
+
+    configuration
+      ✓ ok         agent.toml    1 check
 
     clock
       ? not known  time service  nobody tells
@@ -72,11 +75,12 @@ async fn an_empty_folder_is_looked_at() {
     let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
     for (id, expected) in [
         ("configuration.file", State::Problem),
-        ("permissions.data", State::Problem),
-        ("process.running", State::Problem),
         ("identity.certificate", State::Problem),
+        // none of these is to be mended by itself
+        ("permissions.data", State::Unknown),
+        ("process.running", State::Unknown),
         ("ports.collector", State::Unknown),
-        ("disk.writable", State::Problem),
+        ("disk.writable", State::Unknown),
         ("clock.steady", State::Ok),
     ] {
         assert_eq!(state(id), Some(expected), "{id}");
@@ -96,5 +100,27 @@ async fn a_configuration_that_is_no_text_is_looked_at() {
         let report = examined(arguments, Kinds::standard()).await;
         let look = report.looks.iter().find(|look| look.id == "configuration.file").unwrap();
         assert_eq!(look.state, State::Problem, "{bytes:?}: {}", look.says);
+    }
+}
+
+/// Each would be waited for without end, and hide everything else.
+#[tokio::test]
+async fn a_pipe_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let text = "[[mailbox]]\nname = 'm'\naddress = 'a@b.test'\npassword = { file = 'password' }\n\
+                smtp = { host = '127.0.0.1' }\nimap = { host = '127.0.0.1' }\n";
+    std::fs::write(at("agent.toml"), text).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("password")).status().unwrap().success());
+    let arguments =
+        DoctorArguments { data: Some(folder.path().into()), ..DoctorArguments::default() };
+    let report = examined(arguments, Kinds::standard()).await;
+    let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
+    for (id, expected) in [
+        ("configuration.file", State::Problem),
+        ("permissions.secret", State::Problem),
+        ("disk.writable", State::Ok),
+    ] {
+        assert_eq!(state(id), Some(expected), "{id}: {report:#?}");
     }
 }

@@ -10,14 +10,16 @@ use std::time::Duration;
 use mailsonde_proto::convert::PROTOCOL;
 use mailsonde_proto::doctor::clock::beside;
 use mailsonde_proto::doctor::version::versions;
-use mailsonde_proto::doctor::{Judged, Look, WITHIN, within};
+use mailsonde_proto::doctor::{Judged, Look, WITHIN, late, until, within};
 use mailsonde_proto::phase::name;
 use mailsonde_proto::time::as_signed_us;
 use mailsonde_proto::{Clock, WallTime};
+use tokio::time::Instant;
 
 use super::super::figures::duration;
 use super::dns;
 use super::identity::Found;
+use super::process::Runs;
 use super::subject::Subject;
 use crate::config::CollectorConfig;
 use crate::mail::failure::Failure;
@@ -29,8 +31,18 @@ use crate::uplink::meeting::{Met, meet};
 /// The line of the handshake.
 const TLS: (&str, &str) = ("ports.tls", "collector's TLS");
 
-/// Everything about the collector.
-pub(super) async fn looks(subject: &Subject, identity: &Found, runs: bool) -> Vec<Look> {
+/// Everything about the collector, as far as there is time.
+pub(super) async fn looks(
+    subject: &Subject,
+    identity: &Found,
+    runs: Runs,
+    ends: Instant,
+) -> Vec<Look> {
+    let found = until(ends, Box::pin(asked(subject, identity, runs))).await;
+    found.unwrap_or_else(|| vec![late("asking the collector").look("ports.collector", "collector")])
+}
+
+async fn asked(subject: &Subject, identity: &Found, runs: Runs) -> Vec<Look> {
     let Some(collector) = &subject.collector else {
         let judged = Judged::unknown(
             "no [collector] can be read in the configuration",
@@ -81,7 +93,7 @@ struct Dialled<'a> {
 
 impl Dialled<'_> {
     /// The port, TLS, then the question whether it would let us in.
-    async fn looks(&self, identity: &Found, runs: bool) -> Vec<Look> {
+    async fn looks(&self, identity: &Found, runs: Runs) -> Vec<Look> {
         let Some((credentials, is_good)) = identity.credentials() else {
             let judged = not_tried("there is no identity to do it with", "certificate");
             return vec![self.connected().await.0, judged.look(TLS.0, TLS.1)];
@@ -141,7 +153,7 @@ fn tls_judged(server_name: &str, took: Duration) -> Judged {
 async fn met(
     opened: (tonic::transport::Channel, Testimony),
     clock: Clock,
-    runs: bool,
+    runs: Runs,
 ) -> Vec<Look> {
     match meet(opened, clock, WITHIN).await {
         Ok(met) => answered(met.as_ref(), clock.wall(), runs),
@@ -150,7 +162,7 @@ async fn met(
 }
 
 /// What a collector that knows the question says.
-fn answered(met: Option<&Met>, now: WallTime, runs: bool) -> Vec<Look> {
+fn answered(met: Option<&Met>, now: WallTime, runs: Runs) -> Vec<Look> {
     let Some(Met { answer, ahead_us }) = met else {
         let judged = Judged::unknown(
             "the collector is too old to say whether it lets this agent in",
@@ -178,21 +190,30 @@ fn answered(met: Option<&Met>, now: WallTime, runs: bool) -> Vec<Look> {
     ]
 }
 
-fn stream(connected_since: Option<WallTime>, now: WallTime, runs: bool) -> Judged {
+fn stream(connected_since: Option<WallTime>, now: WallTime, runs: Runs) -> Judged {
     match (connected_since, runs) {
-        (Some(since), true) => Judged::ok(format!(
+        (Some(since), Runs::Yes) => Judged::ok(format!(
             "the running agent is connected, for {} s",
             now.since(since).as_secs()
         )),
-        (None, true) => Judged::warning(
+        (None, Runs::Yes) => Judged::warning(
             "the agent runs, and has no stream to the collector now",
             "look again in half a minute, then see why: `journalctl -u mailsonde-agent -n 50`",
         ),
-        (Some(_), false) => Judged::problem(
-            "an agent with this key is connected, and none runs here",
-            "two machines use one key: on the collector `mailsonde-collector agents revoke NAME`, then enrol both",
+        (Some(since), Runs::Perhaps) => Judged::ok(format!(
+            "an agent with this key is connected, for {} s",
+            now.since(since).as_secs()
+        )),
+        (None, Runs::Perhaps) => {
+            Judged::unknown("whether the agent runs is not known", "look again in a minute")
+        }
+        (Some(_), Runs::No) => Judged::problem(
+            "an agent with this key is connected, and none is seen here",
+            "look again in a minute: the collector may not have noticed yet that it ended. Where it stays so, see from \
+             where it is connected (on the collector `mailsonde-collector agents show NAME`); if that is another \
+             machine, `mailsonde-collector agents revoke NAME`, which is final, then enrol both",
         ),
-        (None, false) => Judged::unknown("no agent runs here", "see the line of the agent"),
+        (None, Runs::No) => Judged::unknown("no agent runs here", "see the line of the agent"),
     }
 }
 
@@ -247,7 +268,7 @@ mod tests {
     fn an_answer_says_who_when_and_by_which_version() {
         let software = SOFTWARE.replace("agent", "collector");
         let states = |met: Option<&Met>| {
-            let looks = answered(met, WallTime::from_s(100), true);
+            let looks = answered(met, WallTime::from_s(100), Runs::Yes);
             looks.iter().map(|look| (look.id, look.state)).collect::<Vec<_>>()
         };
         assert_eq!(states(None), [("collector.answer", State::Unknown)]);
@@ -271,15 +292,20 @@ mod tests {
     fn a_stream_goes_with_an_agent_that_runs() {
         let (then, now) = (WallTime::from_s(40), WallTime::from_s(100));
         for (since, runs, state, words) in [
-            (Some(then), true, State::Ok, "for 60 s"),
-            (None, true, State::Warning, "no stream"),
-            (Some(then), false, State::Problem, "none runs here"),
-            (None, false, State::Unknown, "no agent runs"),
+            (Some(then), Runs::Yes, State::Ok, "for 60 s"),
+            (None, Runs::Yes, State::Warning, "no stream"),
+            (Some(then), Runs::Perhaps, State::Ok, "for 60 s"),
+            (None, Runs::Perhaps, State::Unknown, "not known"),
+            (Some(then), Runs::No, State::Problem, "none is seen here"),
+            (None, Runs::No, State::Unknown, "no agent runs"),
         ] {
             let judged = stream(since, now, runs);
             assert_eq!(judged.state, state, "{words}");
             assert!(judged.says.contains(words), "{}", judged.says);
         }
+        // what is final comes last
+        let todo = stream(Some(then), now, Runs::No).todo.unwrap();
+        assert!(todo.starts_with("look again") && todo.contains("revoke"), "{todo}");
     }
 
     #[test]

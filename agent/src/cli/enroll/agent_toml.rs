@@ -10,7 +10,7 @@ use crate::config::DEFAULT_DATA;
 const EXAMPLE: &str = r#"
 # 1. The mailbox: test mail is sent from it to itself, and looked for in it. Take off the # and fill in.
 #[[mailbox]]
-#name = "probe"
+#name = "main"
 #address = "mailsonde@example.org"
 #password = { file = "mailbox.password" }    # a file of its own with mode 0600; or { env = "NAME" },
 #                                            # or { credential = "NAME" } for one of systemd's
@@ -25,7 +25,7 @@ const EXAMPLE: &str = r#"
 #[[check]]
 #name = "mail"
 #kind = "round-trip"
-#mailbox = "probe"
+#mailbox = "main"
 #every = "60s"
 #timeout = "45s"
 "#;
@@ -105,7 +105,7 @@ mod tests {
         }
         let table: toml::Table = uncommented.parse().unwrap();
         assert_eq!(table["mailbox"][0]["imap"]["tls"].as_str(), Some("implicit"));
-        assert_eq!(table["check"][0]["mailbox"].as_str(), Some("probe"));
+        assert_eq!(table["check"][0]["mailbox"].as_str(), Some("main"));
     }
 
     #[test]

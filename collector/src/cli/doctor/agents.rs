@@ -66,6 +66,7 @@ fn of_answer(answer: &AgentsAnswer, validity: Duration) -> Vec<Look> {
             "see the agent's log there: `journalctl -u mailsonde-agent -n 50`",
         )
         .look("agents.certificates", "their certificates"),
+        working(agents).look("agents.working", "what they do"),
         told(
             &named(&|agent| !agent.refused_checks.is_empty()),
             "none refuses a check",
@@ -101,6 +102,22 @@ fn told(names: &[&str], well: &str, not_well: &str, todo: &str) -> Judged {
         return Judged::ok(well);
     }
     Judged::warning(format!("{not_well}: {}", listed(names)), todo)
+}
+
+/// Whether anything is looked at: by checks of agents' own files, or of this collector.
+fn working(agents: &[AgentAnswer]) -> Judged {
+    let idle = |agent: &&AgentAnswer| agent.checks.is_empty() && agent.assigned == 0;
+    let many = agents.iter().filter(idle).count();
+    let says = format!("{many} of {} without a check", agents.len());
+    match many {
+        0 => Judged::ok("each has a check"),
+        many if many == agents.len() => Judged::warning(
+            format!("{says}: nothing is looked at"),
+            "write a check into checks.d here (`mailsonde-collector config check`, then `config apply`), or fill in the \
+             [[mailbox]] and the [[check]] in an agent's agent.toml",
+        ),
+        _ => Judged::ok(says),
+    }
 }
 
 fn clones(names: &[&str]) -> Judged {
@@ -165,7 +182,7 @@ mod tests {
             clock_offset_us: Some(900),
             clock_error_us: Some(100),
             running_us: None,
-            assigned: 0,
+            assigned: 1,
             has_answered: true,
             refused_checks: vec![],
             malformed: 0,
@@ -193,6 +210,11 @@ mod tests {
         for (agents, expected) in [
             (vec![], vec![("agents.silent", State::Warning)]),
             (vec![agent("a")], vec![]),
+            (
+                vec![AgentAnswer { assigned: 0, ..agent("a") }],
+                vec![("agents.working", State::Warning)],
+            ),
+            (vec![agent("a"), AgentAnswer { assigned: 0, ..agent("b") }], vec![]),
             (vec![agent("a"), silent()], vec![("agents.silent", State::Warning)]),
             (vec![silent()], vec![("agents.silent", State::Problem)]),
             (

@@ -17,6 +17,7 @@ use x509_parser::parse_x509_certificate;
 
 use super::{Subject, without_configuration};
 use crate::config::OperatorsConfig;
+use crate::folder::Folder;
 use crate::identity::{HostName, RENEW_BEFORE, authorities, is_key_of};
 
 /// A certificate or a key in PEM is never larger.
@@ -27,6 +28,11 @@ const AUTHORITY_LEFT: Duration = Duration::from_secs(180 * 86_400);
 const OPERATORS_LEFT: Duration = Duration::from_secs(14 * 86_400);
 /// A rotation that takes longer was forgotten.
 const ROTATION: Duration = Duration::from_secs(30 * 86_400);
+
+/// `init` makes an authority where there is no configuration and none is there.
+const ANOTHER: &str = "stop the collector, move collector.toml, ca.pem, ca.key and server.pem aside, make another authority \
+                       (`mailsonde-collector init --listen ADDRESS --name HOST` as before), put collector.toml back, and \
+                       let every agent in anew by a token";
 
 /// From when until when a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +45,9 @@ struct Validity {
 pub(super) fn looks(subject: &Subject) -> Vec<Look> {
     let (folder, now) = (&subject.folder, subject.clock.wall());
     let read = |path: &Path| files::read(path, MOST_BYTES);
-    let (file, key) = (folder.authority_certificate(), folder.authority_key());
-    let pem = read(&file);
-    let mut looks = vec![of_authority(&file, &pem, read(&key).ok().as_deref(), now)];
+    let key = folder.authority_key();
+    let pem = read(&folder.authority_certificate());
+    let mut looks = vec![of_authority(folder, &pem, &read(&key), now)];
     let next = read(&folder.next_authority_certificate()).ok();
     if let Some(validity) = next.as_deref().and_then(first).and_then(|it| validity(&it)) {
         looks.push(rotation(validity, now).look("certificates.rotation", "next authority"));
@@ -76,15 +82,31 @@ fn day(at: WallTime) -> String {
     at.timestamp().strftime("%Y-%m-%d").to_string()
 }
 
-fn of_authority(file: &Path, pem: &io::Result<String>, key: Option<&str>, now: WallTime) -> Look {
+fn of_authority(
+    folder: &Folder,
+    pem: &io::Result<String>,
+    key: &io::Result<String>,
+    now: WallTime,
+) -> Look {
+    let file = folder.authority_certificate();
     let restore = "restore ca.pem and ca.key from a backup: a new authority means a new certificate for every agent";
-    let judged = match pem {
-        Err(error) => {
-            not_seen(file, error, &format!("`mailsonde-collector init` makes it; or {restore}"))
+    let without = |file: &Path, error: &io::Error| {
+        // `init` makes nothing where there is a collector
+        let todo = match folder.config().exists() {
+            true => format!("{restore}; without a backup {ANOTHER}"),
+            false => "`mailsonde-collector init` makes it".to_owned(),
+        };
+        not_seen(file, error, &todo)
+    };
+    let judged = match (pem, key) {
+        (Err(error), _) => without(&file, error),
+        // it does not start without; what cannot be read as who runs this says nothing
+        (Ok(_), Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            without(&folder.authority_key(), error)
         }
-        Ok(pem) => match first(pem).and_then(|it| validity(&it)) {
+        (Ok(pem), key) => match first(pem).and_then(|it| validity(&it)) {
             None => Judged::problem(format!("{} holds no certificate", file.display()), restore),
-            Some(_) if key.is_some_and(|key| !is_key_of(key, pem)) => {
+            Some(_) if key.as_ref().is_ok_and(|key| !is_key_of(key, pem)) => {
                 Judged::problem("ca.key is not the key of ca.pem", restore)
             }
             Some(validity) => authority(validity, now),
@@ -104,7 +126,7 @@ fn authority(validity: Validity, now: WallTime) -> Judged {
     if now >= validity.until {
         return Judged::problem(
             format!("it ended {until}"),
-            "make another, and let every agent in anew: `mailsonde-collector init`",
+            format!("no agent can come in any more: {ANOTHER}"),
         );
     }
     if validity.until.since(now) < AUTHORITY_LEFT {
@@ -201,7 +223,6 @@ mod tests {
     use mailsonde_proto::doctor::State;
 
     use super::*;
-    use crate::folder::Folder;
     use crate::identity::{Authorities, Authority, ServerTls};
 
     fn at(days: u64) -> WallTime {
@@ -252,13 +273,23 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path());
         let (file, now) = (folder.authority_certificate(), Clock::system().wall());
-        let none = Err(io::ErrorKind::NotFound.into());
-        assert_eq!(of_authority(&file, &none, None, now).state, State::Problem);
+        let none = || Err(io::ErrorKind::NotFound.into());
+        let fresh = of_authority(&folder, &none(), &none(), now);
+        assert_eq!(fresh.state, State::Problem);
+        assert!(fresh.todo.unwrap().starts_with("`mailsonde-collector init`"));
         Authority::create(&folder, &"c.test".parse().unwrap(), now).unwrap();
         let pem = Ok(std::fs::read_to_string(&file).unwrap());
-        let key = std::fs::read_to_string(folder.authority_key()).unwrap();
-        assert_eq!(of_authority(&file, &pem, Some(&key), now).state, State::Ok);
-        let other = crate::identity::PrivateKey::generate().unwrap().to_pem();
-        assert_eq!(of_authority(&file, &pem, Some(&other), now).state, State::Problem);
+        let key = Ok(std::fs::read_to_string(folder.authority_key()).unwrap());
+        assert_eq!(of_authority(&folder, &pem, &key, now).state, State::Ok);
+        let other = Ok(crate::identity::PrivateKey::generate().unwrap().to_pem());
+        assert_eq!(of_authority(&folder, &pem, &other, now).state, State::Problem);
+        let denied = Err(io::ErrorKind::PermissionDenied.into());
+        assert_eq!(of_authority(&folder, &pem, &denied, now).state, State::Ok);
+        // the collector would not start, and `init` makes none where one is configured
+        std::fs::write(folder.config(), "").unwrap();
+        let lacking = of_authority(&folder, &pem, &none(), now);
+        assert_eq!(lacking.state, State::Problem);
+        assert!(lacking.says.contains("ca.key"), "{}", lacking.says);
+        assert!(lacking.todo.unwrap().starts_with("restore"));
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use mailsonde_proto::doctor::files::{self, Who, not_seen};
+use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::{Judged, Look};
 
 use crate::central::{read_folder, read_services};
@@ -43,7 +44,7 @@ fn fine(folder: &Folder, config: Option<&Config>) -> Judged {
 fn not_read(folder: &Folder, error: &io::Error) -> Judged {
     let make = format!(
         "make it: `mailsonde-collector --data {} init --listen 0.0.0.0:7443 --name HOST`; or name the folder by --data",
-        folder.path().display()
+        quoted(folder.path())
     );
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {

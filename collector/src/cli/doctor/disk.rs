@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mailsonde_proto::doctor::disk::{Room, inodes, size, space, try_writing, writable};
+use mailsonde_proto::doctor::disk::{Room, barred, inodes, size, space, try_writing, writable};
 use mailsonde_proto::doctor::tree::Tree;
 use mailsonde_proto::doctor::{Judged, Look};
 
@@ -18,9 +18,10 @@ pub(super) fn looks(subject: &Subject) -> Vec<Look> {
     let folder = subject.folder.path();
     let retention = subject.config.as_ref().map_or(DEFAULT_RAW_RETENTION, |it| it.raw_retention);
     let mut looks = Vec::new();
-    match Room::of(folder) {
+    // it may be a link to a larger disk
+    match Room::of(&subject.folder.observations()).or_else(|_| Room::of(folder)) {
         Ok(room) => {
-            let journal = Tree::of(folder, &["observations"]);
+            let journal = Tree::of(folder, &["observations"], subject.service.who);
             let now = SystemTime::from(subject.clock.wall().timestamp());
             let seen = journal.oldest.and_then(|oldest| now.duration_since(oldest).ok());
             let journal = match journal.hidden {
@@ -39,7 +40,8 @@ pub(super) fn looks(subject: &Subject) -> Vec<Look> {
             looks.push(judged.look("health.space", "disk space"));
         }
     }
-    looks.push(writable(folder, &try_writing(folder)).look("health.writable", "writing"));
+    let tried = writable(folder, &try_writing(folder), barred(folder, &subject.service));
+    looks.push(tried.look("health.writable", "writing"));
     looks
 }
 

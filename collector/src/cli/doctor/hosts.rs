@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-use mailsonde_proto::doctor::{Judged, Look, WITHIN, blocking, within};
+use futures_util::{Stream, StreamExt, stream};
+use mailsonde_proto::doctor::{Judged, Look, WITHIN, blocking, left_out, until, within};
 use mailsonde_proto::time::as_signed_us;
+use tokio::time::Instant;
 use toml::Value;
 use url::Url;
 
@@ -29,8 +31,8 @@ const SLOW: Duration = Duration::from_secs(1);
 /// Keys of channels whose value is a host by itself.
 const HOSTS: [&str; 1] = ["relay"];
 
-/// Every name, looked up as the collector does: by this machine's own resolver.
-pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
+/// Every name, looked up as the collector does: by this machine's own resolver; as far as there is time.
+pub(super) async fn looks(subject: &Arc<Subject>, ends: Instant) -> Vec<Look> {
     let mut looks = Vec::new();
     match &subject.config {
         None => looks.push(without_configuration().look("dns.own", "its own name")),
@@ -48,12 +50,25 @@ pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
     }
     let read = Arc::clone(subject);
     let hosts = blocking(move || hosts(&read)).await.unwrap_or_default();
+    let all = hosts.len();
     let asked = hosts.into_iter().take(MOST_HOSTS).map(async |host| {
         let (found, took) = look_up(&host, subject).await;
         other(&found, took).look("dns.host", host.clone()).of(host)
     });
-    looks.extend(stream::iter(asked).buffered(AT_ONCE).collect::<Vec<_>>().await);
+    let found = in_time(stream::iter(asked).buffered(AT_ONCE), ends).await;
+    looks.extend(left_out(found.len(), all).map(|judged| judged.look("dns.others", "other hosts")));
+    looks.extend(found);
     looks
+}
+
+/// What has come when the time is up.
+async fn in_time<T>(asked: impl Stream<Item = T>, ends: Instant) -> Vec<T> {
+    let mut asked = pin!(asked);
+    let mut found = Vec::new();
+    while let Some(Some(one)) = until(ends, asked.next()).await {
+        found.push(one);
+    }
+    found
 }
 
 async fn look_up(host: &str, subject: &Subject) -> (Result<Vec<IpAddr>, String>, Duration) {
@@ -177,6 +192,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use mailsonde_proto::Clock;
     use mailsonde_proto::doctor::State;
 
     use super::*;
@@ -213,5 +229,17 @@ mod tests {
         let mut hosts = BTreeSet::new();
         of_channels(&channels.parse().unwrap(), folder, &mut hosts);
         assert_eq!(hosts.into_iter().collect::<Vec<_>>(), ["hooks.test", "ntfy.test", "smtp.test"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_resolver_does_not_take_long() {
+        let ends = mailsonde_proto::doctor::deadline();
+        let asked = stream::iter(0..MOST_HOSTS).map(async |number| {
+            tokio::time::sleep(WITHIN).await;
+            number
+        });
+        let found = in_time(asked.buffered(AT_ONCE), ends).await;
+        assert!(Clock::system().monotonic() <= ends + WITHIN / 10);
+        assert_eq!(found.len(), 3 * AT_ONCE);
     }
 }

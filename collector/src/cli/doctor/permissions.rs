@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mailsonde_proto::doctor::files::{
-    self, Facts, Who, configuration, not_seen, private_folder, secret,
-};
+use mailsonde_proto::doctor::files::{self, Facts, not_seen, planted, planted_link, real};
+use mailsonde_proto::doctor::permits::{configuration, private_folder, secret};
+use mailsonde_proto::doctor::service::Service;
+use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::tree::{Tree, owned};
 use mailsonde_proto::doctor::{Judged, Look};
 use toml::Value;
@@ -45,8 +46,8 @@ pub(super) fn looks(subject: &Subject) -> Vec<Look> {
         |error: &io::Error| not_seen(path, error, "`mailsonde-collector init` makes it");
     let (data, parts) = match &facts {
         Ok(facts) => {
-            let parts = owned(path, &Tree::of(path, &PARTS), facts.owner);
-            (private_folder(path, *facts, 0o750), parts)
+            let parts = owned(&Tree::of(path, &PARTS, service.who), service);
+            (private_folder(&real(path), *facts, service, 0o750), parts)
         }
         Err(error) => (of_folder(error), of_folder(error)),
     };
@@ -54,26 +55,50 @@ pub(super) fn looks(subject: &Subject) -> Vec<Look> {
         data.look("permissions.data", "data folder"),
         parts.look("permissions.files", "files in it"),
     ];
+    let us = Service::alone(subject.us);
     for file in tokens() {
-        let look = of_secret(&file, subject.us, false);
+        let look =
+            of_secret(None, &file, &us, (false, "end the session: `mailsonde-collector logout`"));
         looks.extend(look.map(|judged| named(judged, "permissions.token", &file)));
     }
-    let keys =
-        [folder.authority_key(), folder.next_authority_key(), folder.server(), folder.links_key()];
-    for key in keys {
-        let look = of_secret(&key, *service, false);
+    for (key, change) in keys(folder) {
+        let look = of_secret(Some(path), &key, service, (false, change));
         looks.extend(look.map(|judged| named(judged, "permissions.key", &key)));
     }
     for file in configurations(folder) {
-        let secrets = Secrets::of(&file, path);
-        if let Ok(facts) = Facts::of(&file) {
-            let judged = configuration(&file, facts, *service, secrets.are_inline);
-            looks.push(named(judged, "permissions.configuration", &file));
-        }
-        for file in secrets.files {
-            let look = of_secret(&file, *service, true);
-            looks.extend(look.map(|judged| named(judged, "permissions.secret", &file)));
-        }
+        looks.extend(of_configuration(&file, path, service));
+    }
+    looks
+}
+
+/// The collector's own keys, and what makes each worthless that others have read.
+fn keys(folder: &Folder) -> [(PathBuf, &'static str); 4] {
+    let rotate = "have another authority take over: `mailsonde-collector ca rotate`, and `ca retire` once every agent knows it";
+    let restart = "take it away and `systemctl restart mailsonde-collector`, which makes another";
+    [
+        (folder.authority_key(), rotate),
+        (folder.next_authority_key(), rotate),
+        (folder.server(), restart),
+        (folder.links_key(), restart),
+    ]
+}
+
+/// One configuration, and the files with secrets that it names.
+fn of_configuration(file: &Path, folder: &Path, service: &Service) -> Vec<Look> {
+    let mut looks = Vec::new();
+    if let Some(link) = planted_link(folder, file) {
+        return vec![named(planted(&link), "permissions.configuration", file)];
+    }
+    let secrets = Secrets::of(file, folder);
+    let target = real(file);
+    if let Ok(facts) = Facts::of(&target) {
+        let judged = configuration(&target, facts, service, secrets.are_inline);
+        looks.push(named(judged, "permissions.configuration", file));
+    }
+    for file in secrets.files {
+        let change = "change the secret where it comes from, and write the new one there";
+        let look = of_secret(Some(folder), &file, service, (true, change));
+        looks.extend(look.map(|judged| named(judged, "permissions.secret", &file)));
     }
     looks
 }
@@ -83,18 +108,33 @@ fn named(judged: Judged, id: &'static str, path: &Path) -> Look {
     judged.look(id, title).of(path.display().to_string())
 }
 
-fn of_secret(path: &Path, service: Who, is_needed: bool) -> Option<Judged> {
-    match Facts::of(path) {
-        Ok(facts) => Some(secret(path, facts, service)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_needed => None,
-        Err(error) => {
-            let shown = path.display();
-            let todo = format!(
-                "make it: `install -m 600 /dev/null {shown}`, then write the secret into it"
-            );
-            Some(not_seen(path, &error, &todo))
-        }
+fn of_secret(
+    folder: Option<&Path>,
+    path: &Path,
+    service: &Service,
+    (is_needed, change): (bool, &str),
+) -> Option<Judged> {
+    if let Some(link) = folder.and_then(|folder| planted_link(folder, path)) {
+        return Some(planted(&link));
     }
+    let path = real(path);
+    match Facts::of(&path) {
+        Ok(facts) => Some(secret(&path, facts, service, change)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_needed => None,
+        Err(error) => Some(not_seen(&path, &error, &made(&path, service))),
+    }
+}
+
+/// How a file for a secret is made so that nobody else ever sees it.
+fn made(path: &Path, service: &Service) -> String {
+    if path.starts_with("/run/credentials") {
+        return "systemd makes it while the unit runs: name it by `LoadCredential=` in the unit \
+                (`systemctl edit mailsonde-collector`), then restart that"
+            .to_owned();
+    }
+    let shown = quoted(path);
+    let owner = if service.is_root() { String::new() } else { format!("-o {} ", service.name()) };
+    format!("make it: `install -m 600 {owner}/dev/null {shown}`, then write the secret into it")
 }
 
 /// What `login` wrote for whoever runs this.
@@ -164,6 +204,7 @@ mod tests {
 
     use mailsonde_proto::Clock;
     use mailsonde_proto::doctor::State;
+    use mailsonde_proto::doctor::files::Who;
 
     use super::*;
 
@@ -203,7 +244,7 @@ mod tests {
         let subject = Subject {
             folder: folder.clone(),
             config: None,
-            service: us,
+            service: Service::alone(us),
             us,
             may_look: true,
             clock: Clock::system(),
@@ -214,6 +255,49 @@ mod tests {
         assert_eq!(bad.len(), 1, "{bad:?}");
         assert_eq!((bad[0].id, bad[0].state), ("permissions.key", State::Problem));
         let command = format!("`chmod 600 {}`", folder.authority_key().display());
-        assert!(bad[0].todo.as_ref().unwrap().contains(&command));
+        let todo = bad[0].todo.as_ref().unwrap();
+        assert!(todo.contains(&command) && todo.contains("ca rotate"), "{todo}");
+    }
+
+    #[test]
+    fn a_name_is_quoted_and_a_planted_link_is_not_followed() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (data, other) = (temporary.path().join("data"), temporary.path().join("shadow"));
+        let folder = Folder::at(&data);
+        fs::create_dir_all(folder.channels()).unwrap();
+        let strange = folder.channels().join("a $(touch pwn);b.toml");
+        fs::write(&strange, "").unwrap();
+        fs::set_permissions(&strange, fs::Permissions::from_mode(0o666)).unwrap();
+        fs::write(&other, "root's").unwrap();
+        std::os::unix::fs::symlink(&other, folder.authority_key()).unwrap();
+        std::os::unix::fs::symlink(&other, folder.channels().join("link.toml")).unwrap();
+        // Only root can give a folder away; everybody else's folder is not root's already.
+        let who = Who { uid: 64_990, gid: 64_990 };
+        if Who::runs_this().is_root() {
+            for path in [&data, &folder.channels()] {
+                std::os::unix::fs::chown(path, Some(who.uid), Some(who.gid)).unwrap();
+            }
+        }
+        let subject = Subject {
+            folder: folder.clone(),
+            config: None,
+            service: Service::alone(who),
+            us: Who::runs_this(),
+            may_look: true,
+            clock: Clock::system(),
+        };
+        let looks = looks(&subject);
+        let of = |path: &Path| {
+            let shown = path.display().to_string();
+            looks.iter().find(|look| look.of.as_deref() == Some(shown.as_str())).unwrap()
+        };
+        for link in [folder.authority_key(), folder.channels().join("link.toml")] {
+            let look = of(&link);
+            assert_eq!(look.state, State::Problem);
+            let todo = look.todo.as_ref().unwrap();
+            assert!(!todo.contains("chmod") && !todo.contains("chown"), "{todo}");
+        }
+        let todo = of(&strange).todo.as_ref().unwrap();
+        assert!(todo.contains(&format!("'{}'", strange.display())), "{todo}");
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_proto::doctor::files;
-use mailsonde_proto::doctor::{Judged, Look, WITHIN, within};
+use mailsonde_proto::doctor::{Judged, Look, WITHIN, late, until, within};
 use mailsonde_proto::time::as_signed_us;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::{Subject, without_configuration};
@@ -27,6 +28,8 @@ enum Tried {
     Connected(Duration),
     /// Connected, but TLS says this.
     NoTls(String),
+    /// Connected, and nothing was said.
+    Mute,
     /// Not connected.
     Not(io::Error),
     /// Nobody listens, and nobody needs to: it could be listened on.
@@ -35,8 +38,13 @@ enum Tried {
     Taken(io::Error),
 }
 
-/// Both listeners.
-pub(super) async fn looks(subject: &Arc<Subject>, runs: bool) -> Vec<Look> {
+/// Both listeners, as far as there is time.
+pub(super) async fn looks(subject: &Arc<Subject>, runs: bool, ends: Instant) -> Vec<Look> {
+    let found = until(ends, Box::pin(tried(subject, runs))).await;
+    found.unwrap_or_else(|| vec![late("trying the ports").look("ports.agents", "for agents")])
+}
+
+async fn tried(subject: &Arc<Subject>, runs: bool) -> Vec<Look> {
     let Some(config) = &subject.config else {
         return vec![without_configuration().look("ports.agents", "for agents")];
     };
@@ -72,9 +80,9 @@ async fn try_port(listen: SocketAddr, runs: bool, trusted: Option<(&Subject, &Ho
         None => return Tried::Not(io::ErrorKind::TimedOut.into()),
     };
     if let Some((subject, name)) = trusted
-        && let Err(words) = shaken(subject, name, stream).await
+        && let Some(tried) = shaken(subject, name, stream).await
     {
-        return Tried::NoTls(words);
+        return tried;
     }
     Tried::Connected(clock.monotonic().saturating_duration_since(at))
 }
@@ -89,27 +97,29 @@ fn reached_at(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Whether what answers is this collector, as an agent sees it.
-async fn shaken(subject: &Subject, name: &HostName, stream: TcpStream) -> Result<(), String> {
+/// What is wrong with what answers, as an agent sees it; `None` where it is this collector.
+async fn shaken(subject: &Subject, name: &HostName, stream: TcpStream) -> Option<Tried> {
     let file = subject.folder.authority_certificate();
     let pem = files::read(&file, MOST_BYTES);
     // the certificates' own lines tell of it
-    let Ok(roots) = pem.map_err(drop).and_then(|pem| authorities(&pem).map_err(drop)) else {
-        return Ok(());
-    };
+    let roots = authorities(&pem.ok()?).ok()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13]);
+    let mut config = match config {
+        Ok(config) => config.with_root_certificates(roots).with_no_client_auth(),
+        Err(error) => return Some(Tried::NoTls(error.to_string())),
+    };
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let server_name = ServerName::try_from(name.to_string()).map_err(|error| error.to_string())?;
+    let server_name = match ServerName::try_from(name.to_string()) {
+        Ok(server_name) => server_name,
+        Err(error) => return Some(Tried::NoTls(error.to_string())),
+    };
     let handshake = TlsConnector::from(Arc::new(config)).connect(server_name, stream);
     match within(handshake).await {
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err(format!("no handshake within {} s", WITHIN.as_secs())),
+        Some(Ok(_)) => None,
+        Some(Err(error)) => Some(Tried::NoTls(error.to_string())),
+        None => Some(Tried::Mute),
     }
 }
 
@@ -124,6 +134,13 @@ fn judged(listen: SocketAddr, tried: &Tried, key: &str) -> Judged {
         Tried::NoTls(words) => Judged::problem(
             format!("{listen} answers, and not as this collector: {words}"),
             format!("{who}; after a change of `name` in collector.toml restart the collector"),
+        ),
+        Tried::Mute => Judged::problem(
+            format!(
+                "{listen} is open, and says nothing within {} s: the collector hangs",
+                WITHIN.as_secs()
+            ),
+            "restart it (`systemctl restart mailsonde-collector`), then see its log: `journalctl -u mailsonde-collector -n 50`",
         ),
         Tried::Not(error) => Judged::problem(
             format!("{listen} does not answer from here: {error}"),
@@ -153,8 +170,12 @@ fn judged(listen: SocketAddr, tried: &Tried, key: &str) -> Judged {
 #[cfg(test)]
 mod tests {
     use mailsonde_proto::doctor::State;
+    use mailsonde_proto::doctor::files::Who;
+    use mailsonde_proto::doctor::service::Service;
 
     use super::*;
+    use crate::folder::Folder;
+    use crate::identity::Authority;
 
     #[test]
     fn a_port_is_judged_by_what_was_tried() {
@@ -163,6 +184,7 @@ mod tests {
             (Tried::Connected(Duration::ZERO), State::Ok, ""),
             (Tried::Free, State::Ok, ""),
             (Tried::NoTls("x".into()), State::Problem, "sport = :7443"),
+            (Tried::Mute, State::Problem, "systemctl restart"),
             (Tried::Not(io::ErrorKind::ConnectionRefused.into()), State::Problem, "restart"),
             (Tried::Taken(io::ErrorKind::AddrInUse.into()), State::Problem, "sport = :7443"),
             (Tried::Taken(io::ErrorKind::AddrNotAvailable.into()), State::Problem, "0.0.0.0:7443"),
@@ -192,5 +214,24 @@ mod tests {
         drop(taken);
         assert!(matches!(try_port(address, false, None).await, Tried::Free));
         assert!(matches!(try_port(address, true, None).await, Tried::Not(_)));
+    }
+
+    /// A program that was stopped has a port that is connected to by the system.
+    #[tokio::test(start_paused = true)]
+    async fn a_collector_that_hangs_is_no_other_program() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temporary.path());
+        let name: HostName = "c.test".parse().unwrap();
+        let clock = mailsonde_proto::Clock::system();
+        Authority::create(&folder, &name, clock.wall()).unwrap();
+        let us = Who::runs_this();
+        let service = Service::alone(us);
+        let subject = Subject { folder, config: None, service, us, may_look: true, clock };
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = mute.local_addr().unwrap();
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream).unwrap();
+        assert!(matches!(shaken(&subject, &name, stream).await, Some(Tried::Mute)));
     }
 }

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use mailsonde_proto::doctor::process::Holder;
+use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::version::versions;
-use mailsonde_proto::doctor::{Judged, Look, blocking, within};
+use mailsonde_proto::doctor::{Judged, Look, within};
 use serde::de::DeserializeOwned;
 
 use super::Subject;
 use crate::api::path;
 use crate::cli::client::{self, NotRunning};
+use crate::folder::Folder;
 use crate::query::{AgentsAnswer, SOFTWARE, StatusAnswer};
 use crate::watched::{HealthAnswer, PartAnswer, PeerState};
 
 /// The unit that the package brings.
-const UNIT: &str = "mailsonde-collector.service";
+pub(super) const UNIT: &str = "mailsonde-collector.service";
 /// The folder's lock.
 const LOCK: &str = "lock";
 /// Files that are open beside the connections of agents: journals, views, operators, handshakes under way.
@@ -27,6 +29,8 @@ enum Silent {
     Nobody,
     /// This user may not ask.
     Denied,
+    /// Somebody listens, and does not answer in time.
+    Late,
     /// Otherwise; in words.
     Otherwise(String),
 }
@@ -40,18 +44,21 @@ pub(super) struct Running {
     pub(super) agents: Option<AgentsAnswer>,
 }
 
+/// Who has a folder.
+pub(super) fn holder(folder: &Folder) -> Option<Holder> {
+    Holder::of(&folder.path().join(LOCK))
+}
+
 impl Running {
-    /// Looks who has the folder, and asks.
-    pub(super) async fn find(subject: &Arc<Subject>) -> Self {
-        let lock = subject.folder.path().join(LOCK);
-        let (holder, health, status, agents) = tokio::join!(
-            blocking(move || Holder::of(&lock)),
+    /// Asks whoever runs with the folder.
+    pub(super) async fn find(subject: &Arc<Subject>, holder: Option<Holder>) -> Self {
+        let (health, status, agents) = tokio::join!(
             ask::<HealthAnswer>(subject, path::HEALTH),
             ask::<StatusAnswer>(subject, path::STATUS),
             ask::<AgentsAnswer>(subject, path::AGENTS),
         );
         Self {
-            holder: holder.flatten(),
+            holder,
             health,
             software: status.ok().map(|status| status.collector.software),
             agents: agents.ok(),
@@ -65,7 +72,7 @@ impl Running {
 
     /// What there is to say of it.
     pub(super) fn looks(&self, subject: &Subject) -> Vec<Look> {
-        let data = subject.folder.path().display().to_string();
+        let data = quoted(subject.folder.path());
         let unit = self.holder.as_ref().and_then(|holder| holder.unit.as_deref());
         let mut looks = vec![
             user(subject).look("process.user", "this command"),
@@ -103,11 +110,15 @@ impl Running {
         let pid = self.holder.as_ref().and_then(|holder| holder.pid);
         let who = pid.map_or_else(|| "it runs".to_owned(), |pid| format!("process {pid}"));
         let log = format!("see its log: `journalctl -u {UNIT} -n 50`");
+        let restart = unit.map_or_else(
+            || "end it and start it again".to_owned(),
+            |unit| format!("restart it: `systemctl restart {unit}`"),
+        );
         match (&self.health, self.holder.is_some()) {
             (Ok(_), _) => Judged::ok(format!("{who}, {by}, and it answers")),
             (Err(Silent::Nobody), true) => Judged::warning(
                 format!("{who}, {by}, and does not answer operators: it starts, ends or hangs"),
-                format!("look again in a minute, then {log}"),
+                format!("look again in a minute; where it stays so, {restart}, and {log}"),
             ),
             (Err(Silent::Nobody), false) => Judged::problem(
                 "it does not run",
@@ -120,6 +131,10 @@ impl Running {
                 "this user may not ask it",
                 format!("`sudo mailsonde-collector --data {data} doctor`"),
             ),
+            (Err(Silent::Late), _) => Judged::problem(
+                format!("{who}, {by}, and does not answer in time: it hangs"),
+                format!("{restart}; then {log}"),
+            ),
             (Err(Silent::Otherwise(words)), _) => Judged::problem(words.clone(), log),
         }
     }
@@ -127,7 +142,7 @@ impl Running {
 
 async fn ask<T: DeserializeOwned>(subject: &Subject, path: &str) -> Result<T, Silent> {
     match Box::pin(within(client::ask::<T>(&subject.folder, path))).await {
-        None => Err(Silent::Otherwise("it does not answer in time".to_owned())),
+        None => Err(Silent::Late),
         Some(Ok(answer)) => Ok(answer.value),
         // there is nothing that could listen either
         Some(Err(error))
@@ -151,7 +166,7 @@ fn user(subject: &Subject) -> Judged {
     let says = format!("run by {name}, who may not see what is {}'s", service.name());
     Judged::unknown(
         says,
-        format!("`sudo mailsonde-collector --data {} doctor`", folder.path().display()),
+        format!("`sudo mailsonde-collector --data {} doctor`", quoted(folder.path())),
     )
 }
 
@@ -258,6 +273,7 @@ mod tests {
             (holder(), Err(Silent::Nobody), State::Warning, "starts, ends or hangs"),
             (None, Err(Silent::Nobody), State::Problem, "does not run"),
             (holder(), Err(Silent::Denied), State::Unknown, "may not ask"),
+            (holder(), Err(Silent::Late), State::Problem, "it hangs"),
             (holder(), otherwise(), State::Problem, "broke off"),
         ] {
             let running = Running { holder, health, software: None, agents: None };
@@ -265,6 +281,9 @@ mod tests {
             assert_eq!(judged.state, state, "{words}");
             assert!(judged.says.contains(words), "{}", judged.says);
             assert_eq!(judged.todo.is_some(), state != State::Ok);
+            if words.contains("hang") {
+                assert!(judged.todo.unwrap().contains("systemctl restart"), "{words}");
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+use clap::Parser;
+
 use super::*;
 use crate::cli::terminal::plain;
 
@@ -35,6 +37,7 @@ fn lines_stand_in_groups() {
     let report = Report::new("mailsonde-collector 0.1.0", "data in /d".into(), looks);
     insta::assert_snapshot!(shown(&report, &plain(80)), @r"
     mailsonde-collector 0.1.0, data in /d
+    1 problem, 1 warning, 1 ok
 
     permissions
       ✗ problem    ca.key      mode 644
@@ -49,4 +52,40 @@ fn lines_stand_in_groups() {
 
     1 problem, 1 warning, 1 ok
     ");
+}
+
+/// Each would be waited for without end, and hide everything else.
+#[tokio::test]
+async fn a_pipe_hides_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = Folder::at(temporary.path());
+    std::fs::write(folder.config(), "listen = '127.0.0.1:1'\nname = 'localhost'\n").unwrap();
+    std::fs::create_dir(folder.channels()).unwrap();
+    let channel = "[[channel]]\nname = 'a'\nkind = 'slack'\nurl_file = 'url'\n";
+    std::fs::write(folder.channels().join("a.toml"), channel).unwrap();
+    for name in ["url", "ca.pem", "channels.d/pipe.toml"] {
+        let made = std::process::Command::new("mkfifo").arg(temporary.path().join(name)).status();
+        assert!(made.unwrap().success());
+    }
+    let report = examined(folder).await;
+    let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
+    for (id, expected) in [
+        ("configuration.file", State::Ok),
+        ("configuration.folders", State::Problem),
+        ("permissions.secret", State::Problem),
+        ("certificates.authority", State::Problem),
+        ("health.writable", State::Ok),
+    ] {
+        assert_eq!(state(id), Some(expected), "{id}: {report:#?}");
+    }
+}
+
+#[test]
+fn another_collector_is_not_looked_at_from_here() {
+    let command = |arguments: &[&str]| {
+        let all = ["mailsonde-collector"].iter().chain(arguments);
+        super::super::Arguments::try_parse_from(all).map(super::super::run)
+    };
+    let refused = command(&["--url", "https://c.test:7444", "doctor"]).unwrap().unwrap_err();
+    assert!(refused.to_string().contains("--url"), "{refused}");
 }
