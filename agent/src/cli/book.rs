@@ -109,9 +109,6 @@ fn every_command_is_one() {
     assert!(commands.len() > 30, "only {} commands are found", commands.len());
     let kinds = Kinds::standard();
     for (place, words) in commands {
-        if is_yet_to_come(&words) {
-            continue;
-        }
         let read = Arguments::try_parse_from(&words);
         let read = read.unwrap_or_else(|error| panic!("{place}: {error}"));
         let Command::Probe(probe) = read.command else { continue };
@@ -133,10 +130,4 @@ fn every_command_of_the_program_stands_in_the_book() {
         let is_named = named.iter().any(|(_, words)| words.iter().any(|word| word == name));
         assert!(is_named, "no page calls mailsonde-agent {name}");
     }
-}
-
-/// `doctor` is told of before it is there; from then on it is looked at as any other.
-fn is_yet_to_come(words: &[String]) -> bool {
-    let named = words.get(1).is_some_and(|word| word == "doctor");
-    named && Arguments::command().find_subcommand("doctor").is_none()
 }
