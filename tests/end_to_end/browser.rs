@@ -288,4 +288,13 @@ fn the_page_for_users_is_for_everybody() {
         }
         page.tabs_through("/status");
     }
+    // with the collector gone the page does not go on saying that everything works
+    let page = browser.look(Look::desk(), &bridge.url());
+    page.go("/status");
+    page.shows("Everything works.");
+    company.kill_collector();
+    page.run("document.dispatchEvent(new Event('visibilitychange'));", Vec::new());
+    page.shows("what it says may be old");
+    page.finds("main.old");
+    page.forget_errors();
 }
