@@ -3,14 +3,20 @@
  * `--wrap`, and refuses a program that wants more than it should. hypot of 2.35 differs from the one before by its speed.
  */
 #if defined(__x86_64__)
-__asm__(".symver older_hypot, hypot@GLIBC_2.2.5");
+#define BEFORE "GLIBC_2.2.5"
 #elif defined(__aarch64__)
-__asm__(".symver older_hypot, hypot@GLIBC_2.17");
+#define BEFORE "GLIBC_2.17"
 #else
 #error "say which version of hypot is the older one here: objdump -T libm.so.6 | grep hypot"
 #endif
 
+__asm__(".symver older_hypot, hypot@" BEFORE);
+__asm__(".symver older_hypotf, hypotf@" BEFORE);
+
 double older_hypot(double x, double y);
+float older_hypotf(float x, float y);
 double __wrap_hypot(double x, double y);
+float __wrap_hypotf(float x, float y);
 
 double __wrap_hypot(double x, double y) { return older_hypot(x, y); }
+float __wrap_hypotf(float x, float y) { return older_hypotf(x, y); }

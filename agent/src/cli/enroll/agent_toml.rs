@@ -53,6 +53,8 @@ pub(super) fn of(collector: &str, certified: &Certified, data: &Path) -> String 
          [collector]\n\
          address = {}\n\
          \n\
+         # For whoever reads this. The collector selects by the name and labels that it has; they change there, by\n\
+         # `mailsonde-collector agents rename` and `agents label`.\n\
          [vantage_point]\n\
          name = {}\n\
          {labels}\n\
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn head_of_the_file() {
         let text = text(&[], "/srv/agent");
-        let head: Vec<_> = text.lines().take(14).collect();
+        let head: Vec<_> = text.lines().take(16).collect();
         insta::assert_snapshot!(head.join("\n"), @r#"
         # Mailsonde's agent branch-coast. Fill in 1 and 2 below, then
         #   mailsonde-agent check-config FILE
@@ -123,6 +125,8 @@ mod tests {
         [collector]
         address = "collector.example.org:7443"
 
+        # For whoever reads this. The collector selects by the name and labels that it has; they change there, by
+        # `mailsonde-collector agents rename` and `agents label`.
         [vantage_point]
         name = "branch-coast"
         #labels = { site = "Durban" }
