@@ -26,6 +26,7 @@ const LANGUAGES: &[(&str, &[&str])] = &[
 ];
 /// Programs that commands of the book call beside ours.
 const PROGRAMS: &[&str] = &[
+    "age",
     "ansible-playbook",
     "apt",
     "cargo",
@@ -42,6 +43,7 @@ const PROGRAMS: &[&str] = &[
     "dnf",
     "docker",
     "echo",
+    "export",
     "git",
     "helm",
     "install",
@@ -54,6 +56,7 @@ const PROGRAMS: &[&str] = &[
     "mv",
     "openssl",
     "podman",
+    "read",
     "rm",
     "ssh",
     "sudo",
@@ -63,6 +66,7 @@ const PROGRAMS: &[&str] = &[
     "tests/light",
     "tests/recount.py",
     "timedatectl",
+    "usermod",
 ];
 
 #[test]

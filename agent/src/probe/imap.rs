@@ -35,13 +35,13 @@ const CRITICAL_PERCENT: u8 = 95;
 const QUOTA_HIGH: Rule = Rule {
     name: "imap.quota_high",
     severity: Severity::Warning,
-    source: "RFC 9208 section 4.2.2",
+    source: "RFC 9208 section 4.2.1",
     advice: "empty the mailbox or raise its quota: when it is used up, mail for it bounces",
 };
 const QUOTA_CRITICAL: Rule = Rule {
     name: "imap.quota_critical",
     severity: Severity::Critical,
-    source: "RFC 9208 section 4.2.2",
+    source: "RFC 9208 section 4.2.1",
     advice: "empty the mailbox or raise its quota: when it is used up, mail for it bounces",
 };
 

@@ -105,6 +105,12 @@ fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
     {
         fine.push(line(&services, &plural(read.services.len(), "service")));
     }
+    if fine.is_empty() && mistakes.is_empty() {
+        fine.push(format!(
+            "{}: no file of checks, services or channels is there\n",
+            folder.display()
+        ));
+    }
     // drafts are made all the same, by the templates in the program: a warning
     warnings.extend(template_mistakes(&Folder::at(folder).templates()));
     fine.extend(
@@ -129,6 +135,8 @@ fn folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
     let is_there = |path: PathBuf| Some(path).filter(|path| path.is_dir());
     match (is_there(data.checks()), is_there(data.services())) {
         (None, None) if folder.ends_with(SERVICES_FOLDER) => (None, Some(folder.to_owned())),
+        // a collector's own folder, where nobody made them yet
+        (None, None) if data.config().is_file() => (None, None),
         (None, None) => (Some(folder.to_owned()), None),
         both => both,
     }
@@ -337,6 +345,17 @@ mod tests {
 
     fn none_defined() -> crate::central::ServicesDifference {
         crate::central::ServicesDifference { is_implicit: true, ..Default::default() }
+    }
+
+    #[test]
+    fn a_collectors_folder_without_files_is_no_folder_of_checks() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().to_owned();
+        assert_eq!(folders(folder.path()), (Some(own), None));
+        std::fs::write(Folder::at(folder.path()).config(), "listen = \"[::]:7443\"\n").unwrap();
+        assert_eq!(folders(folder.path()), (None, None));
+        let ending = check_files(folder.path(), &plain(80)).unwrap();
+        assert!(matches!(ending, Ending::Done));
     }
 
     #[test]

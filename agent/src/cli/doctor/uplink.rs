@@ -222,6 +222,10 @@ fn refused(error: &UplinkError) -> Judged {
     let says = error.to_string();
     let anew = "let the agent in anew: on the collector `mailsonde-collector token create --agent NAME`, then here \
                 `mailsonde-agent enroll TOKEN`";
+    let revoked = "where it was revoked, which is final, let this host in as a new agent: on the collector \
+                   `mailsonde-collector token create --name NAME`; here remove the folder identity in the data folder, then \
+                   `mailsonde-agent enroll TOKEN`. Where it was not (`mailsonde-collector agents` tells): \
+                   `mailsonde-collector token create --agent NAME`, then `mailsonde-agent enroll TOKEN`";
     let log = "see the collector's log: `journalctl -u mailsonde-collector -n 50`";
     let todo = match error {
         UplinkError::NotTrusted(_) => {
@@ -231,7 +235,8 @@ fn refused(error: &UplinkError) -> Judged {
         UplinkError::Net(NetError::Handshake { .. }) | UplinkError::NotACollector(_) => {
             "see that `address` under [collector] in agent.toml is where the collector listens for agents, 7443 by itself"
         }
-        UplinkError::CertificateRefused(_) | UplinkError::Refused(_) => anew,
+        UplinkError::Refused(_) => revoked,
+        UplinkError::CertificateRefused(_) => anew,
         UplinkError::Unauthenticated(_) => {
             "restart the agent, so that it asks for a new certificate: `systemctl restart mailsonde-agent`"
         }
@@ -317,7 +322,7 @@ mod tests {
             (UplinkError::from(certificate), "server_name under [collector]"),
             (UplinkError::from(handshake), "`address` under [collector]"),
             (UplinkError::NotACollector("x".into()), "`address` under [collector]"),
-            (UplinkError::Refused("revoked".into()), "enroll TOKEN"),
+            (UplinkError::Refused("revoked".into()), "remove the folder identity"),
             (UplinkError::CertificateRefused("UnknownCA".into()), "enroll TOKEN"),
             (UplinkError::Unauthenticated("replaced".into()), "systemctl restart"),
             (UplinkError::Protocol("x".into()), "versions"),

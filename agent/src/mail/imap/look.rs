@@ -28,7 +28,7 @@ pub struct FolderStatus {
     pub unread: Option<u32>,
 }
 
-/// How much of one resource is used (RFC 9208 section 4.2.2).
+/// How much of one resource is used (RFC 9208 section 4.2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// The quota root's name.

@@ -57,7 +57,7 @@ const NO_DS: Rule = Rule {
 const WEAK: Rule = Rule {
     name: "dns.dnssec.weak_algorithm",
     severity: Severity::Warning,
-    source: "RFC 8624 section 3.1",
+    source: "RFC 9904, RFC 9905",
     advice: "roll the zone to ECDSAP256SHA256 (13); validators begin to treat SHA-1 as unsigned",
 };
 /// Whether it is genuine cannot be told.
@@ -173,8 +173,8 @@ fn algorithms(records: &[Record]) -> Vec<Algorithm> {
     algorithms
 }
 
-/// What RFC 8624 section 3.1 says MUST NOT or is NOT RECOMMENDED to be used for signing: RSAMD5, DSA,
-/// RSASHA1, DSA-NSEC3-SHA1, RSASHA1-NSEC3-SHA1, ECC-GOST.
+/// What RFC 9904 (before it RFC 8624 section 3.1) and RFC 9905 say MUST NOT or is NOT RECOMMENDED to be
+/// used for signing: RSAMD5, DSA, RSASHA1, DSA-NSEC3-SHA1, RSASHA1-NSEC3-SHA1, ECC-GOST.
 fn is_weak(algorithm: Algorithm) -> bool {
     matches!(u8::from(algorithm), 1 | 3 | 5 | 6 | 7 | 12)
 }

@@ -31,7 +31,7 @@ pub(super) const STARTTLS_TWICE: Rule = Rule {
 pub(super) const OPEN_RELAY: Rule = Rule {
     name: "smtp.open_relay",
     severity: Critical,
-    source: "RFC 5321 section 7.8, RFC 2505 section 2.1",
+    source: "RFC 5321 section 7.9, RFC 2505 section 2.1",
     advice: "refuse recipients outside from everybody who has not signed in, at once: the address will \
              soon be listed",
 };
