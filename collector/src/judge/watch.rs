@@ -6,7 +6,8 @@
 //! after another. Pure: a function of (watch, run, now).
 //!
 //! Runs are taken in the order in which they came; one for an older slot than the newest that was judged changes
-//! nothing here: it amends figures, and opens no incident.
+//! nothing here: it amends figures, and opens no incident. Nor does one that failed and was begun before one that has
+//! passed by now, as a message does that went astray before the mend and was waited for until after it.
 
 use std::time::Duration;
 
@@ -49,6 +50,9 @@ pub struct Watch {
     /// When a run passed that was asked for, where no scheduled one was judged since; in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_pass_us: Option<i64>,
+    /// When that one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_pass_slot_us: Option<i64>,
 }
 
 /// What a series looks like.
@@ -153,26 +157,38 @@ impl Watch {
     /// Takes in a run that was judged.
     pub fn hear(&mut self, ran: Ran<'_>, pace: Pace, now: WallTime) -> Change {
         let is_newest = self.last_slot.is_none_or(|last| ran.slot > last);
+        if ran.is_scheduled && !is_newest {
+            return Change::Nothing;
+        }
+        let is_outdated = ran.fault.is_some() && self.has_passed_for_later_than(ran.slot);
         if ran.is_scheduled {
-            if !is_newest {
-                return Change::Nothing;
-            }
             self.last_slot = Some(ran.slot);
-            self.asked_pass_us = None;
             self.has_failed_last = ran.fault.is_some();
             if ran.fault.is_none() {
                 self.usual_us = ran.total_us;
             }
+            if !is_outdated {
+                (self.asked_pass_us, self.asked_pass_slot_us) = (None, None);
+            }
+        }
+        if is_outdated {
+            return Change::Nothing;
         }
         match ran.fault {
             Some(fault) => self.failed(ran, fault, pace, now),
             None => {
                 if !ran.is_scheduled {
                     self.asked_pass_us = Some(now.as_us());
+                    self.asked_pass_slot_us = Some(ran.slot.as_us());
                 }
                 self.passed(ran, pace, now)
             }
         }
+    }
+
+    fn has_passed_for_later_than(&self, slot: WallTime) -> bool {
+        let scheduled = self.last_slot.filter(|_| !self.has_failed_last).map(WallTime::as_us);
+        self.asked_pass_slot_us.max(scheduled).is_some_and(|passed| passed > slot.as_us())
     }
 
     /// A run of long ago failed: it says nothing of now, but what is older still is passed over.

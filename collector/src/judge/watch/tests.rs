@@ -66,6 +66,55 @@ fn runs_and_what_they_change() {
     }
 }
 
+/// The mail system was mended while a run waited for a message that was lost before.
+#[test]
+fn a_failure_from_before_a_pass_is_no_news() {
+    let fault = fault();
+    let check = |runs: &[(u64, bool, bool)], expected: &[Change]| {
+        let mut watch = Watch::default();
+        let hear = |&(slot, is_scheduled, fails): &(u64, bool, bool)| {
+            let (slot, fault) =
+                (WallTime::from_s(i64::try_from(slot).unwrap()), fails.then_some(&fault));
+            let ran = Ran { slot, is_scheduled, fault, total_us: 100_000, is_late: false };
+            let change = watch.hear(ran, PACE, WallTime::from_s(1_000));
+            if matches!(change, Change::Confirmed(_)) {
+                watch.joined(1);
+            }
+            change
+        };
+        assert_eq!(runs.iter().map(hear).collect::<Vec<_>>(), expected, "{runs:?}");
+    };
+    use Change::{Confirmed as C, Nothing, Over, Passed, StillFailing, Suspected};
+    let failing = [(60, true, true), (61, false, true)];
+    let is_failing = [Suspected, C(Confirmed::Again)];
+    let check_after = |runs: &[(u64, bool, bool)], expected: &[Change]| {
+        check(&[&failing, runs].concat(), &[&is_failing, expected].concat());
+    };
+    // two that were asked for pass before one from before them fails: also after it is over
+    check_after(
+        &[(125, false, false), (126, false, false), (120, true, true), (180, true, false)],
+        &[Passed, Over, Nothing, Nothing],
+    );
+    check_after(
+        &[(125, false, false), (120, true, true), (126, false, false)],
+        &[Passed, Nothing, Over],
+    );
+    // one that was asked for and fails is outrun by a scheduled one
+    check_after(
+        &[(180, true, false), (179, false, true), (240, true, false)],
+        &[Passed, Nothing, Over],
+    );
+    // what failed after a pass was begun is news
+    check_after(
+        &[(125, false, false), (125, false, true), (180, true, true)],
+        &[Passed, StillFailing, StillFailing],
+    );
+    check_after(
+        &[(125, false, false), (120, true, true), (180, true, true)],
+        &[Passed, Nothing, StillFailing],
+    );
+}
+
 #[test]
 fn a_quick_check_that_does_not_come_back_is_overdue_within_five_seconds() {
     let mut watch = Watch { usual_us: 900_000, ..Watch::default() };
