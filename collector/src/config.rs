@@ -227,7 +227,8 @@ impl Config {
              #oidc_claim = \"email\"\n\
              \n\
              # Who watches this collector, whom it watches, and vendors whose own word stands beside incidents:\n\
-             # [watched], [[heartbeat]], [[peer]], [[vendor]]; the README has an example of each.\n\
+             # [watched], [[heartbeat]], [[peer]], [[vendor]]. Every key with its words is in the example of this file\n\
+             # (/usr/share/doc/mailsonde-collector/examples of the package, deploy/examples of the sources).\n\
              # To whom the metrics of /metrics are sent as OTLP (New Relic, an OpenTelemetry collector): [otlp].\n\
              # A page for users, and how their mail programs are set up: [status_page], [[mail_client]].\n"
         );
@@ -285,6 +286,36 @@ mod tests {
         assert!(config.operators.is_some() && config.oidc.is_some());
         assert_eq!((config.outside.vendors.len(), config.reports.len()), (3, 1));
         assert!(config.outside.page.is_some() && config.outside.peers.len() == 1);
+    }
+
+    /// A key that no table has makes each tell the keys that it has.
+    #[test]
+    fn the_example_says_every_key() {
+        let example = include_str!("../../deploy/examples/collector.toml");
+        let mut text = "nowhere = 1\n".to_owned();
+        for line in example.lines() {
+            text.push_str(&format!("{line}\n"));
+            if line.starts_with('[') {
+                text.push_str("nowhere = 1\n");
+            }
+        }
+        let told = mistakes(&text);
+        let known =
+            told.lines().filter_map(|line| line.split_once(" is not known here: there is "));
+        let keys: Vec<_> = known.flat_map(|(_, keys)| keys.split(", ")).collect();
+        assert!(keys.len() > 50, "{told}");
+        let starts = |key: &str| {
+            let own = |line: &str| {
+                let line = line.trim_start_matches(['#', ' ', '[']);
+                line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']']))
+            };
+            example.lines().any(own) || example.contains(&format!("[[{key}]]"))
+        };
+        // its head says of all secrets that they come from a file, from the environment, or stand there
+        let is_said =
+            |key: &&str| starts(key) || starts(&format!("{}_file", key.trim_end_matches("_env")));
+        let missing: Vec<_> = keys.into_iter().filter(|key| !is_said(key)).collect();
+        assert!(missing.is_empty(), "deploy/examples/collector.toml says nothing of {missing:?}");
     }
 
     #[test]

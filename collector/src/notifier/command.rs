@@ -6,10 +6,10 @@
 //! #timeout = "30s"
 //! ```
 //!
-//! It gets the JSON of `body.rs` on standard input, and nothing of the collector's environment but PATH. Exit code 0
-//! says that it was sent, 75 (EX_TEMPFAIL of sysexits.h) that it is worth another attempt, any other that it is not;
-//! the first line it writes is told. Invariants: bounded in time and output; at the deadline, and where nobody waits any
-//! more, all of its process group is killed. Absent on purpose: a shell.
+//! It gets the JSON of `body.rs` on standard input, the system's usual folders as PATH, and nothing of the collector's
+//! environment. Exit code 0 says that it was sent, 75 (EX_TEMPFAIL of sysexits.h) that it is worth another attempt, any
+//! other that it is not; the first line it writes is told. Invariants: bounded in time and output; at the deadline, and
+//! where nobody waits any more, all of its process group is killed. Absent on purpose: a shell.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

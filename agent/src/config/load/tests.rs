@@ -206,6 +206,35 @@ fn slots_of_many_vantage_points_spread_over_the_cadence() {
     assert!(tenths.iter().all(|slots| (60..=140).contains(slots)), "{tenths:?}");
 }
 
+/// A key that no table has makes each tell the keys that it has. Those of a check are in the pages of its kind.
+#[test]
+fn the_example_says_every_key() {
+    let example = include_str!("../../../../deploy/examples/agent.toml");
+    let mut text = "nowhere = 1\n".to_owned();
+    for line in example.lines() {
+        let header = line.trim_start_matches(['#', ' ']);
+        if header.starts_with('[') && !header.starts_with("[[check") {
+            text.push_str(&format!("{header}\nnowhere = 1\n"));
+        } else {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    let told = told(&folder(), &text);
+    let known = told.lines().filter_map(|line| line.split_once("nowhere is not known here: use "));
+    let keys: Vec<_> = known.flat_map(|(_, keys)| keys.split(", ")).collect();
+    assert!(keys.len() > 40, "{told}");
+    let is_said = |key: &&str| {
+        let key = key.trim_matches('"');
+        let own = |line: &str| {
+            let line = line.trim_start_matches(['#', ' ', '[']);
+            line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']', ',']))
+        };
+        example.lines().any(own) || example.contains(&format!(".{key}]"))
+    };
+    let missing: Vec<_> = keys.into_iter().filter(|key| !is_said(key)).collect();
+    assert!(missing.is_empty(), "deploy/examples/agent.toml says nothing of {missing:?}");
+}
+
 #[test]
 fn every_example_loads() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");

@@ -8,7 +8,7 @@ fn definitions() -> Definitions {
     mail.owner = "mail team".into();
     Definitions {
         time_zone: Some("Africa/Johannesburg".into()),
-        instead: "as long as mail does not work, call the service desk: 031 555 0100".into(),
+        instead: "call the service desk: 031 555 0100".into(),
         services: vec![mail],
         ..Definitions::default()
     }
@@ -49,7 +49,7 @@ fn users_are_told_what_does_not_work_and_what_to_do() {
     We are working on it. When it will work again is not known yet; the one before of this sort lasted 25 min, which would be until 14:27.
 
     What you can do meanwhile:
-    - as long as mail does not work, call the service desk: 031 555 0100
+    - call the service desk: 031 555 0100
 
     You will hear from us again by 14:40.
     ");
@@ -85,7 +85,7 @@ fn managers_are_told_who_is_on_it_and_until_when() {
     Since: 14:02 (2 min)
     Who: somebody is working on it; mail team answers for it.
     Outlook: When it will work again is not known yet; the one before of this sort lasted 25 min, which would be until 14:27.
-    Meanwhile: as long as mail does not work, call the service desk: 031 555 0100
+    Meanwhile: call the service desk: 031 555 0100
     Next word: by 14:34
 
     Incident 7; times of Africa/Johannesburg.
@@ -101,7 +101,7 @@ fn managers_are_told_who_is_on_it_and_until_when() {
     Since: 14:02 (19 min)
     Who: somebody is working on it.
     Outlook: It is expected to work again by 14:50.
-    Meanwhile: as long as mail does not work, call the service desk: 031 555 0100
+    Meanwhile: call the service desk: 031 555 0100
     New since 14:04:
     - 14:05: somebody has taken it on
     Next word: by 14:51
@@ -232,7 +232,7 @@ fn what_nobody_knows_is_not_told_as_down() {
     We are working on it. When it will be measured again is not known yet; the one before of this sort lasted 25 min, which would be until 14:27.
 
     What you can do meanwhile:
-    - as long as mail does not work, call the service desk: 031 555 0100
+    - call the service desk: 031 555 0100
 
     You will hear from us again by 14:40.
     ");
