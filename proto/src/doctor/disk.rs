@@ -124,22 +124,22 @@ pub async fn try_writing(folder: &Path, writer: Writer) -> Option<io::Result<()>
         let folder = folder.to_owned();
         return blocking(move || write(&folder)).await;
     }
-    match child(folder) {
-        Ok(mut command) => within(command.status()).await.map(|ended| match ended?.code() {
-            Some(0) => Ok(()),
-            Some(code) => Err(io::Error::from_raw_os_error(code)),
-            None => Err(io::Error::other("the process that tried it was ended")),
-        }),
-        Err(error) => Some(Err(error)),
-    }
+    let ended = within(child(folder).status()).await?;
+    Some(match ended.map(|status| status.code()) {
+        Ok(Some(0)) => Ok(()),
+        Ok(Some(code)) => Err(io::Error::from_raw_os_error(code)),
+        Ok(None) => Err(io::Error::other("the process that tried it was killed")),
+        Err(error) => Err(io::Error::other(format!("no process can be made to try it: {error}"))),
+    })
 }
 
 /// This command again, to write and do nothing else; nothing that ends us ends it, and nobody waits for its words.
-fn child(folder: &Path) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+fn child(folder: &Path) -> Command {
+    // also where the program's file was replaced since
+    let mut command = Command::new("/proc/self/exe");
     command.args(std::env::args_os().skip(1)).env(CHILD, folder).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Ok(command)
+    command
 }
 
 /// Where this process is only to write: does so, and ends with what the system said.
@@ -158,7 +158,8 @@ fn write(folder: &Path) -> io::Result<()> {
     let is_stale = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         let is_ours = name.as_encoded_bytes().starts_with(OsStr::new(TRIED).as_encoded_bytes());
-        let facts = entry.metadata().ok().filter(|facts| is_ours && facts.is_file());
+        let facts = is_ours.then(|| entry.metadata().ok()).flatten();
+        let facts = facts.filter(fs::Metadata::is_file);
         let changed = facts.and_then(|facts| facts.modified().ok());
         changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > STALE)
     };

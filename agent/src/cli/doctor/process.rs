@@ -72,11 +72,11 @@ pub(super) async fn held(subject: &Arc<Subject>) -> Held {
 /// What there is to say of it.
 pub(super) fn looks(subject: &Subject, held: &Held) -> Vec<Look> {
     let instead = subject.service.as_ref().map(|service| service.instead_of(subject.us));
-    let by_hand = format!(
-        "{}mailsonde-agent run --data {}",
-        instead.unwrap_or_default(),
-        quoted(&subject.data)
-    );
+    let mut by_hand = instead.unwrap_or_default();
+    by_hand.push_str(&format!("mailsonde-agent run --data {}", quoted(&subject.data)));
+    if subject.is_named {
+        by_hand.push_str(&format!(" --config {}", quoted(&subject.file)));
+    }
     let running = running(held, &by_hand);
     let by_root = held.holder.as_ref().and_then(|it| it.by_root(subject.service.as_ref()));
     let running = if running.state == State::Ok { by_root.unwrap_or(running) } else { running };

@@ -345,6 +345,26 @@ mod tests {
     }
 
     #[test]
+    fn what_an_authority_is_to_blame_for_is_told_once() {
+        let (temporary, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (folder, other) = (Folder::at(temporary.path()), Folder::at(other.path()));
+        let name: HostName = "c.test".parse().unwrap();
+        let clock = Clock::system();
+        for folder in [&folder, &other] {
+            Authority::create(folder, &name, clock.wall()).unwrap();
+        }
+        let authorities = Arc::new(Authorities::open(&folder, &name).unwrap());
+        ServerTls::open(&folder, authorities, &name, clock).unwrap();
+        std::fs::copy(other.authority_certificate(), folder.authority_certificate()).unwrap();
+        let text = "listen = '[::]:1'\nname = 'c.test'\n";
+        let config = Config::parse(Path::new("collector.toml"), text).unwrap();
+        let stand_in = Subject::stand_in(folder, Who::runs_this());
+        let looks = looks(&Subject { config: Some(config), ..stand_in });
+        let bad = looks.iter().filter(|look| look.state == State::Problem);
+        assert_eq!(bad.map(|look| look.id).collect::<Vec<_>>(), ["certificates.authority"]);
+    }
+
+    #[test]
     fn an_authority_has_its_own_key() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path());

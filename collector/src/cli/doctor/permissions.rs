@@ -224,6 +224,14 @@ mod tests {
     }
 
     #[test]
+    fn no_owner_is_judged_where_the_service_is_not_known() {
+        let temporary = tempfile::tempdir().unwrap();
+        let subject = Subject::stand_in(Folder::at(temporary.path()), Who::runs_this());
+        let looks = looks(&Subject { service: None, ..subject });
+        assert_eq!(looks.iter().map(|look| look.state).collect::<Vec<_>>(), [State::Unknown]);
+    }
+
+    #[test]
     fn a_linked_folder_is_told_of_once_and_the_operators_not_at_all() {
         if !Who::runs_this().is_root() {
             println!("not root: left out");
