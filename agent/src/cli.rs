@@ -251,7 +251,9 @@ pub fn main(kinds: Kinds, args: impl IntoIterator<Item = OsString>) -> ExitCode 
 
 /// The configuration that goes with a data folder when none is named.
 fn config_file(data: Option<&Path>) -> PathBuf {
-    let beside = data.map(|data| data.join(CONFIG_NAME)).filter(|file| file.exists());
+    // one that nobody but its user may see is there
+    let is_there = |file: &PathBuf| file.try_exists().unwrap_or(true);
+    let beside = data.map(|data| data.join(CONFIG_NAME)).filter(is_there);
     beside.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
 }
 

@@ -307,7 +307,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 // what reads standard output reads why there is nothing else
                 terminal::say(&format!("{problem}\n")).ok();
             }
-            terminal::complain(&format!("error: {error:#}"));
+            terminal::complain(&format!("error: {}", terminal::whole(&error)));
             Ending::NotDone.into()
         }
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use mailsonde_proto::doctor::files::is_odd;
 use mailsonde_proto::file;
 
 /// Where the collector's folder is when nobody says otherwise.
@@ -192,6 +193,11 @@ impl Folder {
     /// When another process has it, or the lock cannot be made.
     pub fn lock(&self) -> Result<FolderLock, FolderError> {
         let path = self.0.join("lock");
+        // a pipe would be waited for, whoever asks us to end
+        if is_odd(&path) {
+            let error = io::Error::other("it is no file: take it away");
+            return Err(FolderError::io("open", &path)(error));
+        }
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -234,6 +240,15 @@ pub fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), FolderEr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_in_place_of_the_lock_is_not_waited_for() {
+        let temporary = tempfile::tempdir().unwrap();
+        let lock = temporary.path().join("lock");
+        assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+        let refused = Folder::at(temporary.path()).lock().unwrap_err();
+        assert!(refused.to_string().contains("it is no file"), "{refused}");
+    }
 
     #[test]
     fn one_writer_at_a_time() {

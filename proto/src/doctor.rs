@@ -5,6 +5,7 @@
 //! more; a judgement is a function of what was read; what cannot be said is 'not known', never 'ok'. Absent on
 //! purpose: mending anything.
 
+pub mod above;
 pub mod clock;
 pub mod disk;
 pub mod files;
@@ -166,6 +167,17 @@ impl Report {
         Self { program: program.to_owned(), data, state, looks: fold::folded(looks) }
     }
 
+    /// Puts what was given on the command line behind a beginning of commands that are for here, wherever one is told.
+    #[must_use]
+    pub fn with(mut self, beginning: &str, given: &str) -> Self {
+        let (without, with) = (format!("`{beginning}"), format!("`{beginning} {given}"));
+        for todo in self.looks.iter_mut().filter_map(|look| look.todo.as_mut()) {
+            // those that have it already have it once
+            *todo = todo.replace(&with, &without).replace(&without, &with);
+        }
+        self
+    }
+
     /// Whether anything is wrong, beyond warnings.
     pub fn has_problem(&self) -> bool {
         self.state == State::Problem
@@ -222,6 +234,20 @@ mod tests {
         ] {
             let looks = states.iter().copied().map(look).collect();
             assert_eq!(Report::new("p", String::new(), looks).state, worst, "{states:?}");
+        }
+    }
+
+    #[test]
+    fn commands_name_what_was_given() {
+        for (told, expected) in [
+            ("`a init`, `a b`", "`a --data /d init`, `a --data /d b`"),
+            ("`a --data /d init`; `sudo a c`", "`a --data /d init`; `sudo a c`"),
+            ("a b", "a b"),
+        ] {
+            let report =
+                Report::new("p", String::new(), vec![Judged::problem("x", told).look("a.b", "a")]);
+            let todo = report.with("a", "--data /d").looks.remove(0).todo;
+            assert_eq!(todo.as_deref(), Some(expected));
         }
     }
 

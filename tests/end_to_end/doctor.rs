@@ -244,6 +244,12 @@ fn what_breaks_at_the_agent_is_named_with_what_to_do() {
     write(&config.replace(line, &format!("{line}\nserver_name = \"other.test\"")));
     agent(&site).expect_problems(&["ports.tls"], "server_name under [collector]");
 
+    // what the service has from its unit is not here
+    write(&config.replace(&format!("file = {:?}", mail.password), "env = \"MAILSONDE_NONE\""));
+    let seen = agent(&site);
+    assert_eq!(seen.state("configuration.file"), "unknown", "{:#}", seen.report);
+    seen.expect_healthy();
+
     write(&config.replace("tls = \"starttls\"", "tls = \"plenty\""));
     agent(&site).expect_problems(&["configuration.file"], "check-config");
     write(&config);
@@ -263,7 +269,8 @@ fn what_breaks_at_the_agent_is_named_with_what_to_do() {
     let seen = agent(&site);
     assert_eq!(seen.state("identity.certificate"), "problem");
     let todo = seen.of("identity.certificate")[0]["todo"].to_string();
-    assert!(todo.contains("enroll TOKEN"), "{todo}");
+    let command = format!("enroll --data {} TOKEN", site.outbox_folder().display());
+    assert!(todo.contains(&command), "{todo}");
     // what needs an identity is not known, and the collector itself is still reached
     assert_eq!(seen.state("ports.collector"), "ok");
     assert_eq!(seen.state("ports.tls"), "unknown");

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use mailsonde_proto::Clock;
 use mailsonde_proto::doctor::clock::{Kept, kept};
+use mailsonde_proto::doctor::disk::{Writer, be_child};
 use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::{Look, Page, Report, State, blocking, deadline, told};
 
@@ -74,19 +75,32 @@ impl DoctorArguments {
         }
         command
     }
+
+    /// Beginnings of commands that are for here, and what was given that belongs behind each.
+    fn given(&self) -> Vec<(&'static str, String)> {
+        let data = self.data.iter();
+        let data = data.map(|it| ("mailsonde-agent enroll", format!("--data {}", quoted(it))));
+        let config = self.config.iter().flat_map(|file| {
+            let shown = quoted(file);
+            let named = format!("--config {shown}");
+            [("mailsonde-agent policy show", named), ("mailsonde-agent check-config", shown)]
+        });
+        data.chain(config).collect()
+    }
 }
 
 /// Carries out the command.
 pub(super) fn doctor(arguments: DoctorArguments, kinds: &Kinds, terminal: &Terminal) -> Ending {
+    be_child();
     let is_json = arguments.json;
     let runtime = match super::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             terminal::complain(&format!("mailsonde-agent: {error:#}"));
-            return Ending::Fail;
+            return Ending::Usage;
         }
     };
-    let report = runtime.block_on(Box::pin(examined(arguments, kinds.clone())));
+    let report = runtime.block_on(Box::pin(examined(arguments, kinds.clone(), Writer::Child)));
     // what hangs on a disk would hang us too
     runtime.shutdown_background();
     let text = match is_json {
@@ -97,9 +111,10 @@ pub(super) fn doctor(arguments: DoctorArguments, kinds: &Kinds, terminal: &Termi
     match said {
         Ok(()) if report.has_problem() => Ending::Fail,
         Ok(()) => Ending::Pass,
+        // nothing is known to be a problem where nothing was said
         Err(error) => {
             terminal::complain(&format!("mailsonde-agent: {error:#}"));
-            Ending::Fail
+            Ending::Usage
         }
     }
 }
@@ -120,18 +135,18 @@ fn shown(report: &Report, terminal: &Terminal) -> String {
 }
 
 /// Looks at everything, side by side where one does not need the other.
-async fn examined(arguments: DoctorArguments, kinds: Kinds) -> Report {
+async fn examined(arguments: DoctorArguments, kinds: Kinds, writer: Writer) -> Report {
     let clock = Clock::system();
     let begun = (clock.wall(), clock.monotonic());
     let ends = deadline();
-    let unread = Subject::unread(&arguments, clock);
+    let (unread, given) = (Subject::unread(&arguments, clock), arguments.given());
     let read = blocking(move || Subject::read(arguments, &kinds, clock)).await;
-    let (subject, mut looks) = read.unwrap_or_else(|| (unread, Subject::late()));
+    let (mut subject, mut looks) = read.unwrap_or_else(|| (unread, Subject::late()));
+    subject.writer = writer;
     let data = format!("data in {}", subject.data.display());
     let subject = Arc::new(subject);
-    let held = process::held(&subject).await;
+    let (held, identity) = tokio::join!(process::held(&subject), identity::read(&subject));
     looks.extend(process::looks(&subject, &held));
-    let identity = identity::read(&subject).await;
     looks.extend(identity.looks(&subject, held.runs() != Runs::No));
     looks.extend(checks(&subject, &identity).await);
     let (permissions, servers, mailboxes, collector, disk, keeper) = tokio::join!(
@@ -148,13 +163,14 @@ async fn examined(arguments: DoctorArguments, kinds: Kinds) -> Report {
     looks.push(kept(&keeper).look("clock.synchronised", "time service"));
     let steady = process::steady(begun, (clock.wall(), clock.monotonic()));
     looks.push(steady.look("clock.steady", "steadiness"));
-    let (read, is_let_in) = (Arc::clone(&subject), !identity.is_missing());
-    let seen = blocking(move || follow::Seen::of(&read, is_let_in)).await;
-    if let Some(seen) = seen {
-        follow::suppress(&mut looks, &seen);
+    if identity.is_missing() {
+        let read = Arc::clone(&subject);
+        let seen = blocking(move || follow::Seen::of(&read, false)).await;
+        seen.iter().for_each(|seen| follow::suppress(&mut looks, seen));
     }
     looks.sort_by_key(place);
-    Report::new(SOFTWARE, data, looks)
+    let report = Report::new(SOFTWARE, data, looks);
+    given.into_iter().fold(report, |report, (beginning, given)| report.with(beginning, &given))
 }
 
 /// What this agent has to do, where its configuration can be read.

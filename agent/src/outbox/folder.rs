@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use mailsonde_proto::doctor::files::is_odd;
 use mailsonde_proto::{Epoch, SenderKey};
 use zeroize::Zeroizing;
 
@@ -51,6 +52,10 @@ impl Folder {
             .create(path)
             .map_err(failed("make", path))?;
         let name = path.join("lock");
+        // a pipe would be waited for, whoever asks us to end
+        if is_odd(&name) {
+            return Err(failed("open", &name)(io::Error::other("it is no file: take it away")));
+        }
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -140,4 +145,21 @@ impl Folder {
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OutboxError {
     let path = path.to_owned();
     move |source| OutboxError::File { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_place_of_the_lock_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Folder::open(folder.path()).is_ok());
+        let lock = folder.path().join("lock");
+        fs::remove_file(&lock).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+        let refused = Folder::open(folder.path()).err().unwrap();
+        let why = std::error::Error::source(&refused).unwrap().to_string();
+        assert!(why.contains("it is no file"), "{why}");
+    }
 }

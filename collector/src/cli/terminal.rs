@@ -180,9 +180,31 @@ pub(crate) fn plain(width: u16) -> Terminal {
     Terminal { is_terminal: true, width, colours: false, zone: TimeZone::UTC }
 }
 
+/// An error and its causes; one that says its own cause already does not say it twice.
+pub(crate) fn whole(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let path = std::path::Path::new("/a");
+        let cannot = || crate::folder::FolderError::io("read", path)(std::io::Error::other("full"));
+        let error = anyhow::Error::new(cannot()).context("no start");
+        assert_eq!(whole(&error), "no start: cannot read /a: full");
+        assert_eq!(whole(&cannot().into()), "cannot read /a: full");
+        assert_eq!(whole(&anyhow::anyhow!("why").context("what")), "what: why");
+    }
 
     #[test]
     fn no_server_steers_the_terminal() {

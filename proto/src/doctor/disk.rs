@@ -1,12 +1,22 @@
 //! Room on the file system of a folder, and whether it can be written to.
+//!
+//! Invariant: whoever looks ends, also where a write does not: a disk that is frozen keeps a process for as long, killed
+//! or not. So a child writes, which is left alone then, and takes away what it made once it can.
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
-use super::Judged;
+use tokio::process::Command;
+
 use super::files::{Facts, SEARCH, WRITE};
 use super::service::Service;
+use super::shell::quoted;
+use super::{Judged, WITHIN, blocking, within};
 
 /// Less is none: the next minutes already need more.
 const LEAST_FREE: u64 = 16 << 20;
@@ -14,6 +24,14 @@ const LEAST_FREE: u64 = 16 << 20;
 const LEAST_INODES: u64 = 1_000;
 /// What is written to see that it can be.
 const TRIED_BYTES: usize = 4096;
+/// What such a file is called, before the number of its process.
+const TRIED: &str = ".doctor-";
+/// One that is older was left behind.
+const STALE: Duration = Duration::from_secs(3_600);
+/// Entries of a folder among which stale ones are looked for.
+const MOST_ENTRIES: usize = 10_000;
+/// What a child finds its folder by.
+const CHILD: &str = "MAILSONDE_DOCTOR_WRITES";
 
 /// What a file system has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +62,27 @@ impl Room {
     }
 }
 
-/// Whether there is room for what is still to come: `need` bytes by what is configured, `of` what.
-pub fn space(room: Room, need: u64, of: &str) -> Judged {
+/// The folder at which the file system is mounted on which this stands: whoever looks where room went begins there.
+fn mount(path: &Path) -> PathBuf {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let device = |path: &Path| fs::metadata(path).ok().map(|facts| facts.dev());
+    let own = device(&real);
+    real.ancestors().take_while(|it| device(it) == own).last().unwrap_or(path).to_owned()
+}
+
+/// How to see where the room of a folder went.
+fn make_room(folder: &Path) -> String {
+    let (folder, mount) = (quoted(folder), quoted(&mount(folder)));
+    format!("make room: `df -h {folder}` and `du -xh --max-depth=2 {mount}` show where it went")
+}
+
+/// Whether there is room in a folder for what is still to come: `need` bytes by what is configured, `of` what.
+pub fn space(room: Room, folder: &Path, need: u64, of: &str) -> Judged {
     let (free, total) = (size(room.free_bytes), size(room.total_bytes));
     let says = format!("{free} free of {total}");
     if room.free_bytes < LEAST_FREE {
         let says = format!("{says}: what comes is not kept any more");
-        return Judged::problem(
-            says,
-            "make room: `df -h` and `du -xh --max-depth=2 /` show where it went",
-        );
+        return Judged::problem(says, make_room(folder));
     }
     if room.free_bytes < need {
         let says = format!("{says}; {of} may take {} more", size(need));
@@ -62,26 +91,84 @@ pub fn space(room: Room, need: u64, of: &str) -> Judged {
     Judged::ok(says)
 }
 
-/// Whether files can still be made.
-pub fn inodes(room: Room) -> Judged {
+/// Whether files can still be made in a folder.
+pub fn inodes(room: Room, folder: &Path) -> Judged {
     if room.total_inodes == 0 {
         return Judged::ok("this file system does not run out of them");
     }
     let says = format!("{} free of {}", room.free_inodes, room.total_inodes);
     if room.free_inodes < LEAST_INODES {
-        let todo = "remove small files: `df -i` shows the file system, \
-                    `du -x --inodes --max-depth=3 / | sort -n | tail` where they are";
+        let todo = format!(
+            "remove small files: `df -i {}` shows the file system, `du -x --inodes --max-depth=3 {} | sort -n | tail` \
+             where they are",
+            quoted(folder),
+            quoted(&mount(folder))
+        );
         return Judged::problem(says, todo);
     }
     Judged::ok(says)
 }
 
-/// Tries it, and leaves nothing behind.
-///
-/// # Errors
-/// What the system said.
-pub fn try_writing(folder: &Path) -> io::Result<()> {
-    let file = folder.join(format!(".doctor-{}", std::process::id()));
+/// Who tries to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// This program again, whose `doctor` asks [`be_child`] first.
+    Child,
+    /// A thread, which is waited for at the end: for tests, whose program is another.
+    Thread,
+}
+
+/// Tries it, and leaves nothing behind; `None` where that takes too long.
+pub async fn try_writing(folder: &Path, writer: Writer) -> Option<io::Result<()>> {
+    if writer == Writer::Thread {
+        let folder = folder.to_owned();
+        return blocking(move || write(&folder)).await;
+    }
+    let ended = within(child(folder).status()).await?;
+    Some(match ended.map(|status| status.code()) {
+        Ok(Some(0)) => Ok(()),
+        Ok(Some(code)) => Err(io::Error::from_raw_os_error(code)),
+        Ok(None) => Err(io::Error::other("the process that tried it was killed")),
+        Err(error) => Err(io::Error::other(format!("no process can be made to try it: {error}"))),
+    })
+}
+
+/// This command again, to write and do nothing else; nothing that ends us ends it, and nobody waits for its words.
+fn child(folder: &Path) -> Command {
+    // also where the program's file was replaced since
+    let mut command = Command::new("/proc/self/exe");
+    command.args(std::env::args_os().skip(1)).env(CHILD, folder).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Where this process is only to write: does so, and ends with what the system said.
+pub fn be_child() {
+    #[allow(clippy::disallowed_methods, reason = "no setting: one process tells another")]
+    let told = std::env::var_os(CHILD);
+    if let Some(folder) = told {
+        std::process::exit(match write(Path::new(&folder)) {
+            Ok(()) => 0,
+            Err(error) => error.raw_os_error().unwrap_or_default().max(1),
+        });
+    }
+}
+
+fn write(folder: &Path) -> io::Result<()> {
+    let is_stale = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let is_ours = name.as_encoded_bytes().starts_with(OsStr::new(TRIED).as_encoded_bytes());
+        let facts = is_ours.then(|| entry.metadata().ok()).flatten();
+        let facts = facts.filter(fs::Metadata::is_file);
+        let changed = facts.and_then(|facts| facts.modified().ok());
+        changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > STALE)
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    for entry in entries.take(MOST_ENTRIES).flatten().filter(is_stale) {
+        // whoever may not take it away looks all the same
+        fs::remove_file(entry.path()).ok();
+    }
+    let file = folder.join(format!("{TRIED}{}", std::process::id()));
     let mut opened = OpenOptions::new().write(true).create_new(true).open(&file)?;
     let written = opened.write_all(&[1; TRIED_BYTES]).and_then(|()| opened.sync_all());
     let removed = fs::remove_file(&file);
@@ -89,16 +176,20 @@ pub fn try_writing(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether the folder can be written to; `barred` where the service could not do what was tried as root.
-pub fn writable(folder: &Path, tried: &io::Result<()>, barred: Option<&Service>) -> Judged {
+pub fn writable(folder: &Path, tried: Option<&io::Result<()>>, barred: Option<&Service>) -> Judged {
     match (tried, barred) {
-        (Ok(()), Some(service)) => Judged::unknown(
+        (None, _) => Judged::warning(
+            format!("a small file was not written within {} s", WITHIN.as_secs()),
+            "look at the disk (`dmesg | tail`), and whether somebody froze it, as for a snapshot (`fsfreeze`)",
+        ),
+        (Some(Ok(())), Some(service)) => Judged::unknown(
             format!(
                 "this user could write there; {}, as whom the service runs, cannot",
                 service.name()
             ),
             "see the line of the data folder",
         ),
-        (tried, _) => tried_writing(folder, tried),
+        (Some(tried), _) => tried_writing(folder, tried),
     }
 }
 
@@ -125,10 +216,9 @@ fn tried_writing(folder: &Path, tried: &io::Result<()>) -> Judged {
                 "the file system is read-only",
                 format!("look why (`dmesg | tail`), then `mount -o remount,rw` what {shown} is on"),
             ),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Judged::problem(
-                format!("nothing can be written: {error}"),
-                "make room: `df -h` shows the file system, `du -xh --max-depth=2 /` where it went",
-            ),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Judged::problem(format!("nothing can be written: {error}"), make_room(folder))
+            }
             _ => Judged::problem(
                 format!("nothing can be written: {error}"),
                 "look at the disk: `dmesg | tail`",
@@ -178,9 +268,13 @@ mod tests {
             (15, 0, State::Problem),
             (0, 256, State::Problem),
         ] {
-            let judged = space(room(free_mib, 1, 1), need_mib << 20, "the outbox");
+            let judged = space(room(free_mib, 1, 1), Path::new("/proc/self"), need_mib << 20, "it");
             assert_eq!(judged.state, state, "{free_mib} {need_mib}");
-            assert_eq!(judged.todo.is_some(), state != State::Ok);
+            let todo = judged.todo.unwrap_or_default();
+            assert_eq!(todo.is_empty(), state == State::Ok);
+            // where that file system is, and no other
+            let has_mount = todo.contains("`df -h /proc/self`") && todo.contains("-depth=2 /proc`");
+            assert_eq!(has_mount, state == State::Problem, "{todo}");
         }
     }
 
@@ -192,31 +286,47 @@ mod tests {
             (999, 100_000, State::Problem),
             (0, 100_000, State::Problem),
         ] {
-            assert_eq!(inodes(room(1, free, total)).state, state, "{free} {total}");
+            let judged = inodes(room(1, free, total), Path::new("/"));
+            assert_eq!(judged.state, state, "{free} {total}");
         }
     }
 
-    #[test]
-    fn writing_is_tried_and_nothing_stays() {
+    #[tokio::test]
+    async fn writing_is_tried_and_nothing_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let tried = try_writing(folder.path());
-        assert_eq!(writable(folder.path(), &tried, None).state, State::Ok);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let stale = folder.path().join(".doctor-1");
+        for name in [".doctor-1", ".doctor-2", "other"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let old = fs::metadata(&stale).unwrap().modified().unwrap() - 2 * STALE;
+        for name in [".doctor-1", "other"] {
+            let file = OpenOptions::new().write(true).open(folder.path().join(name)).unwrap();
+            file.set_modified(old).unwrap();
+        }
+        let tried = try_writing(folder.path(), Writer::Thread).await;
+        assert_eq!(writable(folder.path(), tried.as_ref(), None).state, State::Ok);
+        // another doctor may be at work
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".doctor-2", "other"]);
         // what root can do, the service may not
         let service = Service::alone(Who { uid: 4321, gid: 4321 });
         assert!(barred(folder.path(), &service).is_some());
         assert_eq!(barred(folder.path(), &Service::alone(Who::runs_this())), None);
-        let judged = writable(folder.path(), &tried, Some(&service));
+        let judged = writable(folder.path(), tried.as_ref(), Some(&service));
         assert_eq!(judged.state, State::Unknown);
         let none = folder.path().join("none");
-        assert_eq!(writable(&none, &try_writing(&none), None).state, State::Problem);
+        let tried = try_writing(&none, Writer::Thread).await;
+        assert_eq!(writable(&none, tried.as_ref(), None).state, State::Problem);
+        assert_eq!(writable(&none, None, None).state, State::Warning);
         for (kind, state, word) in [
             (io::ErrorKind::PermissionDenied, State::Unknown, "as root"),
             (io::ErrorKind::ReadOnlyFilesystem, State::Problem, "remount"),
             (io::ErrorKind::StorageFull, State::Problem, "make room"),
             (io::ErrorKind::Other, State::Problem, "dmesg"),
         ] {
-            let judged = writable(folder.path(), &Err(kind.into()), None);
+            let judged = writable(folder.path(), Some(&Err(kind.into())), None);
             assert_eq!(judged.state, state, "{kind}");
             assert!(judged.todo.unwrap().contains(word), "{kind}");
         }

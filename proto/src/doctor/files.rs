@@ -1,9 +1,10 @@
 //! Whose files are, and whom the system lets do what with them.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::Judged;
 use super::service::Service;
@@ -13,6 +14,8 @@ use super::shell::quoted;
 const MOST_PASSWD: u64 = 1 << 20;
 /// Who else than the owner can write.
 const OTHERS_WRITE: u32 = 0o022;
+/// Links on the way to one file, as many as the system follows.
+const MOST_LINKS: usize = 40;
 /// Where the kernel keeps a list of access beside the mode.
 const LIST: &str = "system.posix_acl_access";
 
@@ -109,8 +112,7 @@ impl Facts {
             is_folder: facts.is_dir(),
             is_file: facts.is_file(),
             size: facts.len(),
-            has_list: rustix::fs::getxattr(path, LIST, &mut [0_u8; 0])
-                .is_ok_and(|length| length > 0),
+            has_list: rustix::fs::getxattr_query(path, LIST).is_ok_and(|length| length > 0),
         })
     }
 
@@ -128,20 +130,44 @@ impl Facts {
     }
 }
 
-/// The first link on the way from a data folder to something in it that somebody else than root can have put there:
-/// whoever runs as the service could lead root astray by it.
-pub fn planted_link(folder: &Path, path: &Path) -> Option<PathBuf> {
-    let mut at = folder.to_owned();
-    for component in path.strip_prefix(folder).ok()?.components() {
+/// The first link on the way to a path that somebody else than root and `us`, who look, can have put there: whoever runs
+/// as the service could lead root astray by it. The whole way is walked, however the path is written.
+pub fn planted_link(path: &Path, us: Who) -> Option<PathBuf> {
+    let whole = std::path::absolute(path).ok()?;
+    let mut at = PathBuf::from("/");
+    let mut left = names(&whole);
+    let mut followed = 0;
+    while let Some(name) = left.pop() {
+        if name == ".." {
+            at.pop();
+            continue;
+        }
         let above = fs::metadata(&at).ok()?;
-        at.push(component);
-        let is_link = fs::symlink_metadata(&at).ok()?.is_symlink();
+        at.push(name);
+        let facts = fs::symlink_metadata(&at).ok()?;
+        if !facts.is_symlink() {
+            continue;
+        }
         let is_roots = above.uid() == 0 && above.mode() & OTHERS_WRITE == 0;
-        if is_link && !is_roots {
+        let is_trusted = is_roots || facts.uid() == 0 || facts.uid() == us.uid;
+        followed += 1;
+        if !is_trusted || followed > MOST_LINKS {
             return Some(at);
         }
+        let target = fs::read_link(&at).ok()?;
+        at.pop();
+        // what is absolute begins anew
+        at.push(if target.is_absolute() { "/" } else { "" });
+        left.extend(names(&target));
     }
     None
+}
+
+/// The parts of a path, the last first.
+fn names(path: &Path) -> Vec<std::ffi::OsString> {
+    let is_name = |it: &Component<'_>| matches!(it, Component::Normal(_) | Component::ParentDir);
+    let parts = path.components().rev().filter(is_name);
+    parts.map(|part| AsRef::<OsStr>::as_ref(&part).to_owned()).collect()
 }
 
 /// A link where the program has a file of its own.
@@ -207,7 +233,7 @@ pub fn not_seen(path: &Path, error: &io::Error, todo: &str) -> Judged {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{chown, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::super::State;
     use super::*;
@@ -267,25 +293,42 @@ mod tests {
 
     #[test]
     fn a_link_is_trusted_where_only_root_can_have_put_it() {
-        let folder = tempfile::tempdir().unwrap();
+        let us = Who::runs_this();
+        let (folder, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (data, at) = (folder.path(), |name: &str| folder.path().join(name));
         fs::create_dir(at("within")).unwrap();
         fs::write(at("within/key"), "").unwrap();
-        symlink("/etc/shadow", at("token.key")).unwrap();
-        symlink("within", at("other")).unwrap();
-        // Only root can give a folder away.
-        if Who::runs_this().is_root() {
-            assert_eq!(planted_link(data, &at("token.key")), None);
-            chown(data, Some(1234), None).unwrap();
+        for (target, name) in
+            [("/etc/shadow", "token.key"), ("within", "other"), ("/etc/passwd", "roots")]
+        {
+            symlink(target, at(name)).unwrap();
         }
-        for (path, link) in [
-            (at("token.key"), Some(at("token.key"))),
-            (at("other/key"), Some(at("other"))),
-            (at("within/key"), None),
-            (at("none"), None),
-            ("/etc/passwd".into(), None),
-        ] {
-            assert_eq!(planted_link(data, &path), link, "{}", path.display());
+        let round = aside.path().join("round");
+        symlink(data, aside.path().join("data")).unwrap();
+        symlink(at("token.key"), aside.path().join("farther")).unwrap();
+        symlink("round", &round).unwrap();
+        assert_eq!(planted_link(&at("token.key"), us), None);
+        assert_eq!(planted_link(&round, us), Some(round));
+        // Only root can give a folder or a link away.
+        if us.is_root() {
+            for path in [data, &at("token.key"), &at("other")] {
+                std::os::unix::fs::lchown(path, Some(1234), None).unwrap();
+            }
+            let planted = Some(at("token.key"));
+            for (path, link) in [
+                (at("token.key"), planted.clone()),
+                // however it is written
+                (aside.path().join("data/token.key"), planted.clone()),
+                (aside.path().join("data/within/../token.key"), planted.clone()),
+                (aside.path().join("farther"), planted),
+                (at("other/key"), Some(at("other"))),
+                (at("within/key"), None),
+                (at("roots"), None),
+                (at("none"), None),
+                ("/etc/passwd".into(), None),
+            ] {
+                assert_eq!(planted_link(&path, us), link, "{}", path.display());
+            }
         }
         let judged = planted(&at("token.key"));
         assert!(judged.says.contains("/etc/shadow"), "{}", judged.says);

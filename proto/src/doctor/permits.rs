@@ -13,8 +13,10 @@ use super::shell::quoted;
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o022;
 const GROUP_READ: u32 = 0o040;
+/// What is said of a file that the service needs.
+pub const CANNOT: &str = "cannot read it";
 /// Where systemd puts credentials, for its unit alone.
-const CREDENTIALS: &str = "/run/credentials";
+pub(super) const CREDENTIALS: &str = "/run/credentials";
 
 /// Gives a file or folder this mode, and whoever the service runs as, where it is somebody else's.
 fn give(path: &Path, facts: Facts, service: &Service, mode: u32) -> String {
@@ -42,13 +44,17 @@ fn let_read(path: &Path, facts: Facts, service: &Service) -> String {
 pub fn secret(path: &Path, facts: Facts, service: &Service, change: &str) -> Judged {
     let (shown, mode) = (path.display(), facts.mode & 0o777);
     if !facts.is_file {
-        return Judged::problem(format!("{shown} is no file"), "write the secret into a file");
+        let todo = match facts.is_folder {
+            true => "name a file with the secret instead".to_owned(),
+            false => format!("no pipe or device is read: `rm {}`; then {change}", quoted(path)),
+        };
+        return Judged::problem(format!("{shown} is no file"), todo);
     }
     if path.starts_with(CREDENTIALS) {
         return Judged::ok(format!("{shown}, which systemd makes for its unit"));
     }
-    // root's own, for the service's group to read, is as good
-    let is_for_service = facts.owner.uid == 0 && facts.owner.gid == service.who.gid;
+    // root's own, for a group of the service's to read, is as good: others may share a key by that group
+    let is_for_service = facts.owner.uid == 0 && service.groups.contains(&facts.owner.gid);
     let shut = match is_for_service && !service.is_root() {
         true => format!("`chmod 640 {}`", quoted(path)),
         false => give(path, facts, service, 0o600),
@@ -69,7 +75,7 @@ pub fn secret(path: &Path, facts: Facts, service: &Service, change: &str) -> Jud
     }
     if !facts.grants(service, READ) {
         let says = format!(
-            "{shown} has mode {mode:o} and belongs to {}: {}, as whom the service runs, cannot read it",
+            "{shown} has mode {mode:o} and belongs to {}: {}, as whom the service runs, {CANNOT}",
             facts.owner.name(),
             service.name()
         );
@@ -77,7 +83,13 @@ pub fn secret(path: &Path, facts: Facts, service: &Service, change: &str) -> Jud
     }
     if mode & GROUP_READ != 0 && !is_for_service {
         let says = format!("{shown} has mode {mode:o}: its whole group can read it");
-        return Judged::warning(says, format!("shut it: {shut}"));
+        let todo = match facts.owner.gid {
+            gid if facts.owner.uid == 0 && gid != 0 => format!(
+                "see who is in it (`getent group {gid}`); where nobody of those needs it, shut it: {shut}"
+            ),
+            _ => format!("shut it: {shut}"),
+        };
+        return Judged::warning(says, todo);
     }
     if facts.owner.uid != 0 && facts.owner.uid != service.who.uid && !service.is_root() {
         let says = format!("{shown} belongs to {}, who can change it", facts.owner.name());
@@ -91,7 +103,7 @@ fn listed(path: &Path) -> Judged {
     Judged::unknown(
         format!("{} has a list of access beside its mode", path.display()),
         format!(
-            "see that it lets the service's user read, and nobody else: `getfacl {}`",
+            "see that it gives the service's user what is needed, and nobody else: `getfacl {}`",
             quoted(path)
         ),
     )
@@ -104,7 +116,9 @@ pub fn private_folder(path: &Path, facts: Facts, service: &Service, good: u32) -
     if !facts.is_folder {
         return Judged::problem(format!("{shown} is no folder"), "name the data folder by --data");
     }
-    if mode & OTHERS_WRITE != 0 && facts.mode & 0o1000 == 0 {
+    // what is the group's in the mode bounds the list then
+    let is_open = mode & OTHERS_WRITE != 0 && !(facts.has_list && mode & 0o002 == 0);
+    if is_open && facts.mode & 0o1000 == 0 {
         let says =
             format!("{shown} has mode {mode:o}: others can put files there and take them away");
         return Judged::problem(says, format!("shut it: {shut}"));
@@ -120,6 +134,9 @@ pub fn private_folder(path: &Path, facts: Facts, service: &Service, good: u32) -
     if mode & 0o007 != 0 {
         let says = format!("{shown} has mode {mode:o}: everybody can look into it");
         return Judged::warning(says, format!("shut it: {shut}"));
+    }
+    if facts.has_list {
+        return listed(path);
     }
     Judged::ok(format!("{shown}, mode {mode:o}, of {}", facts.owner.name()))
 }
@@ -220,6 +237,54 @@ mod tests {
         assert_eq!(secret(path, listed, &service, "").state, State::Unknown);
         let credential = Path::new("/run/credentials/a.service/password");
         assert_eq!(secret(credential, listed, &service, "").state, State::Ok);
+        // a key that services share by a group of theirs
+        let of_certs = |mode| file(Who { uid: 0, gid: 500 }, mode);
+        let shares = Service { groups: vec![SERVICE.gid, 500], ..Service::alone(SERVICE) };
+        for (mode, service, state, todo) in [
+            (0o640, &shares, State::Ok, ""),
+            (0o644, &shares, State::Problem, "`chmod 640 /etc/a/password`"),
+            (0o640, &root, State::Warning, "where nobody of those needs it"),
+        ] {
+            let judged = secret(path, of_certs(mode), service, "change it");
+            assert_eq!(judged.state, state, "{mode:o}");
+            assert!(judged.todo.unwrap_or_default().contains(todo), "{mode:o}");
+        }
+    }
+
+    /// In the kernel's own form (linux/posix_acl_xattr.h): version 2, then of each entry its tag, its rights and whose.
+    #[test]
+    fn a_list_of_access_is_seen() {
+        let entry = |tag: u16, rights: u16, uid: u32| {
+            [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &uid.to_le_bytes()].concat()
+        };
+        let of_file = |rights| {
+            let nobody = u32::MAX;
+            let entries = [
+                entry(0x01, 7, nobody),
+                entry(0x02, rights, 4321),
+                entry(0x04, 0, nobody),
+                entry(0x10, rights, nobody),
+                entry(0x20, 0, nobody),
+            ];
+            [2_u32.to_le_bytes().to_vec(), entries.concat()].concat()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (path, us) = (folder.path(), Service::alone(Who::runs_this()));
+        for rights in [5, 7] {
+            let value = of_file(rights);
+            let flags = rustix::fs::XattrFlags::empty();
+            let set = rustix::fs::setxattr(path, "system.posix_acl_access", &value, flags);
+            if set == Err(rustix::io::Errno::NOTSUP) {
+                println!("no lists of access on this file system: left out");
+                return;
+            }
+            set.unwrap();
+            let facts = Facts::of(path).unwrap();
+            assert!(facts.has_list && facts.mode & 0o070 != 0, "{facts:?}");
+            let judged = private_folder(path, facts, &us, 0o700);
+            assert_eq!(judged.state, State::Unknown);
+            assert!(judged.todo.unwrap().contains("getfacl"));
+        }
     }
 
     #[test]

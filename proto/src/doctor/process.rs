@@ -5,10 +5,13 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::Judged;
 use super::service::Service;
 
 /// Bytes of a file of the kernel's that are read.
 const MOST_BYTES: u64 = 1 << 20;
+/// Open files of a process that are looked at: a lock is among the first.
+const MOST_OPEN: usize = 10_000;
 
 /// The process that has a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,11 +31,32 @@ pub struct Holder {
 impl Holder {
     /// Whoever holds this lock; `None` where nobody does, or the kernel does not tell.
     pub fn of(lock: &Path) -> Option<Self> {
-        let inode = fs::metadata(lock).ok()?.ino();
-        let pids = pids_in(&read("/proc/locks")?, inode);
+        let facts = fs::metadata(lock).ok()?;
+        let file = (facts.dev(), facts.ino());
+        let listed = listed_in(&read("/proc/locks")?, file.1);
         let own = std::env::current_exe().ok();
         let own = own.as_deref().and_then(called);
-        pids.into_iter().find_map(|pid| Self::of_process(pid, own.as_deref()))
+        let of_line = |(pid, device): (i64, u64)| match has_open(pid, file) {
+            Some(false) => None,
+            // it may be another file of that number
+            None if device != file.0 => Some(Self::default()),
+            Some(true) | None => Self::of_process(pid, own.as_deref()),
+        };
+        listed.into_iter().find_map(of_line)
+    }
+
+    /// Whether it is root's.
+    pub fn is_roots(&self) -> bool {
+        self.service.as_ref().is_some_and(Service::is_root)
+    }
+
+    /// What there is to say where root started by hand what is another's to run.
+    pub fn by_root(&self, service: Option<&Service>) -> Option<Judged> {
+        let service = service.filter(|service| self.is_roots() && !service.is_root())?;
+        let who = self.pid.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"));
+        let says = format!("{who} runs as root, and the service as {}", service.name());
+        let todo = "end it, mend what the line of the files tells, which are root's by now, then start the service";
+        Some(Judged::warning(says, todo))
     }
 
     /// `None` where it is another program.
@@ -71,17 +95,27 @@ fn is_ours(called: &str, own: Option<&str>) -> bool {
     called.starts_with("mailsonde-") || own == Some(called)
 }
 
-/// Who may hold the whole of a file, in `/proc/locks` (proc_locks(5)). File systems that are laid over others tell another
-/// device than the one that is listed, so the inode alone is compared: a file of that number on another disk may be
-/// somebody else's.
-fn pids_in(locks: &str, inode: u64) -> Vec<i64> {
+/// Whether a process has this device's file of this number open; `None` where that cannot be seen.
+fn has_open(pid: i64, file: (u64, u64)) -> Option<bool> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.take(MOST_OPEN).flatten();
+    let is_it = |facts: fs::Metadata| (facts.dev(), facts.ino()) == file;
+    Some(open.filter_map(|entry| fs::metadata(entry.path()).ok()).any(is_it))
+}
+
+/// Who may hold the whole of a file, in `/proc/locks` (proc_locks(5)), each with the device that is listed. File systems
+/// that are laid over others tell another device than that, so the inode alone is compared here.
+fn listed_in(locks: &str, inode: u64) -> Vec<(i64, u64)> {
     let of_line = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
         // who waits for a lock does not hold it
         let (kind, _, _) = (words.next()?, words.next()?, words.next()?);
         let (pid, file) = (words.next()?, words.next()?);
-        let listed: u64 = file.rsplit(':').next()?.parse().ok()?;
-        (kind == "FLOCK" && listed == inode).then(|| pid.parse().ok())?
+        let mut parts = file.split(':');
+        let mut device = || u32::from_str_radix(parts.next()?, 16).ok();
+        let device = rustix::fs::makedev(device()?, device()?);
+        let listed: u64 = parts.next()?.parse().ok()?;
+        let pid = pid.parse().ok()?;
+        (kind == "FLOCK" && listed == inode).then_some((pid, device))
     };
     locks.lines().filter_map(of_line).collect()
 }
@@ -103,6 +137,7 @@ fn most_files_in(limits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Who;
     use super::*;
 
     #[test]
@@ -112,8 +147,13 @@ mod tests {
                      2: -> FLOCK  ADVISORY  WRITE 1300 00:2a:77 0 EOF\n\
                      3: FLOCK  ADVISORY  WRITE -1 08:01:78 0 EOF\n\
                      4: FLOCK  ADVISORY  WRITE 999 08:02:77 0 EOF\n";
-        for (inode, pids) in [(77, vec![1234, 999]), (78, vec![-1]), (79, vec![])] {
-            assert_eq!(pids_in(locks, inode), pids, "{inode}");
+        let on = rustix::fs::makedev;
+        for (inode, listed) in [
+            (77, vec![(1234, on(0, 0x2a)), (999, on(8, 2))]),
+            (78, vec![(-1, on(8, 1))]),
+            (79, vec![]),
+        ] {
+            assert_eq!(listed_in(locks, inode), listed, "{inode}");
         }
         let of = |text: &str| unit_in(text);
         let unit = "mailsonde-agent.service";
@@ -136,10 +176,33 @@ mod tests {
         let holder = Holder::of(&path).unwrap();
         assert_eq!(holder.pid, Some(std::process::id()));
         assert_eq!(holder.is_replaced, Some(false));
-        assert_eq!(holder.service.unwrap().who, super::super::files::Who::runs_this());
+        assert_eq!(holder.service.unwrap().who, Who::runs_this());
+        // a file of that number elsewhere is another
+        let (us, facts) = (i64::from(std::process::id()), file.metadata().unwrap());
+        for (dev, ino, expected) in [(0, 0, true), (1, 0, false), (0, 1, false)] {
+            let file = (facts.dev() + dev, facts.ino() + ino);
+            assert_eq!(has_open(us, file), Some(expected));
+        }
+        assert_eq!(has_open(-1, (facts.dev(), facts.ino())), None);
         assert!(holder.most_files.unwrap() > 10);
         drop(file);
         assert_eq!(Holder::of(&path), None);
+    }
+
+    #[test]
+    fn root_who_started_it_by_hand_is_told_of() {
+        let by = |uid| Some(Service::alone(Who { uid, gid: uid }));
+        for (runs_as, service, is_told) in [
+            (by(0), by(990), true),
+            (by(0), by(0), false),
+            (by(990), by(990), false),
+            (by(0), None, false),
+            (None, by(990), false),
+        ] {
+            let holder = Holder { service: runs_as, pid: Some(7), ..Holder::default() };
+            let told = holder.by_root(service.as_ref());
+            assert_eq!(told.is_some(), is_told, "{holder:?} {service:?}");
+        }
     }
 
     #[test]

@@ -36,7 +36,10 @@ impl Service {
     /// Whoever the service of this folder and this configuration runs as: the process that has the folder; else the
     /// unit's user, where it is the unit's folder; else the package's; else the owner of the folder.
     pub fn find(usual: Usual<'_>, at: [&Path; 2], holder: Option<&Holder>) -> Self {
-        let running = holder.and_then(|holder| holder.service.clone());
+        // root without a unit is somebody who started it by hand, perhaps by mistake
+        let running = holder
+            .filter(|holder| holder.unit.is_some() || !holder.is_roots())
+            .and_then(|holder| holder.service.clone());
         running.unwrap_or_else(|| Machine::this().service(usual, at))
     }
 
@@ -67,6 +70,18 @@ impl Service {
     /// As people know the user.
     pub fn name(&self) -> String {
         self.who.name()
+    }
+
+    /// What stands before a command that is the service's to carry out, where `us` is somebody else.
+    pub fn instead_of(&self, us: Who) -> String {
+        let name = self.name();
+        match name.parse::<u32>() {
+            _ if self.who.uid == us.uid => String::new(),
+            _ if self.is_root() => "sudo ".to_owned(),
+            // one that is on no list
+            Ok(uid) => format!("sudo -u '#{uid}' "),
+            Err(_not_a_number) => format!("sudo -u {name} "),
+        }
     }
 
     /// As people know the group.
@@ -295,5 +310,31 @@ mod tests {
         let usual = Usual { unit: UNIT, user: "root", is_usual: true };
         let at = [Path::new("/"), Path::new("/")];
         assert_eq!(Service::find(usual, at, Some(&holder)), running);
+        // root who started it by hand is not, and root by a unit is
+        let folder = tempfile::tempdir().unwrap();
+        if Who::runs_this().is_root() {
+            std::os::unix::fs::chown(folder.path(), Some(4321), None).unwrap();
+            let usual = Usual { is_usual: false, ..usual };
+            for (unit, uid) in [(None, 4321), (Some(UNIT.to_owned()), 0)] {
+                let service = Some(Service::alone(Who { uid: 0, gid: 0 }));
+                let holder = Holder { service, unit, ..Holder::default() };
+                let at = [folder.path(), Path::new("/none")];
+                assert_eq!(Service::find(usual, at, Some(&holder)).who.uid, uid);
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_is_carried_out_as_the_service() {
+        let who = |uid| Who { uid, gid: uid };
+        for (uid, us, expected) in [
+            (0, 0, ""),
+            (64_990, 64_990, ""),
+            (64_990, 0, "sudo -u '#64990' "),
+            (0, 64_990, "sudo "),
+            (1, 0, "sudo -u daemon "),
+        ] {
+            assert_eq!(Service::alone(who(uid)).instead_of(who(us)), expected);
+        }
     }
 }

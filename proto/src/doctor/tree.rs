@@ -32,6 +32,10 @@ pub struct Tree {
     pub strangers: Noted,
     /// Those that everybody can write to.
     pub open: Noted,
+    /// Those that their own owner may not use.
+    pub shut: Noted,
+    /// Those that are neither file nor folder nor link: whoever opens a pipe waits.
+    pub odd: Noted,
     /// Parts that are links to where nothing can be kept.
     pub links: Noted,
     /// Folders that could not be looked into.
@@ -103,6 +107,13 @@ impl Tree {
         if is_plain && facts.mode() & 0o002 != 0 {
             self.open.note(path, part);
         }
+        let least = if facts.is_dir() { 0o700 } else { 0o400 };
+        if is_plain && facts.mode() & least != least && !part.owner.is_root() {
+            self.shut.note(path, part);
+        }
+        if !is_plain && !facts.is_symlink() {
+            self.odd.note(path, part);
+        }
         if facts.is_file() {
             self.bytes = self.bytes.saturating_add(facts.len());
             let changed = facts.modified().ok();
@@ -161,6 +172,14 @@ pub fn owned(tree: &Tree, service: &Service) -> Judged {
         );
         return Judged::problem(says, todo);
     }
+    if tree.odd.count > 0 {
+        let says = format!("neither files nor folders: {}", listed(&tree.odd));
+        let todo = format!(
+            "see whose they are (`ls -l {odd}`), and take them away: `rm {odd}`",
+            odd = all_quoted(&tree.odd.named)
+        );
+        return Judged::problem(says, todo);
+    }
     if tree.open.count > 0 {
         let says = format!("everybody can change {}", listed(&tree.open));
         return Judged::problem(says, tree.open.mended("chmod -R o-w"));
@@ -173,6 +192,10 @@ pub fn owned(tree: &Tree, service: &Service) -> Judged {
             tree.strangers.mended(&format!("chown -hR {uid}:{gid}"))
         );
         return Judged::problem(says, todo);
+    }
+    if tree.shut.count > 0 {
+        let says = format!("{name} may not use what is {name}'s: {}", listed(&tree.shut));
+        return Judged::problem(says, tree.shut.mended("chmod -R u+rwX"));
     }
     let count = tree.entries;
     if tree.hidden > 0 {
@@ -258,6 +281,40 @@ mod tests {
         assert_eq!(judged.state, State::Problem);
         let todo = judged.todo.unwrap();
         assert!(todo.contains(&format!("`rm {}`", at("token.key").display())), "{todo}");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_seen() {
+        if !Who::runs_this().is_root() {
+            println!("not root: left out");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, lock) = (folder.path().join("spool"), folder.path().join("lock"));
+        let service = Service::alone(Who { uid: 4321, gid: 4321 });
+        let judged = || owned(&Tree::of(folder.path(), &["spool", "lock"], service.who), &service);
+        fs::create_dir(&spool).unwrap();
+        fs::write(spool.join("1"), "").unwrap();
+        for path in [&spool, &spool.join("1")] {
+            chown(path, Some(4321), Some(4321)).unwrap();
+        }
+        for (path, mode, state) in [
+            (&spool, 0o700, State::Ok),
+            (&spool, 0o500, State::Problem),
+            (&spool.join("1"), 0o000, State::Problem),
+            (&spool.join("1"), 0o400, State::Ok),
+        ] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+            let found = judged();
+            assert_eq!(found.state, state, "{} {mode:o}", path.display());
+            let todo = found.todo.unwrap_or_default();
+            assert!(todo.is_empty() || todo == format!("`chmod -R u+rwX {}`", spool.display()));
+            fs::set_permissions(&spool, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+        chown(&lock, Some(4321), Some(4321)).unwrap();
+        let todo = judged().todo.unwrap();
+        assert!(todo.ends_with(&format!("`rm {}`", lock.display())), "{todo}");
     }
 
     #[test]

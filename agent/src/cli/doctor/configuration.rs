@@ -31,12 +31,12 @@ pub(super) enum Read {
 }
 
 /// What there is to say of the file.
-pub(super) fn looks(read: &Read, file: &Path, is_stranger: bool) -> Vec<Look> {
+pub(super) fn looks(read: &Read, file: &Path, is_stranger: bool, as_root: &str) -> Vec<Look> {
     let shown = file.display().to_string();
     let judged = match read {
         Read::Not(error) => not_read(&shown, error),
         Read::Odd(paths) => odd(paths),
-        Read::Mistakes(mistakes) => mistaken(file, mistakes, is_stranger),
+        Read::Mistakes(mistakes) => mistaken(file, mistakes, is_stranger, as_root),
         Read::Fine { checks, mailboxes, warnings } => {
             let says = format!("{shown}: {}, {}", counted(*checks, "check", "checks"), {
                 counted(*mailboxes, "mailbox", "mailboxes")
@@ -74,21 +74,32 @@ fn odd(paths: &[PathBuf]) -> Judged {
     )
 }
 
-fn mistaken(file: &Path, mistakes: &[Mistake], is_stranger: bool) -> Judged {
+fn mistaken(file: &Path, mistakes: &[Mistake], is_stranger: bool, as_root: &str) -> Judged {
     let (shown, quoted) = (file.display(), quoted(file));
     let has = |words: &str, mistake: &Mistake| mistake.message.contains(words);
     // what the identity's own line tells
-    let own: Vec<_> =
-        mistakes.iter().filter(|it| !has("mailsonde-agent enroll TOKEN", it)).collect();
+    let is_identity = |it: &Mistake| {
+        let is_file = |key: &&str| it.message.starts_with(&format!("{key}: cannot read "));
+        has("mailsonde-agent enroll TOKEN", it) || ["ca", "certificate", "key"].iter().any(is_file)
+    };
+    let own: Vec<_> = mistakes.iter().filter(|it| !is_identity(it)).collect();
     let Some(first) = own.first() else {
         return Judged::ok(format!("{shown}: no mistake, but there is no identity yet"));
     };
     let many = counted(own.len(), "mistake", "mistakes");
     let says = format!("{many}; the first: {first}");
+    let command = as_root.trim_start_matches("sudo ");
     if own.iter().all(|it| has("there are no credentials here", it)) {
         let todo = format!(
             "the service gets credentials from systemd: \
-             `sudo env CREDENTIALS_DIRECTORY={CREDENTIALS} mailsonde-agent doctor`"
+             `sudo env CREDENTIALS_DIRECTORY={CREDENTIALS} {command}`"
+        );
+        return Judged::unknown(says, todo);
+    }
+    if own.iter().all(|it| has("the environment has no", it)) {
+        let todo = format!(
+            "the service may have it from its unit (`systemctl cat mailsonde-agent`): look with the same, as in \
+             `sudo env NAME=VALUE {command}`"
         );
         return Judged::unknown(says, todo);
     }
@@ -182,7 +193,7 @@ mod tests {
     }
 
     fn judged(read: &Read, is_stranger: bool) -> Look {
-        looks(read, Path::new("/etc/a.toml"), is_stranger).remove(0)
+        looks(read, Path::new("/etc/a.toml"), is_stranger, "sudo x --data /d").remove(0)
     }
 
     #[test]
@@ -202,6 +213,7 @@ mod tests {
     fn mistakes_are_counted_but_for_those_with_a_line_of_their_own() {
         let enrol = "certificate: /d/agent.pem: there is none yet: enrol this agent by `mailsonde-agent enroll TOKEN`";
         let denied = "cannot read the password in /etc/p: Permission denied (os error 13)";
+        let variable = "the environment has no PW: set it for the agent";
         let credential = "there are no credentials here: start the agent by systemd";
         for (messages, is_stranger, state, words) in [
             (
@@ -215,11 +227,15 @@ mod tests {
             (vec![denied], false, State::Problem, "1 mistake"),
             (vec![credential], false, State::Unknown, "1 mistake"),
             (vec![credential, "x"], false, State::Problem, "2 mistakes"),
+            (vec![variable], false, State::Unknown, "1 mistake"),
+            (vec!["ca: cannot read /d/ca.pem: none"], false, State::Ok, "no identity yet"),
         ] {
             let mistakes = messages.iter().map(|message| mistake(message)).collect();
             let look = judged(&Read::Mistakes(mistakes), is_stranger);
             assert_eq!(look.state, state, "{messages:?}");
             assert!(look.says.contains(words), "{}", look.says);
+            let todo = look.todo.unwrap_or_default();
+            assert!(look.state != State::Unknown || is_stranger || todo.contains(" x --data /d`"));
         }
     }
 

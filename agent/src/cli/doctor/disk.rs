@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mailsonde_proto::doctor::disk::{Room, barred, inodes, size, space, try_writing, writable};
+use mailsonde_proto::doctor::service::Service;
 use mailsonde_proto::doctor::tree::Tree;
 use mailsonde_proto::doctor::{Judged, Look, blocking, late};
 
@@ -13,24 +14,32 @@ const LEDGER_BYTES: u64 = 64 << 20;
 
 /// Everything about the disk of the data folder.
 pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
-    let subject = Arc::clone(subject);
-    let found = blocking(move || read(&subject)).await;
-    found.unwrap_or_else(|| vec![late("the disk of the data folder").look("disk.space", "space")])
+    let read_by = Arc::clone(subject);
+    let (found, tried) =
+        tokio::join!(blocking(move || read(&read_by)), try_writing(&subject.data, subject.writer),);
+    let late = || vec![late("the disk of the data folder").look("disk.space", "space")];
+    let (mut looks, barred) = found.unwrap_or_else(|| (late(), None));
+    let tried = writable(&subject.data, tried.as_ref(), barred.as_ref());
+    looks.push(tried.look("disk.writable", "writing"));
+    looks
 }
 
-fn read(subject: &Subject) -> Vec<Look> {
+/// What there is to say, and the service where it may not write.
+fn read(subject: &Subject) -> (Vec<Look>, Option<Service>) {
     let (folder, limit) = (&subject.data, subject.limits.outbox_bytes);
-    let service = &subject.service;
-    let spool = Tree::of(folder, &["spool"], service.who);
+    let service = subject.service.as_ref();
+    let spool = Tree::of(folder, &["spool"], subject.us);
     let spooled = spool.bytes;
-    let ledger = Tree::of(folder, &["ledger"], service.who).bytes;
+    let ledger = Tree::of(folder, &["ledger"], subject.us).bytes;
     let need = limit.saturating_sub(spooled).saturating_add(LEDGER_BYTES.saturating_sub(ledger));
     let mut looks = Vec::new();
     // it may be a link to a larger disk
-    match Room::of(&folder.join("spool")).or_else(|_| Room::of(folder)) {
-        Ok(room) => {
-            looks.push(space(room, need, "the outbox").look("disk.space", "space"));
-            looks.push(inodes(room).look("disk.inodes", "inodes"));
+    let place = &folder.join("spool");
+    let found = Room::of(place).map(|room| (room, place));
+    match found.or_else(|_| Room::of(folder).map(|room| (room, folder))) {
+        Ok((room, place)) => {
+            looks.push(space(room, place, need, "the outbox").look("disk.space", "space"));
+            looks.push(inodes(room, place).look("disk.inodes", "inodes"));
         }
         Err(error) => {
             let judged = Judged::unknown(
@@ -40,14 +49,20 @@ fn read(subject: &Subject) -> Vec<Look> {
             looks.push(judged.look("disk.space", "space"));
         }
     }
-    let tried = writable(folder, &try_writing(folder), barred(folder, service));
-    looks.push(tried.look("disk.writable", "writing"));
     let outbox = match spool.hidden {
+        0 if spool.is_cut => Judged::warning(
+            format!(
+                "more than {} of {}, in too many files to be counted",
+                size(spooled),
+                size(limit)
+            ),
+            "see that the collector is reached",
+        ),
         0 => outbox(spooled, limit),
         _ => Judged::unknown("it cannot be looked at", "see the lines of permissions"),
     };
     looks.push(outbox.look("disk.outbox", "outbox"));
-    looks
+    (looks, service.and_then(|service| barred(folder, service)).cloned())
 }
 
 /// How full the outbox is: it fills while the collector is away, and then the oldest goes.

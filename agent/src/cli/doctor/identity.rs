@@ -158,7 +158,11 @@ fn certificate(identity: &Identity, now: WallTime, runs: bool) -> Judged {
         );
     }
     if now >= *not_after {
-        return Judged::problem(format!("it ended {}", minute(not_after)), by_itself);
+        let says = format!("it ended {}, and here it is {}", minute(not_after), minute(&now));
+        return Judged::problem(
+            says,
+            format!("look at `date -u`: where that is right, {by_itself}"),
+        );
     }
     let due = identity.renew_at(u8::MAX);
     let left = not_after.since(now).as_secs();
@@ -186,7 +190,8 @@ fn authority(authorities: &[Authority], now: WallTime) -> Judged {
     if now >= last {
         return Judged::problem(
             format!("it ended {day}{many}"),
-            "let the agent in anew: `mailsonde-collector token create --agent NAME`, then `mailsonde-agent enroll TOKEN`",
+            "look at `date -u`: where that is right, let the agent in anew: `mailsonde-collector token create --agent NAME`, \
+             then `mailsonde-agent enroll TOKEN`",
         );
     }
     let says = format!("until {day}{many}");
@@ -228,7 +233,12 @@ mod tests {
             (37, true, State::Ok, ""),
             (40, true, State::Warning, "as soon as the collector is reached"),
             (40, false, State::Warning, "start the agent"),
-            (48, true, State::Problem, "as soon as the collector is reached"),
+            (
+                48,
+                true,
+                State::Problem,
+                "look at `date -u`: where that is right, it renews itself as soon",
+            ),
             (90, false, State::Problem, "start the agent"),
         ] {
             let judged = certificate(&identity, WallTime::from_s(hour * HOUR), runs);

@@ -56,10 +56,7 @@ struct Server {
 /// Every host and every server of the mailboxes, as far as there is time.
 pub(super) async fn looks(subject: &Arc<Subject>, ends: Instant) -> Vec<Look> {
     let Some(policies) = &subject.policies else {
-        let says = "not looked at: the configuration has mistakes";
-        let todo = "mend the configuration first";
-        let judged = Judged::unknown(says, todo);
-        return vec![judged.look("ports.mailbox", "mailboxes")];
+        return vec![subject.unusable().look("ports.mailbox", "mailboxes")];
     };
     let net = policies.nets(subject.clock).local;
     // no more than policy lets checks open

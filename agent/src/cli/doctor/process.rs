@@ -6,8 +6,9 @@ use std::time::Duration;
 use mailsonde_proto::WallTime;
 use mailsonde_proto::doctor::files;
 use mailsonde_proto::doctor::process::Holder;
+use mailsonde_proto::doctor::service::Service;
 use mailsonde_proto::doctor::shell::quoted;
-use mailsonde_proto::doctor::{Judged, Look, blocking};
+use mailsonde_proto::doctor::{Judged, Look, State, blocking};
 use mailsonde_proto::time::{Instant, as_signed_us};
 
 use super::subject::Subject;
@@ -70,10 +71,18 @@ pub(super) async fn held(subject: &Arc<Subject>) -> Held {
 
 /// What there is to say of it.
 pub(super) fn looks(subject: &Subject, held: &Held) -> Vec<Look> {
-    let data = quoted(&subject.data);
+    let instead = subject.service.as_ref().map(|service| service.instead_of(subject.us));
+    let mut by_hand = instead.unwrap_or_default();
+    by_hand.push_str(&format!("mailsonde-agent run --data {}", quoted(&subject.data)));
+    if subject.is_named {
+        by_hand.push_str(&format!(" --config {}", quoted(&subject.file)));
+    }
+    let running = running(held, &by_hand);
+    let by_root = held.holder.as_ref().and_then(|it| it.by_root(subject.service.as_ref()));
+    let running = if running.state == State::Ok { by_root.unwrap_or(running) } else { running };
     let mut looks = vec![
         user(subject).look("process.user", "this command"),
-        running(held, &data).look("process.running", "agent"),
+        running.look("process.running", "agent"),
     ];
     if let Some(is_replaced) = held.holder.as_ref().and_then(|holder| holder.is_replaced) {
         let unit = held.holder.as_ref().and_then(|holder| holder.unit.as_deref());
@@ -83,16 +92,16 @@ pub(super) fn looks(subject: &Subject, held: &Held) -> Vec<Look> {
 }
 
 fn user(subject: &Subject) -> Judged {
-    let (us, service) = (subject.us, &subject.service);
-    let name = us.name();
+    let name = subject.us.name();
     if subject.may_look {
         return Judged::ok(format!("run by {name}, who may look at everything"));
     }
-    let says = format!("run by {name}, who may not see what is {}'s", service.name());
+    let whose = subject.service.as_ref().map_or_else(|| "the service".to_owned(), Service::name);
+    let says = format!("run by {name}, who may not see what is {whose}'s");
     Judged::unknown(says, format!("`{}`", subject.as_root))
 }
 
-fn running(held: &Held, data: &str) -> Judged {
+fn running(held: &Held, by_hand: &str) -> Judged {
     let (by, restart) = match held.holder.as_ref().and_then(|holder| holder.unit.as_deref()) {
         Some(unit) => (format!("under systemd as {unit}"), format!("`systemctl restart {unit}`")),
         None => ("not under systemd".to_owned(), "end it and start it again".to_owned()),
@@ -136,8 +145,7 @@ fn running(held: &Held, data: &str) -> Judged {
                 Err(_none) => "it does not run".to_owned(),
             };
             let todo = format!(
-                "start it: `systemctl enable --now {UNIT}`, or without systemd \
-                 `mailsonde-agent run --data {data}`"
+                "start it: `systemctl enable --now {UNIT}`, or without systemd `{by_hand}`"
             );
             Judged::problem(says, todo)
         }
@@ -173,10 +181,8 @@ pub(super) fn steady(begun: (WallTime, Instant), ended: (WallTime, Instant)) -> 
 
 #[cfg(test)]
 mod tests {
-    use mailsonde_proto::Clock;
-    use mailsonde_proto::doctor::State;
-
     use super::*;
+    use mailsonde_proto::Clock;
 
     #[test]
     fn an_agent_that_runs_and_goes_on_is_well() {
@@ -201,7 +207,7 @@ mod tests {
             ),
             (None, None, State::Unknown, "does not answer", "dmesg"),
         ] {
-            let judged = running(&Held { holder, age }, "/d");
+            let judged = running(&Held { holder, age }, "mailsonde-agent run --data /d");
             assert_eq!(judged.state, state, "{says}");
             assert!(judged.says.contains(says), "{}", judged.says);
             assert!(judged.todo.unwrap_or_default().contains(todo), "{says}");

@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mailsonde_proto::Clock;
+use mailsonde_proto::doctor::disk::Writer;
 use mailsonde_proto::doctor::files::{self, Who};
 use mailsonde_proto::doctor::process::Holder;
 use mailsonde_proto::doctor::service::{Service, Usual};
-use mailsonde_proto::doctor::{Look, late};
+use mailsonde_proto::doctor::{Judged, Look, late};
 
-use super::super::config_file;
+use super::super::{CONFIG_NAME, DEFAULT_CONFIG, config_file};
 use super::DoctorArguments;
 use super::configuration::{self, Read};
 use super::secrets::{self, Secrets};
@@ -47,8 +48,8 @@ pub(super) struct Subject {
     /// How many checks it has of its own, where the configuration can be read.
     pub(super) checks: Option<usize>,
     pub(super) secrets: Secrets,
-    /// As whom the service runs.
-    pub(super) service: Service,
+    /// As whom the service runs; `None` where the disk did not tell in time.
+    pub(super) service: Option<Service>,
     /// Whether the configuration was named, and may be misspelt.
     pub(super) is_named: bool,
     /// Who runs this.
@@ -57,6 +58,8 @@ pub(super) struct Subject {
     pub(super) may_look: bool,
     /// The same command with more rights.
     pub(super) as_root: String,
+    /// Who tries to write.
+    pub(super) writer: Writer,
     pub(super) clock: Clock,
 }
 
@@ -68,7 +71,9 @@ impl Subject {
         clock: Clock,
     ) -> (Self, Vec<Look>) {
         let mut subject = Self::unread(&arguments, clock);
-        let file = subject.file.clone();
+        let beside = arguments.data.as_deref();
+        let file = arguments.config.clone().unwrap_or_else(|| config_file(beside));
+        subject.file.clone_from(&file);
         let text = files::read(&file, MOST_BYTES);
         let rough = text.as_ref().ok().and_then(|text| text.parse::<toml::Table>().ok());
         let rough = rough.unwrap_or_default();
@@ -83,10 +88,11 @@ impl Subject {
         let is_usual = data == Path::new(DEFAULT_DATA) || (named.is_none() && file == usual_file());
         let usual = Usual { unit: super::process::UNIT, user: USER, is_usual };
         let holder = Holder::of(&data.join(super::process::LOCK));
-        subject.service = Service::find(usual, [&data, &file], holder.as_ref());
+        subject.service = Some(Service::find(usual, [&data, &file], holder.as_ref()));
         subject.secrets = Secrets::of(&rough, &folder);
         subject.may_look = subject.us.may_look_into(&data);
-        let mut looks = configuration::looks(&loaded.read, &file, !subject.may_look);
+        let mut looks =
+            configuration::looks(&loaded.read, &file, !subject.may_look, &subject.as_root);
         subject.data = data;
         subject.collector = loaded.collector.or(collector);
         let usable = loaded.usable;
@@ -101,12 +107,13 @@ impl Subject {
         (subject, looks)
     }
 
-    /// As far as the command line says, for when the disk does not answer.
+    /// As far as the command line says, for when the disk does not answer: nothing is looked at here.
     pub(super) fn unread(arguments: &DoctorArguments, clock: Clock) -> Self {
         let named = arguments.data.as_deref();
         let us = Who::runs_this();
+        let beside = named.map_or_else(|| DEFAULT_CONFIG.into(), |data| data.join(CONFIG_NAME));
         Self {
-            file: arguments.config.clone().unwrap_or_else(|| config_file(named)),
+            file: arguments.config.clone().unwrap_or(beside),
             data: named.unwrap_or(Path::new(DEFAULT_DATA)).to_owned(),
             collector: None,
             mailboxes: BTreeMap::new(),
@@ -115,11 +122,12 @@ impl Subject {
             limits: Limits::default(),
             checks: None,
             secrets: Secrets::default(),
-            service: Service::alone(us),
+            service: None,
             is_named: arguments.config.is_some(),
             us,
-            may_look: true,
+            may_look: us.is_root(),
             as_root: arguments.as_root(),
+            writer: Writer::Thread,
             clock,
         }
     }
@@ -127,6 +135,17 @@ impl Subject {
     /// What there is to say where reading takes too long; everything else is looked at all the same.
     pub(super) fn late() -> Vec<Look> {
         vec![late("reading the configuration").look("configuration.file", "agent.toml")]
+    }
+
+    /// Of what needs the configuration, where that cannot be used.
+    pub(super) fn unusable(&self) -> Judged {
+        match &self.service {
+            None => late("reading the configuration"),
+            Some(_) => Judged::unknown(
+                "not looked at: the configuration cannot be used",
+                "see the line of the configuration",
+            ),
+        }
     }
 
     fn take(&mut self, config: AgentConfig) {
@@ -211,6 +230,15 @@ fn collector_in(rough: &toml::Table, data: &Path, folder: &Path) -> Option<Colle
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_read_too_late_has_no_mistake() {
+        let clock = Clock::system();
+        let mut subject = Subject::unread(&DoctorArguments::default(), clock);
+        assert!(subject.unusable().says.contains("took longer"));
+        subject.service = Some(Service::alone(subject.us));
+        assert!(subject.unusable().says.contains("cannot be used"));
+    }
 
     #[test]
     fn a_broken_configuration_still_says_where_things_are() {

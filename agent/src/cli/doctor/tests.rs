@@ -70,7 +70,7 @@ async fn an_empty_folder_is_looked_at() {
         data: Some(folder.path().join("none")),
         ..DoctorArguments::default()
     };
-    let report = examined(arguments, Kinds::standard()).await;
+    let report = examined(arguments, Kinds::standard(), Writer::Thread).await;
     assert!(report.has_problem());
     let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
     for (id, expected) in [
@@ -97,7 +97,7 @@ async fn a_configuration_that_is_no_text_is_looked_at() {
         std::fs::write(&file, bytes).unwrap();
         let arguments =
             DoctorArguments { data: Some(folder.path().into()), ..DoctorArguments::default() };
-        let report = examined(arguments, Kinds::standard()).await;
+        let report = examined(arguments, Kinds::standard(), Writer::Thread).await;
         let look = report.looks.iter().find(|look| look.id == "configuration.file").unwrap();
         assert_eq!(look.state, State::Problem, "{bytes:?}: {}", look.says);
     }
@@ -114,7 +114,7 @@ async fn a_pipe_hides_nothing() {
     assert!(std::process::Command::new("mkfifo").arg(at("password")).status().unwrap().success());
     let arguments =
         DoctorArguments { data: Some(folder.path().into()), ..DoctorArguments::default() };
-    let report = examined(arguments, Kinds::standard()).await;
+    let report = examined(arguments, Kinds::standard(), Writer::Thread).await;
     let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
     for (id, expected) in [
         ("configuration.file", State::Problem),

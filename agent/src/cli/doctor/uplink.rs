@@ -44,10 +44,13 @@ pub(super) async fn looks(
 
 async fn asked(subject: &Subject, identity: &Found, runs: Runs) -> Vec<Look> {
     let Some(collector) = &subject.collector else {
-        let judged = Judged::unknown(
-            "no [collector] can be read in the configuration",
-            "mend the configuration first, or let the agent in: `mailsonde-agent enroll TOKEN`",
-        );
+        let judged = match &subject.service {
+            None => subject.unusable(),
+            Some(_) => Judged::unknown(
+                "no [collector] can be read in the configuration",
+                "mend the configuration first, or let the agent in: `mailsonde-agent enroll TOKEN`",
+            ),
+        };
         return vec![judged.look("ports.collector", "collector")];
     };
     let host = &collector.address.host;
@@ -211,7 +214,8 @@ fn stream(connected_since: Option<WallTime>, now: WallTime, runs: Runs) -> Judge
             "an agent with this key is connected, and none is seen here",
             "look again in a minute: the collector may not have noticed yet that it ended. Where it stays so, see from \
              where it is connected (on the collector `mailsonde-collector agents show NAME`); if that is another \
-             machine, `mailsonde-collector agents revoke NAME`, which is final, then enrol both",
+             machine, `mailsonde-collector agents revoke NAME`, which is final, then on both remove the folder identity in \
+             the data folder and `mailsonde-agent enroll TOKEN`, each by a token of its own",
         ),
         (None, Runs::No) => Judged::unknown("no agent runs here", "see the line of the agent"),
     }
@@ -227,7 +231,12 @@ fn refused(error: &UplinkError) -> Judged {
                    `mailsonde-agent enroll TOKEN`. Where it was not (`mailsonde-collector agents` tells): \
                    `mailsonde-collector token create --agent NAME`, then `mailsonde-agent enroll TOKEN`";
     let log = "see the collector's log: `journalctl -u mailsonde-collector -n 50`";
+    let is_of_dates = ["expired", "not valid yet"].iter().any(|words| says.contains(words));
     let todo = match error {
+        UplinkError::NotTrusted(_) if is_of_dates => {
+            "look at `date -u` here and on the collector: the wrong one is to be kept (`timedatectl set-ntp true`); where \
+             both are right, on the collector `mailsonde-collector doctor`"
+        }
         UplinkError::NotTrusted(_) => {
             "server_name under [collector] in agent.toml must be what collector.toml calls `name`; where the collector \
              was made anew, let the agent in anew: `mailsonde-agent enroll TOKEN`"
@@ -311,15 +320,20 @@ mod tests {
         // what is final comes last
         let todo = stream(Some(then), now, Runs::No).todo.unwrap();
         assert!(todo.starts_with("look again") && todo.contains("revoke"), "{todo}");
+        assert!(todo.contains("remove the folder identity"), "{todo}");
     }
 
     #[test]
     fn every_refusal_says_what_to_do() {
-        let certificate = NetError::Certificate { server_name: "a".into(), words: "b".into() };
+        let of_words =
+            |words: &str| NetError::Certificate { server_name: "a".into(), words: words.into() };
+        let certificate = of_words("b");
         let handshake =
             NetError::Handshake { server_name: "a".into(), words: "b".into(), is_closed: true };
         for (error, todo) in [
             (UplinkError::from(certificate), "server_name under [collector]"),
+            (UplinkError::from(of_words("certificate not valid yet: b")), "look at `date -u`"),
+            (UplinkError::from(of_words("certificate expired: b")), "look at `date -u`"),
             (UplinkError::from(handshake), "`address` under [collector]"),
             (UplinkError::NotACollector("x".into()), "`address` under [collector]"),
             (UplinkError::Refused("revoked".into()), "remove the folder identity"),

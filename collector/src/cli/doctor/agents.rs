@@ -126,7 +126,8 @@ fn clones(names: &[&str]) -> Judged {
     }
     Judged::problem(
         format!("two machines use the key of {}", listed(names)),
-        "`mailsonde-collector agents revoke NAME`, then let both in anew, each by a token of its own",
+        "`mailsonde-collector agents revoke NAME`, which is final; then on both remove the folder identity in the data \
+         folder and `mailsonde-agent enroll TOKEN`, each by a token of its own",
     )
 }
 

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use mailsonde_proto::WallTime;
 use mailsonde_proto::doctor::files::{self, not_seen};
-use mailsonde_proto::doctor::{Judged, Look};
+use mailsonde_proto::doctor::{Judged, Look, State};
 use rustls::RootCertStore;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use x509_parser::parse_x509_certificate;
 
 use super::{Subject, without_configuration};
 use crate::config::OperatorsConfig;
 use crate::folder::Folder;
-use crate::identity::{HostName, RENEW_BEFORE, authorities, is_key_of};
+use crate::identity::{HostName, OperatorsTls, RENEW_BEFORE, authorities, is_key_of};
 
 /// A certificate or a key in PEM is never larger.
 const MOST_BYTES: u64 = 256 * 1024;
@@ -47,7 +48,9 @@ pub(super) fn looks(subject: &Subject) -> Vec<Look> {
     let read = |path: &Path| files::read(path, MOST_BYTES);
     let key = folder.authority_key();
     let pem = read(&folder.authority_certificate());
-    let mut looks = vec![of_authority(folder, &pem, &read(&key), now)];
+    let authority = of_authority(folder, &pem, &read(&key), now);
+    let is_sound = authority.state < State::Problem;
+    let mut looks = vec![authority];
     let next = read(&folder.next_authority_certificate()).ok();
     if let Some(validity) = next.as_deref().and_then(first).and_then(|it| validity(&it)) {
         looks.push(rotation(validity, now).look("certificates.rotation", "next authority"));
@@ -56,12 +59,19 @@ pub(super) fn looks(subject: &Subject) -> Vec<Look> {
         looks.push(without_configuration().look("certificates.server", "server"));
         return looks;
     };
-    let roots = pem.ok().and_then(|pem| authorities(&pem).ok());
+    // what an authority is to blame for, its own line tells
+    let roots = pem.ok().filter(|_| is_sound).and_then(|pem| authorities(&pem).ok());
     let server = of_server(&folder.server(), &config.name, roots, now);
     looks.push(server.look("certificates.server", "server"));
-    if let Some(OperatorsConfig { certificate: Some((file, _)), .. }) = &config.operators {
-        let file = folder.path().join(file);
-        looks.push(of_operators(&file, now).look("certificates.operators", "operators'"));
+    if let Some(OperatorsConfig { certificate: Some((file, key)), .. }) = &config.operators {
+        let [file, key] = [file, key].map(|path| folder.path().join(path));
+        let judged = of_operators(&file, now);
+        // a certificate that is well by itself is shown with its key, by a name
+        let judged = match judged.state {
+            State::Problem | State::Unknown => judged,
+            _ => fitting(subject, &file, &key).unwrap_or(judged),
+        };
+        looks.push(judged.look("certificates.operators", "operators'"));
     }
     looks
 }
@@ -126,7 +136,9 @@ fn authority(validity: Validity, now: WallTime) -> Judged {
     if now >= validity.until {
         return Judged::problem(
             format!("it ended {until}"),
-            format!("no agent can come in any more: {ANOTHER}"),
+            format!(
+                "look at `date -u`: where that is right, no agent can come in any more: {ANOTHER}"
+            ),
         );
     }
     if validity.until.since(now) < AUTHORITY_LEFT {
@@ -167,7 +179,12 @@ fn of_server(file: &Path, name: &HostName, roots: Option<RootCertStore>, now: Wa
     };
     let until = day(validity.until);
     if let Some(words) = roots.and_then(|roots| refused(&certificate, name, roots, now)) {
-        return Judged::problem(format!("agents refuse it: {words}"), restart);
+        let is_of_dates = now < validity.from || now >= validity.until;
+        let todo = match is_of_dates {
+            true => format!("look at `date -u`: where that is right, {restart}"),
+            false => restart.to_owned(),
+        };
+        return Judged::problem(format!("agents refuse it: {words}"), todo);
     }
     if validity.until.since(now) < RENEW_BEFORE {
         return Judged::warning(
@@ -195,21 +212,45 @@ fn refused(
 }
 
 fn of_operators(file: &Path, now: WallTime) -> Judged {
-    let renew = "renew it where it comes from; it is read again by itself";
+    let renew = "renew it where it comes from; a running collector reads it again by itself";
+    let without = "put it there with its chain, in PEM: the collector does not start without";
     let pem = match files::read(file, MOST_BYTES) {
         Ok(pem) => pem,
-        Err(error) => return not_seen(file, &error, renew),
+        Err(error) => return not_seen(file, &error, without),
     };
     match first(&pem).and_then(|it| validity(&it)) {
-        None => Judged::problem(format!("{} holds no certificate", file.display()), renew),
+        None => Judged::problem(format!("{} holds no certificate", file.display()), without),
         Some(validity) => operators(validity, now, renew),
     }
+}
+
+/// Why an operators' certificate cannot be shown with this key, or not by the name that operators use.
+fn fitting(subject: &Subject, file: &Path, key: &Path) -> Option<Judged> {
+    let pem = files::read(file, MOST_BYTES).ok()?;
+    // a key that is not there or not shown has a line of its own
+    files::read(key, MOST_BYTES).ok()?;
+    if let Err(error) = OperatorsTls::of_files(file, key, subject.clock) {
+        let says = format!("it cannot be shown with {}: {error}", key.display());
+        let todo = "put the certificate and the key there that belong together: the collector does not start with these";
+        return Some(Judged::problem(says, todo));
+    }
+    let name = subject.config.as_ref()?.operators_url.as_ref()?.host_str()?.to_owned();
+    let certificate = first(&pem)?;
+    let parsed = ParsedCertificate::try_from(&certificate).ok()?;
+    let server_name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned()).ok()?;
+    verify_server_name(&parsed, &server_name).err().map(|_not_for_it| {
+        Judged::warning(
+            format!("it is not for {name}, by which `operators_url` in collector.toml calls it"),
+            "have one for that name, or mend `operators_url`: browsers warn of it",
+        )
+    })
 }
 
 fn operators(validity: Validity, now: WallTime, renew: &str) -> Judged {
     let until = day(validity.until);
     if now >= validity.until || now < validity.from {
-        return Judged::problem(format!("valid from {} until {until}", day(validity.from)), renew);
+        let says = format!("valid from {} until {until}", day(validity.from));
+        return Judged::problem(says, format!("look at `date -u`: where that is right, {renew}"));
     }
     if validity.until.since(now) < OPERATORS_LEFT {
         return Judged::warning(format!("until {until}"), renew);
@@ -220,9 +261,10 @@ fn operators(validity: Validity, now: WallTime, renew: &str) -> Judged {
 #[cfg(test)]
 mod tests {
     use mailsonde_proto::Clock;
-    use mailsonde_proto::doctor::State;
+    use mailsonde_proto::doctor::files::Who;
 
     use super::*;
+    use crate::config::Config;
     use crate::identity::{Authorities, Authority, ServerTls};
 
     fn at(days: u64) -> WallTime {
@@ -266,6 +308,60 @@ mod tests {
         assert!(other.todo.unwrap().contains("restart"));
         let later = clock.wall().plus(Duration::from_secs(4_000 * 86_400));
         assert_eq!(server(&name, later).state, State::Problem);
+    }
+
+    #[test]
+    fn an_operators_certificate_goes_with_its_key_and_its_name() {
+        let temporary = tempfile::tempdir().unwrap();
+        let at = |name: &str| temporary.path().join(name);
+        let made = rcgen::generate_simple_self_signed(vec!["c.test".to_owned()]).unwrap();
+        std::fs::write(at("o.pem"), made.cert.pem()).unwrap();
+        std::fs::write(at("o.key"), made.signing_key.serialize_pem()).unwrap();
+        let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        std::fs::write(at("other.key"), other).unwrap();
+        let of = |certificate: &str, key: &str, host: &str| {
+            let text = format!(
+                "listen = '[::]:1'\nname = 'c'\noperators_listen = '[::]:2'\noperators_url = 'https://{host}:2'\n\
+                 operators_certificate = '{certificate}'\noperators_key = '{key}'\n"
+            );
+            let config = Config::parse(Path::new("collector.toml"), &text).unwrap();
+            let folder = Folder::at(temporary.path());
+            let stand_in = Subject::stand_in(folder, Who::runs_this());
+            let looks = looks(&Subject { config: Some(config), ..stand_in });
+            let look = looks.into_iter().find(|look| look.id == "certificates.operators").unwrap();
+            (look.state, look.todo.unwrap_or_default())
+        };
+        for (certificate, key, host, state, todo) in [
+            ("o.pem", "o.key", "c.test", State::Ok, ""),
+            ("o.pem", "o.key", "d.test", State::Warning, "operators_url"),
+            ("o.pem", "other.key", "c.test", State::Problem, "belong together"),
+            ("o.pem", "none.key", "c.test", State::Ok, ""),
+            ("none.pem", "o.key", "c.test", State::Problem, "does not start without"),
+        ] {
+            let (found, told) = of(certificate, key, host);
+            assert_eq!(found, state, "{certificate} {key} {host}: {told}");
+            assert!(told.contains(todo), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_an_authority_is_to_blame_for_is_told_once() {
+        let (temporary, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (folder, other) = (Folder::at(temporary.path()), Folder::at(other.path()));
+        let name: HostName = "c.test".parse().unwrap();
+        let clock = Clock::system();
+        for folder in [&folder, &other] {
+            Authority::create(folder, &name, clock.wall()).unwrap();
+        }
+        let authorities = Arc::new(Authorities::open(&folder, &name).unwrap());
+        ServerTls::open(&folder, authorities, &name, clock).unwrap();
+        std::fs::copy(other.authority_certificate(), folder.authority_certificate()).unwrap();
+        let text = "listen = '[::]:1'\nname = 'c.test'\n";
+        let config = Config::parse(Path::new("collector.toml"), text).unwrap();
+        let stand_in = Subject::stand_in(folder, Who::runs_this());
+        let looks = looks(&Subject { config: Some(config), ..stand_in });
+        let bad = looks.iter().filter(|look| look.state == State::Problem);
+        assert_eq!(bad.map(|look| look.id).collect::<Vec<_>>(), ["certificates.authority"]);
     }
 
     #[test]

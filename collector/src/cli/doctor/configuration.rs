@@ -1,6 +1,7 @@
 //! Whether `collector.toml` and the folders of files beside it can be read and have mistakes.
 
 use std::io;
+use std::path::Path;
 
 use mailsonde_proto::doctor::files::{self, Who, not_seen};
 use mailsonde_proto::doctor::shell::quoted;
@@ -81,19 +82,34 @@ fn of_files(folder: &Folder, config: Option<&Config>, us: Who) -> Judged {
     if let Some(services) = kept(read_services(&folder.services(), names.as_ref()), &mut mistakes) {
         counts.push(plural(services.services.len(), "service"));
     }
-    judged(&mistakes, &warnings, &counts.join(", "), !us.may_look_into(folder.path()))
+    judged(&mistakes, &warnings, &counts.join(", "), (folder.path(), us))
 }
 
 fn kept<T>(read: Result<T, Vec<Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<T> {
     read.map_err(|found| mistakes.extend(found)).ok()
 }
 
-fn judged(mistakes: &[Mistake], warnings: &[String], counts: &str, is_stranger: bool) -> Judged {
+fn judged(
+    mistakes: &[Mistake],
+    warnings: &[String],
+    counts: &str,
+    (folder, us): (&Path, Who),
+) -> Judged {
     let all = "see all: `mailsonde-collector config check`";
     if let Some(first) = mistakes.first() {
         let says = format!("{}; the first: {first}", plural(mistakes.len(), "mistake"));
-        if is_stranger && mistakes.iter().all(|it| it.message.contains("ermission denied")) {
+        if !us.may_look_into(folder)
+            && mistakes.iter().all(|it| it.message.contains("ermission denied"))
+        {
             return Judged::unknown(says, "run this as root, or as the service's user");
+        }
+        if mistakes.iter().all(|it| it.message.contains("the environment has no")) {
+            let todo = format!(
+                "the service may have it from its unit (`systemctl cat mailsonde-collector`): look with the same, as in \
+                 `sudo env NAME=VALUE mailsonde-collector --data {} doctor`",
+                quoted(folder)
+            );
+            return Judged::unknown(says, todo);
         }
         return Judged::problem(says, all);
     }
@@ -139,7 +155,7 @@ mod tests {
 
     #[test]
     fn files_are_judged_by_their_mistakes() {
-        let mistake = |words: &str| whole(std::path::Path::new("channels.d/a.toml"), words.into());
+        let mistake = |words: &str| whole(Path::new("channels.d/a.toml"), words.into());
         let denied = || vec![mistake("cannot read /s: Permission denied")];
         let report = || vec!["the report will not be mailed".to_owned()];
         for (mistakes, warnings, is_stranger, state) in [
@@ -148,8 +164,12 @@ mod tests {
             (vec![mistake("x")], report(), true, State::Problem),
             (denied(), vec![], false, State::Problem),
             (denied(), vec![], true, State::Unknown),
+            (vec![mistake("the environment has no X: set it")], vec![], false, State::Unknown),
         ] {
-            let judged = judged(&mistakes, &warnings, "1 check", is_stranger);
+            // its folder is root's
+            let uid = if is_stranger { 64_990 } else { 0 };
+            let at = (Path::new("/"), Who { uid, gid: uid });
+            let judged = judged(&mistakes, &warnings, "1 check", at);
             assert_eq!(judged.state, state, "{mistakes:?}");
             assert_eq!(judged.todo.is_some(), state != State::Ok);
         }

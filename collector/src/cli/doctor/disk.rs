@@ -1,10 +1,12 @@
 //! Room for the journals, and where their growth leads.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mailsonde_proto::doctor::disk::{Room, barred, inodes, size, space, try_writing, writable};
+use mailsonde_proto::doctor::service::Service;
 use mailsonde_proto::doctor::tree::Tree;
-use mailsonde_proto::doctor::{Judged, Look};
+use mailsonde_proto::doctor::{Judged, Look, blocking, late};
 
 use super::Subject;
 use crate::config::DEFAULT_RAW_RETENTION;
@@ -14,22 +16,36 @@ const LEAST_SEEN: Duration = Duration::from_secs(86_400);
 const DAY_S: u64 = 86_400;
 
 /// Everything about the disk of the folder.
-pub(super) fn looks(subject: &Subject) -> Vec<Look> {
+pub(super) async fn looks(subject: &Arc<Subject>) -> Vec<Look> {
+    let (folder, read_by) = (subject.folder.path(), Arc::clone(subject));
+    let (found, tried) =
+        tokio::join!(blocking(move || read(&read_by)), try_writing(folder, subject.writer));
+    let late = || vec![late("the disk of the folder").look("health.space", "disk space")];
+    let (mut looks, barred) = found.unwrap_or_else(|| (late(), None));
+    let tried = writable(folder, tried.as_ref(), barred.as_ref());
+    looks.push(tried.look("health.writable", "writing"));
+    looks
+}
+
+/// What there is to say, and the service where it may not write.
+fn read(subject: &Subject) -> (Vec<Look>, Option<Service>) {
     let folder = subject.folder.path();
     let retention = subject.config.as_ref().map_or(DEFAULT_RAW_RETENTION, |it| it.raw_retention);
     let mut looks = Vec::new();
     // it may be a link to a larger disk
-    match Room::of(&subject.folder.observations()).or_else(|_| Room::of(folder)) {
-        Ok(room) => {
-            let journal = Tree::of(folder, &["observations"], subject.service.who);
+    let place = &subject.folder.observations();
+    let found = Room::of(place).map(|room| (room, place.as_path()));
+    match found.or_else(|_| Room::of(folder).map(|room| (room, folder))) {
+        Ok((room, place)) => {
+            let journal = Tree::of(folder, &["observations"], subject.us);
             let now = SystemTime::from(subject.clock.wall().timestamp());
             let seen = journal.oldest.and_then(|oldest| now.duration_since(oldest).ok());
             let journal = match journal.hidden {
                 0 => journals(journal.bytes, seen.unwrap_or_default(), retention, room.free_bytes),
                 _ => Judged::unknown("they cannot be looked at", "see the lines of permissions"),
             };
-            looks.push(space(room, 0, "the collector").look("health.space", "disk space"));
-            looks.push(inodes(room).look("health.inodes", "inodes"));
+            looks.push(space(room, place, 0, "the collector").look("health.space", "disk space"));
+            looks.push(inodes(room, place).look("health.inodes", "inodes"));
             looks.push(journal.look("health.journals", "journals"));
         }
         Err(error) => {
@@ -40,9 +56,8 @@ pub(super) fn looks(subject: &Subject) -> Vec<Look> {
             looks.push(judged.look("health.space", "disk space"));
         }
     }
-    let tried = writable(folder, &try_writing(folder), barred(folder, &subject.service));
-    looks.push(tried.look("health.writable", "writing"));
-    looks
+    let service = subject.service.as_ref();
+    (looks, service.and_then(|service| barred(folder, service)).cloned())
 }
 
 /// Where the journal of observations leads at the pace that was seen, if nothing else takes or gives room.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
-use mailsonde_proto::doctor::{Judged, Look, WITHIN, blocking, left_out, until, within};
+use mailsonde_proto::doctor::{Judged, Look, WITHIN, blocking, late, left_out, until, within};
 use mailsonde_proto::time::as_signed_us;
 use tokio::time::Instant;
 use toml::Value;
 use url::Url;
 
-use super::permissions::{configurations, written};
+use super::named::{configurations, written};
 use super::{Subject, without_configuration};
 use crate::config::outside::VendorKind;
 use crate::config::{Config, SecretPlace};
@@ -49,7 +49,10 @@ pub(super) async fn looks(subject: &Arc<Subject>, ends: Instant) -> Vec<Look> {
         },
     }
     let read = Arc::clone(subject);
-    let hosts = blocking(move || hosts(&read)).await.unwrap_or_default();
+    let Some(hosts) = blocking(move || hosts(&read)).await else {
+        looks.push(late("reading whom it speaks to").look("dns.others", "other hosts"));
+        return looks;
+    };
     let all = hosts.len();
     let asked = hosts.into_iter().take(MOST_HOSTS).map(async |host| {
         let (found, took) = look_up(&host, subject).await;
@@ -111,9 +114,11 @@ fn other(found: &Result<Vec<IpAddr>, String>, took: Duration) -> Judged {
                 "see what keeps the DNS servers in /etc/resolv.conf: that is slow",
             )
         }
-        Err(words) => Judged::problem(
+        // where a proxy is used, that alone needs to know the name
+        Err(words) => Judged::warning(
             words.clone(),
-            "check its spelling in collector.toml or channels.d, and /etc/resolv.conf: `getent hosts NAME`",
+            "unless a proxy is used (HTTPS_PROXY) nothing is sent there: check its spelling in collector.toml or \
+             channels.d, and /etc/resolv.conf: `getent hosts NAME`",
         ),
     }
 }
@@ -205,7 +210,7 @@ mod tests {
         for (found, took, of_own, of_other) in [
             (found(), ms(3), State::Ok, State::Ok),
             (found(), ms(1_500), State::Warning, State::Warning),
-            (none(), ms(3), State::Warning, State::Problem),
+            (none(), ms(3), State::Warning, State::Warning),
         ] {
             assert_eq!(own("c.test", &found, took).state, of_own);
             assert_eq!(other(&found, took).state, of_other);

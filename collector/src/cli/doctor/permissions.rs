@@ -1,18 +1,20 @@
 //! Who can read and change what this collector keeps, and what it is told.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mailsonde_proto::doctor::files::{self, Facts, not_seen, planted, planted_link, real};
+use mailsonde_proto::doctor::above::reached;
+use mailsonde_proto::doctor::files::{Facts, Who, not_seen, planted, planted_link, real};
 use mailsonde_proto::doctor::permits::{configuration, private_folder, secret};
 use mailsonde_proto::doctor::service::Service;
 use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::tree::{Tree, owned};
-use mailsonde_proto::doctor::{Judged, Look};
-use toml::Value;
+use mailsonde_proto::doctor::{Judged, Look, late};
 
 use super::super::token_file;
 use super::Subject;
+use super::named::{Named, configurations, files_in};
 use crate::folder::Folder;
 
 /// What the collector itself writes; operators put other files beside.
@@ -27,46 +29,44 @@ pub(super) const PARTS: [&str; 9] = [
     "server.pem",
     "views",
 ];
-/// Keys of configurations whose value is a file with a secret, besides all that end in `_file`.
-const KEYS: [&str; 1] = ["operators_key"];
-/// Keys that end so and are no secrets.
-const PUBLIC: [&str; 1] = ["ca_file"];
-/// Keys whose values are secrets that stand in the file itself.
-const INLINE: [&str; 2] = ["client_secret", "password"];
-/// Files of a folder of files that are read at most, and bytes of each.
-const MOST_FILES: usize = 1_000;
-const MOST_BYTES: u64 = 1 << 20;
+
+/// For whom files are judged.
+#[derive(Clone, Copy)]
+struct Judge<'a> {
+    data: &'a Path,
+    service: &'a Service,
+    us: Who,
+}
 
 /// Everything about permissions.
 pub(super) fn looks(subject: &Subject) -> Vec<Look> {
-    let Subject { folder, service, .. } = subject;
-    let path = folder.path();
-    let facts = Facts::of(path);
-    let of_folder =
-        |error: &io::Error| not_seen(path, error, "`mailsonde-collector init` makes it");
-    let (data, parts) = match &facts {
-        Ok(facts) => {
-            let parts = owned(&Tree::of(path, &PARTS, service.who), service);
-            (private_folder(&real(path), *facts, service, 0o750), parts)
-        }
-        Err(error) => (of_folder(error), of_folder(error)),
+    let Subject { folder, us, .. } = subject;
+    let Some(service) = &subject.service else {
+        // whoever does not know whose they are to be judges no owner
+        let judged = late("finding out as whom the service runs");
+        return vec![judged.look("permissions.data", "data folder")];
     };
+    let judge = Judge { data: folder.path(), service, us: *us };
+    let (data, parts) = judge.folder();
     let mut looks = vec![
         data.look("permissions.data", "data folder"),
         parts.look("permissions.files", "files in it"),
     ];
-    let us = Service::alone(subject.us);
+    let own = Judge { service: &Service::alone(*us), ..judge };
     for file in tokens() {
-        let look =
-            of_secret(None, &file, &us, (false, "end the session: `mailsonde-collector logout`"));
+        let look = own.secret(&file, false, "end the session: `mailsonde-collector logout`");
         looks.extend(look.map(|judged| named(judged, "permissions.token", &file)));
     }
     for (key, change) in keys(folder) {
-        let look = of_secret(Some(path), &key, service, (false, change));
+        let look = judge.secret(&key, false, change);
         looks.extend(look.map(|judged| named(judged, "permissions.key", &key)));
     }
+    let mut links = BTreeSet::new();
     for file in configurations(folder) {
-        looks.extend(of_configuration(&file, path, service));
+        // one link may lead to all of them
+        if planted_link(&file, *us).is_none_or(|link| links.insert(link)) {
+            looks.extend(judge.configuration(&file));
+        }
     }
     looks
 }
@@ -83,45 +83,82 @@ fn keys(folder: &Folder) -> [(PathBuf, &'static str); 4] {
     ]
 }
 
-/// One configuration, and the files with secrets that it names.
-fn of_configuration(file: &Path, folder: &Path, service: &Service) -> Vec<Look> {
-    let mut looks = Vec::new();
-    if let Some(link) = planted_link(folder, file) {
-        return vec![named(planted(&link), "permissions.configuration", file)];
-    }
-    let secrets = Secrets::of(file, folder);
-    let target = real(file);
-    if let Ok(facts) = Facts::of(&target) {
-        let judged = configuration(&target, facts, service, secrets.are_inline);
-        looks.push(named(judged, "permissions.configuration", file));
-    }
-    for file in secrets.files {
-        let change = "change the secret where it comes from, and write the new one there";
-        let look = of_secret(Some(folder), &file, service, (true, change));
-        looks.extend(look.map(|judged| named(judged, "permissions.secret", &file)));
-    }
-    looks
-}
-
 fn named(judged: Judged, id: &'static str, path: &Path) -> Look {
     let title = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     judged.look(id, title).of(path.display().to_string())
 }
 
-fn of_secret(
-    folder: Option<&Path>,
-    path: &Path,
-    service: &Service,
-    (is_needed, change): (bool, &str),
-) -> Option<Judged> {
-    if let Some(link) = folder.and_then(|folder| planted_link(folder, path)) {
-        return Some(planted(&link));
+impl Judge<'_> {
+    /// The data folder, and what the collector keeps in it.
+    fn folder(self) -> (Judged, Judged) {
+        let Self { data, service, us } = self;
+        let not_seen =
+            |error: &io::Error| not_seen(data, error, "`mailsonde-collector init` makes it");
+        match (planted_link(data, us), Facts::of(data)) {
+            (Some(link), _) => (planted(&link), planted(&link)),
+            (None, Ok(facts)) => {
+                let parts = owned(&Tree::of(data, &PARTS, service.who), service);
+                (private_folder(&real(data), facts, service, 0o750), parts)
+            }
+            (None, Err(error)) => (not_seen(&error), not_seen(&error)),
+        }
     }
-    let path = real(path);
-    match Facts::of(&path) {
-        Ok(facts) => Some(secret(&path, facts, service, change)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_needed => None,
-        Err(error) => Some(not_seen(&path, &error, &made(&path, service))),
+
+    /// One configuration, and the files that it names.
+    fn configuration(self, file: &Path) -> Vec<Look> {
+        const ID: &str = "permissions.configuration";
+        if let Some(link) = planted_link(file, self.us) {
+            return vec![named(planted(&link), ID, file)];
+        }
+        let found = Named::of(file, self.data);
+        // one that is not there is told of elsewhere
+        let judged = self.open(file, found.are_inline, None);
+        let mut looks: Vec<_> = judged.map(|judged| named(judged, ID, file)).into_iter().collect();
+        for file in found.secrets {
+            let change = "change the secret where it comes from, and write the new one there";
+            let look = self.secret(&file, true, change);
+            looks.extend(look.map(|judged| named(judged, "permissions.secret", &file)));
+        }
+        for (file, is_needed) in found.certificates {
+            let todo =
+                is_needed.then_some("put it there, in PEM, or take it out of the configuration");
+            let look = self.open(&file, false, todo);
+            looks.extend(look.map(|judged| named(judged, "permissions.certificate", &file)));
+        }
+        looks
+    }
+
+    /// A file that everybody may read unless it holds a secret; `todo` is what to do where it is not there, if that is
+    /// told here.
+    fn open(self, path: &Path, holds_secret: bool, todo: Option<&str>) -> Option<Judged> {
+        let Self { data, service, us } = self;
+        if let Some(link) = planted_link(path, us) {
+            return Some(planted(&link));
+        }
+        let path = real(path);
+        match Facts::of(&path) {
+            Ok(facts) => {
+                let judged = configuration(&path, facts, service, holds_secret);
+                Some(reached(&path, data, service, judged))
+            }
+            Err(error) => todo.map(|todo| not_seen(&path, &error, todo)),
+        }
+    }
+
+    fn secret(self, path: &Path, is_needed: bool, change: &str) -> Option<Judged> {
+        let Self { data, service, us } = self;
+        if let Some(link) = planted_link(path, us) {
+            return Some(planted(&link));
+        }
+        let path = real(path);
+        match Facts::of(&path) {
+            Ok(facts) => {
+                let judged = secret(&path, facts, service, change);
+                Some(reached(&path, data, service, judged))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_needed => None,
+            Err(error) => Some(not_seen(&path, &error, &made(&path, service))),
+        }
     }
 }
 
@@ -142,90 +179,25 @@ fn tokens() -> Vec<PathBuf> {
     token_file::folder().map(|folder| files_in(&folder)).unwrap_or_default()
 }
 
-/// `collector.toml` and the channels.
-pub(super) fn configurations(folder: &Folder) -> Vec<PathBuf> {
-    let mut files = files_in(&folder.channels());
-    files.insert(0, folder.config());
-    files
-}
-
-/// The files of a folder of files.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_one = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
-    let paths = entries.map(|entry| entry.path()).filter(is_one);
-    let mut files: Vec<_> = paths.take(MOST_FILES).collect();
-    files.sort();
-    files
-}
-
-/// A configuration as it is written, whatever is wrong in it.
-pub(super) fn written(file: &Path) -> toml::Table {
-    files::read(file, MOST_BYTES).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// Where a configuration's secrets stand.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Secrets {
-    files: Vec<PathBuf>,
-    are_inline: bool,
-}
-
-impl Secrets {
-    fn of(file: &Path, folder: &Path) -> Self {
-        let mut found = Self::default();
-        found.look(&written(file), folder);
-        found.files.sort();
-        found.files.dedup();
-        found
-    }
-
-    fn look(&mut self, table: &toml::Table, folder: &Path) {
-        for (key, value) in table {
-            let key = key.as_str();
-            let is_file = KEYS.contains(&key) || (key.ends_with("_file") && !PUBLIC.contains(&key));
-            match value {
-                Value::String(path) if is_file => self.files.push(folder.join(path)),
-                Value::String(_) if INLINE.contains(&key) => self.are_inline = true,
-                Value::Table(table) => self.look(table, folder),
-                Value::Array(values) => {
-                    values.iter().filter_map(Value::as_table).for_each(|it| self.look(it, folder));
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
-    use mailsonde_proto::Clock;
     use mailsonde_proto::doctor::State;
-    use mailsonde_proto::doctor::files::Who;
 
     use super::*;
 
     #[test]
-    fn secrets_are_found_in_every_file() {
+    fn an_authority_that_is_not_there_is_a_problem() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path());
-        let at = |name: &str| temporary.path().join(name);
-        fs::create_dir(folder.channels()).unwrap();
-        fs::write(
-            folder.config(),
-            "oidc_client_secret_file = 'oidc'\noperators_key = '/k'\n[[vendor]]\nclient_secret_file = 'v'\n",
-        )
-        .unwrap();
-        fs::write(folder.channels().join("a.toml"), "[[channel]]\nurl_file = 's/url'\n").unwrap();
-        fs::write(folder.channels().join("b.txt"), "url_file = 'no'\n").unwrap();
-        let files = configurations(&folder);
-        assert_eq!(files, [folder.config(), folder.channels().join("a.toml")]);
-        let of_config = Secrets::of(&files[0], folder.path());
-        assert_eq!(of_config.files, [PathBuf::from("/k"), at("oidc"), at("v")]);
-        assert_eq!(Secrets::of(&files[1], folder.path()).files, [at("s/url")]);
+        fs::write(folder.config(), "operators_certificate = 'o'\n[otlp]\nauthority = 'a'\n")
+            .unwrap();
+        let looks = looks(&Subject::stand_in(folder, Who::runs_this()));
+        let of: Vec<_> = looks.iter().filter(|it| it.id == "permissions.certificate").collect();
+        assert_eq!(of.len(), 1, "{of:?}");
+        assert_eq!((of[0].title.as_str(), of[0].state), ("a", State::Problem));
     }
 
     #[test]
@@ -240,15 +212,7 @@ mod tests {
         write(&folder.config(), 0o644);
         write(&folder.authority_key(), 0o644);
         write(&folder.server(), 0o600);
-        let us = Who::runs_this();
-        let subject = Subject {
-            folder: folder.clone(),
-            config: None,
-            service: Service::alone(us),
-            us,
-            may_look: true,
-            clock: Clock::system(),
-        };
+        let subject = Subject::stand_in(folder.clone(), Who::runs_this());
         let looks = looks(&subject);
         let is_bad = |look: &&Look| look.state != State::Ok && look.id != "permissions.token";
         let bad: Vec<_> = looks.iter().filter(is_bad).collect();
@@ -260,7 +224,47 @@ mod tests {
     }
 
     #[test]
+    fn no_owner_is_judged_where_the_service_is_not_known() {
+        let temporary = tempfile::tempdir().unwrap();
+        let subject = Subject::stand_in(Folder::at(temporary.path()), Who::runs_this());
+        let looks = looks(&Subject { service: None, ..subject });
+        assert_eq!(looks.iter().map(|look| look.state).collect::<Vec<_>>(), [State::Unknown]);
+    }
+
+    #[test]
+    fn a_linked_folder_is_told_of_once_and_the_operators_not_at_all() {
+        if !Who::runs_this().is_root() {
+            println!("not root: left out");
+            return;
+        }
+        let temporary = tempfile::tempdir().unwrap();
+        let (data, other) = (temporary.path().join("data"), temporary.path().join("other"));
+        let folder = Folder::at(&data);
+        for path in [&data, &other] {
+            fs::create_dir(path).unwrap();
+        }
+        for name in ["a.toml", "b.toml"] {
+            fs::write(other.join(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink(&other, folder.channels()).unwrap();
+        let who = Who { uid: 64_990, gid: 64_990 };
+        std::os::unix::fs::chown(&data, Some(who.uid), Some(who.gid)).unwrap();
+        for (owner, problems) in [(0, 0), (who.uid, 1)] {
+            std::os::unix::fs::lchown(folder.channels(), Some(owner), None).unwrap();
+            let looks = looks(&Subject::stand_in(folder.clone(), who));
+            let bad = looks.iter().filter(|look| {
+                look.id == "permissions.configuration" && look.state == State::Problem
+            });
+            assert_eq!(bad.count(), problems, "{looks:?}");
+        }
+    }
+
+    #[test]
     fn a_name_is_quoted_and_a_planted_link_is_not_followed() {
+        if !Who::runs_this().is_root() {
+            println!("not root: left out");
+            return;
+        }
         let temporary = tempfile::tempdir().unwrap();
         let (data, other) = (temporary.path().join("data"), temporary.path().join("shadow"));
         let folder = Folder::at(&data);
@@ -271,27 +275,18 @@ mod tests {
         fs::write(&other, "root's").unwrap();
         std::os::unix::fs::symlink(&other, folder.authority_key()).unwrap();
         std::os::unix::fs::symlink(&other, folder.channels().join("link.toml")).unwrap();
-        // Only root can give a folder away; everybody else's folder is not root's already.
         let who = Who { uid: 64_990, gid: 64_990 };
-        if Who::runs_this().is_root() {
-            for path in [&data, &folder.channels()] {
-                std::os::unix::fs::chown(path, Some(who.uid), Some(who.gid)).unwrap();
-            }
+        let links = [folder.authority_key(), folder.channels().join("link.toml")];
+        for path in [&data, &folder.channels()].into_iter().chain(&links) {
+            std::os::unix::fs::lchown(path, Some(who.uid), Some(who.gid)).unwrap();
         }
-        let subject = Subject {
-            folder: folder.clone(),
-            config: None,
-            service: Service::alone(who),
-            us: Who::runs_this(),
-            may_look: true,
-            clock: Clock::system(),
-        };
+        let subject = Subject::stand_in(folder.clone(), who);
         let looks = looks(&subject);
         let of = |path: &Path| {
             let shown = path.display().to_string();
             looks.iter().find(|look| look.of.as_deref() == Some(shown.as_str())).unwrap()
         };
-        for link in [folder.authority_key(), folder.channels().join("link.toml")] {
+        for link in links {
             let look = of(&link);
             assert_eq!(look.state, State::Problem);
             let todo = look.todo.as_ref().unwrap();

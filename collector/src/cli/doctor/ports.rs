@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_proto::doctor::files;
-use mailsonde_proto::doctor::{Judged, Look, WITHIN, late, until, within};
+use mailsonde_proto::doctor::{Judged, Look, State, WITHIN, blocking, late, until, within};
 use mailsonde_proto::time::as_signed_us;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -20,6 +20,8 @@ use crate::identity::{HostName, authorities};
 
 /// A certificate in PEM is never larger.
 const MOST_BYTES: u64 = 256 * 1024;
+/// What is said where TLS fails.
+const NOT_AS_THIS: &str = "not as this collector";
 
 /// What became of a try.
 #[derive(Debug)]
@@ -100,7 +102,7 @@ fn reached_at(listen: SocketAddr) -> SocketAddr {
 /// What is wrong with what answers, as an agent sees it; `None` where it is this collector.
 async fn shaken(subject: &Subject, name: &HostName, stream: TcpStream) -> Option<Tried> {
     let file = subject.folder.authority_certificate();
-    let pem = files::read(&file, MOST_BYTES);
+    let pem = blocking(move || files::read(&file, MOST_BYTES)).await?;
     // the certificates' own lines tell of it
     let roots = authorities(&pem.ok()?).ok()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -123,6 +125,22 @@ async fn shaken(subject: &Subject, name: &HostName, stream: TcpStream) -> Option
     }
 }
 
+/// What a certificate is to blame for, its own line tells.
+pub(super) fn follow(looks: &mut [Look]) {
+    let is_cause = |look: &Look| {
+        ["certificates.authority", "certificates.server"].contains(&look.id)
+            && look.state == State::Problem
+    };
+    if !looks.iter().any(is_cause) {
+        return;
+    }
+    let follows = |look: &&mut Look| look.id == "ports.agents" && look.says.contains(NOT_AS_THIS);
+    for look in looks.iter_mut().filter(follows) {
+        look.state = State::Unknown;
+        look.todo = Some("mend the certificates first: see their lines".to_owned());
+    }
+}
+
 fn judged(listen: SocketAddr, tried: &Tried, key: &str) -> Judged {
     let port = listen.port();
     let who = format!("see who does: `ss -ltnp 'sport = :{port}'`");
@@ -132,7 +150,7 @@ fn judged(listen: SocketAddr, tried: &Tried, key: &str) -> Judged {
         }
         Tried::Free => Judged::ok(format!("{listen} is free: the collector does not run")),
         Tried::NoTls(words) => Judged::problem(
-            format!("{listen} answers, and not as this collector: {words}"),
+            format!("{listen} answers, and {NOT_AS_THIS}: {words}"),
             format!("{who}; after a change of `name` in collector.toml restart the collector"),
         ),
         Tried::Mute => Judged::problem(
@@ -169,9 +187,7 @@ fn judged(listen: SocketAddr, tried: &Tried, key: &str) -> Judged {
 
 #[cfg(test)]
 mod tests {
-    use mailsonde_proto::doctor::State;
     use mailsonde_proto::doctor::files::Who;
-    use mailsonde_proto::doctor::service::Service;
 
     use super::*;
     use crate::folder::Folder;
@@ -193,6 +209,21 @@ mod tests {
             let judged = judged(listen, &tried, "listen");
             assert_eq!(judged.state, state, "{tried:?}");
             assert!(judged.todo.unwrap_or_default().contains(todo), "{tried:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_told_of_is_no_second_problem() {
+        for (id, state, expected) in [
+            ("certificates.server", State::Problem, State::Unknown),
+            ("certificates.server", State::Warning, State::Problem),
+            ("certificates.operators", State::Problem, State::Problem),
+        ] {
+            let refused = judged("[::]:1".parse().unwrap(), &Tried::NoTls("x".into()), "listen");
+            let certificate = Judged { state, ..Judged::problem("y", "z") };
+            let mut looks = [refused.look("ports.agents", "a"), certificate.look(id, "b")];
+            follow(&mut looks);
+            assert_eq!(looks[0].state, expected, "{id} {state:?}");
         }
     }
 
@@ -224,9 +255,7 @@ mod tests {
         let name: HostName = "c.test".parse().unwrap();
         let clock = mailsonde_proto::Clock::system();
         Authority::create(&folder, &name, clock.wall()).unwrap();
-        let us = Who::runs_this();
-        let service = Service::alone(us);
-        let subject = Subject { folder, config: None, service, us, may_look: true, clock };
+        let subject = Subject::stand_in(folder, Who::runs_this());
         let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = mute.local_addr().unwrap();
         let stream = std::net::TcpStream::connect(address).unwrap();

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use mailsonde_proto::doctor::process::Holder;
+use mailsonde_proto::doctor::service::Service;
 use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::version::versions;
-use mailsonde_proto::doctor::{Judged, Look, within};
+use mailsonde_proto::doctor::{Judged, Look, State, blocking, late};
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 
 use super::Subject;
 use crate::api::path;
 use crate::cli::client::{self, NotRunning};
+use crate::cli::terminal::whole;
 use crate::folder::Folder;
 use crate::query::{AgentsAnswer, SOFTWARE, StatusAnswer};
 use crate::watched::{HealthAnswer, PartAnswer, PeerState};
@@ -31,6 +34,8 @@ enum Silent {
     Denied,
     /// Somebody listens, and does not answer in time.
     Late,
+    /// The disk does not answer, on which the socket is.
+    Unseen,
     /// Otherwise; in words.
     Otherwise(String),
 }
@@ -50,8 +55,12 @@ pub(super) fn holder(folder: &Folder) -> Option<Holder> {
 }
 
 impl Running {
-    /// Asks whoever runs with the folder.
-    pub(super) async fn find(subject: &Arc<Subject>, holder: Option<Holder>) -> Self {
+    /// Asks whoever runs with the folder; `holder` is `None` where the disk did not tell who that is.
+    pub(super) async fn find(subject: &Arc<Subject>, holder: Option<Option<Holder>>) -> Self {
+        let Some(holder) = holder else {
+            let health = Err(Silent::Unseen);
+            return Self { holder: None, health, software: None, agents: None };
+        };
         let (health, status, agents) = tokio::join!(
             ask::<HealthAnswer>(subject, path::HEALTH),
             ask::<StatusAnswer>(subject, path::STATUS),
@@ -72,11 +81,13 @@ impl Running {
 
     /// What there is to say of it.
     pub(super) fn looks(&self, subject: &Subject) -> Vec<Look> {
-        let data = quoted(subject.folder.path());
         let unit = self.holder.as_ref().and_then(|holder| holder.unit.as_deref());
+        let running = self.running(subject, unit);
+        let by_root = self.holder.as_ref().and_then(|it| it.by_root(subject.service.as_ref()));
+        let running = if running.state == State::Ok { by_root.unwrap_or(running) } else { running };
         let mut looks = vec![
             user(subject).look("process.user", "this command"),
-            self.running(&data, unit).look("process.running", "collector"),
+            running.look("process.running", "collector"),
         ];
         if let Some(holder) = &self.holder {
             let agents = self.agents.as_ref().map_or(0, |answer| answer.agents.len());
@@ -102,7 +113,10 @@ impl Running {
         looks
     }
 
-    fn running(&self, data: &str, unit: Option<&str>) -> Judged {
+    fn running(&self, subject: &Subject, unit: Option<&str>) -> Judged {
+        let data = quoted(subject.folder.path());
+        let instead = subject.service.as_ref().map(|service| service.instead_of(subject.us));
+        let instead = instead.unwrap_or_default();
         let by = unit.map_or_else(
             || "not under systemd".to_owned(),
             |unit| format!("under systemd as {unit}"),
@@ -124,13 +138,14 @@ impl Running {
                 "it does not run",
                 format!(
                     "start it: `systemctl enable --now {UNIT}`, or without systemd \
-                     `mailsonde-collector --data {data} serve`"
+                     `{instead}mailsonde-collector --data {data} serve`"
                 ),
             ),
             (Err(Silent::Denied), _) => Judged::unknown(
                 "this user may not ask it",
                 format!("`sudo mailsonde-collector --data {data} doctor`"),
             ),
+            (Err(Silent::Unseen), _) => late("looking whether it runs"),
             (Err(Silent::Late), _) => Judged::problem(
                 format!("{who}, {by}, and does not answer in time: it hangs"),
                 format!("{restart}; then {log}"),
@@ -140,8 +155,13 @@ impl Running {
     }
 }
 
-async fn ask<T: DeserializeOwned>(subject: &Subject, path: &str) -> Result<T, Silent> {
-    match Box::pin(within(client::ask::<T>(&subject.folder, path))).await {
+async fn ask<T: DeserializeOwned + Send + 'static>(
+    subject: &Subject,
+    path: &'static str,
+) -> Result<T, Silent> {
+    let (folder, handle) = (subject.folder.clone(), Handle::current());
+    // looking for the socket may hang on the disk
+    match blocking(move || handle.block_on(client::ask::<T>(&folder, path))).await {
         None => Err(Silent::Late),
         Some(Ok(answer)) => Ok(answer.value),
         // there is nothing that could listen either
@@ -153,17 +173,18 @@ async fn ask<T: DeserializeOwned>(subject: &Subject, path: &str) -> Result<T, Si
         Some(Err(error)) if error.to_string().contains("only the collector's own user") => {
             Err(Silent::Denied)
         }
-        Some(Err(error)) => Err(Silent::Otherwise(format!("{error:#}"))),
+        Some(Err(error)) => Err(Silent::Otherwise(whole(&error))),
     }
 }
 
 fn user(subject: &Subject) -> Judged {
     let Subject { folder, us, service, .. } = subject;
     let name = us.name();
+    let whose = service.as_ref().map_or_else(|| "the service".to_owned(), Service::name);
     if subject.may_look {
         return Judged::ok(format!("run by {name}, who may look at everything"));
     }
-    let says = format!("run by {name}, who may not see what is {}'s", service.name());
+    let says = format!("run by {name}, who may not see what is {whose}'s");
     Judged::unknown(
         says,
         format!("`sudo mailsonde-collector --data {} doctor`", quoted(folder.path())),
@@ -213,7 +234,7 @@ fn of_health(health: &HealthAnswer) -> Vec<Look> {
         beside(&it.name, it.failing_since.is_none(), format!("heartbeat: {}", it.words), todo);
     }
     for it in peers {
-        let todo = "look at that collector: `mailsonde-collector doctor` there";
+        let todo = "look at that collector there, by its own `doctor`";
         let says = format!("collector: {} {}", it.state.as_str(), it.words);
         beside(&it.name, it.state != PeerState::Silent, says, todo);
     }
@@ -244,7 +265,7 @@ fn part(found: &PartAnswer) -> Judged {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use mailsonde_proto::doctor::State;
+    use mailsonde_proto::doctor::files::Who;
 
     use super::*;
     use crate::vendors::VendorsAnswer;
@@ -267,6 +288,7 @@ mod tests {
     fn a_collector_that_runs_answers() {
         let holder = || Some(Holder { pid: Some(7), unit: Some(UNIT.into()), ..Holder::default() });
         let otherwise = || Err(Silent::Otherwise("broke off".into()));
+        let subject = Subject::stand_in(Folder::at("/d"), Who { uid: 64_990, gid: 64_990 });
         for (holder, health, state, words) in [
             (holder(), Ok(health(true)), State::Ok, "process 7, under systemd"),
             (None, Ok(health(true)), State::Ok, "it runs"),
@@ -274,14 +296,18 @@ mod tests {
             (None, Err(Silent::Nobody), State::Problem, "does not run"),
             (holder(), Err(Silent::Denied), State::Unknown, "may not ask"),
             (holder(), Err(Silent::Late), State::Problem, "it hangs"),
+            (None, Err(Silent::Unseen), State::Unknown, "took longer"),
             (holder(), otherwise(), State::Problem, "broke off"),
         ] {
             let running = Running { holder, health, software: None, agents: None };
-            let judged = running.running("/d", Some(UNIT));
+            let judged = running.running(&subject, Some(UNIT));
             assert_eq!(judged.state, state, "{words}");
             assert!(judged.says.contains(words), "{}", judged.says);
             assert_eq!(judged.todo.is_some(), state != State::Ok);
-            if words.contains("hang") {
+            if words.contains("not run") {
+                let by_hand = "`sudo -u '#64990' mailsonde-collector --data /d serve`";
+                assert!(judged.todo.unwrap().contains(by_hand));
+            } else if words.contains("hang") {
                 assert!(judged.todo.unwrap().contains("systemctl restart"), "{words}");
             }
         }

@@ -6,7 +6,7 @@ use crate::cli::terminal::plain;
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_looked_at() {
     let temporary = tempfile::tempdir().unwrap();
-    let report = examined(Folder::at(temporary.path().join("none"))).await;
+    let report = examined(Folder::at(temporary.path().join("none")), Writer::Thread).await;
     assert!(report.has_problem());
     let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
     for (id, expected) in [
@@ -67,7 +67,7 @@ async fn a_pipe_hides_nothing() {
         let made = std::process::Command::new("mkfifo").arg(temporary.path().join(name)).status();
         assert!(made.unwrap().success());
     }
-    let report = examined(folder).await;
+    let report = examined(folder, Writer::Thread).await;
     let state = |id: &str| report.looks.iter().find(|look| look.id == id).map(|look| look.state);
     for (id, expected) in [
         ("configuration.file", State::Ok),
