@@ -5,7 +5,7 @@
 
 mod agent_toml;
 
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -89,6 +89,11 @@ fn line(arguments: &EnrollArguments) -> Result<String, String> {
     match (arguments.token.as_deref(), &arguments.token_file) {
         (Some("-"), _) => {
             let mut line = String::new();
+            if std::io::stdin().is_terminal() {
+                terminal::complain(
+                    "paste the line that `mailsonde-collector token create` printed:",
+                );
+            }
             let read = std::io::stdin().lock().take(TOKEN_BYTES).read_line(&mut line);
             read.map(|_bytes| line)
                 .map_err(|error| format!("cannot read the token from standard input: {error}"))

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use mailsonde_proto::Clock;
+use rustix::fs::OFlags;
 use serde_json::json;
 
 use super::figures::bytes;
@@ -78,17 +79,12 @@ fn to_standard(setting: &Setting) -> anyhow::Result<Ending> {
 
 fn to_file(setting: &Setting, place: &Path) -> anyhow::Result<Ending> {
     let folder = &setting.data;
-    if is_inside(folder, place) {
-        bail!(
-            "{} lies in the collector's folder, whose next backup would hold this one: name a file elsewhere, best on \
-             another machine",
-            place.display()
-        );
-    }
+    is_fit(folder, place)?;
     let mut beside = place.as_os_str().to_owned();
     beside.push(format!(".{SPOOL}"));
     let beside = PathBuf::from(beside);
-    let written = to_spool(folder, &beside, place);
+    let file = spool(&beside, place)?;
+    let written = to_spool(folder, file, &beside, place);
     if written.is_err() {
         fs::remove_file(&beside).ok();
     }
@@ -97,16 +93,59 @@ fn to_file(setting: &Setting, place: &Path) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
-fn to_spool(folder: &Folder, beside: &Path, place: &Path) -> anyhow::Result<(Manifest, u64)> {
-    match fs::remove_file(beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot replace {}", beside.display()));
+/// Whether a backup can be put there, under a name of its own and whole or not at all.
+fn is_fit(folder: &Folder, place: &Path) -> anyhow::Result<()> {
+    if is_inside(folder, place) {
+        bail!(
+            "{} lies in the collector's folder, whose next backup would hold this one: name a file elsewhere, best on \
+             another machine",
+            place.display()
+        );
+    }
+    if fs::metadata(place).is_ok_and(|facts| !facts.is_file()) {
+        bail!("{} is no file: into a device or a pipe write by --to - > {0}", place.display());
+    }
+    Ok(())
+}
+
+/// A new file under this name, locked as long as it is written: what one that was killed left is taken away, and what
+/// another is writing is not.
+fn spool(beside: &Path, place: &Path) -> anyhow::Result<File> {
+    let in_use = || anyhow!("another backup is being written to {}: wait for it", place.display());
+    if fs::symlink_metadata(beside).is_ok() {
+        let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits())?;
+        // a link or a pipe that somebody put there is no backup, and is in nobody's use
+        let left = OpenOptions::new().read(true).custom_flags(flags).open(beside).ok();
+        let left = left.filter(|left| left.metadata().is_ok_and(|facts| facts.is_file()));
+        if left.as_ref().is_some_and(|left| left.try_lock().is_err() || !is_at(left, beside)) {
+            return Err(in_use());
         }
-        _ => {}
+        fs::remove_file(beside).with_context(|| format!("cannot replace {}", beside.display()))?;
     }
     // new, so that it is nobody else's to read, not even for a moment
     let file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(beside);
-    let file = file.with_context(|| format!("cannot write {}", beside.display()))?;
+    let file = file.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => in_use(),
+        _ => anyhow!(error).context(format!("cannot write {}", beside.display())),
+    })?;
+    // between both another may have taken it for a leftover
+    match file.try_lock().is_ok() && is_at(&file, beside) {
+        true => Ok(file),
+        false => Err(in_use()),
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let known = |facts: io::Result<fs::Metadata>| facts.ok().map(|it| (it.dev(), it.ino()));
+    known(file.metadata()).is_some_and(|it| known(fs::symlink_metadata(path)) == Some(it))
+}
+
+fn to_spool(
+    folder: &Folder,
+    file: File,
+    beside: &Path,
+    place: &Path,
+) -> anyhow::Result<(Manifest, u64)> {
     let (manifest, to) = write(folder, BufWriter::new(file))?;
     let file = to.into_inner().context("the backup cannot be written to its end")?;
     file.sync_all().context("the backup cannot be put on disk")?;
@@ -251,4 +290,43 @@ pub(super) fn shown(manifest: &Manifest, begin: &str, file: Option<(&Path, u64)>
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn one_backup_at_a_time_is_written_to_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, beside) = (folder.path().join("b"), folder.path().join("b.part"));
+        let one = spool(&beside, &place).unwrap();
+        let told = spool(&beside, &place).unwrap_err().to_string();
+        assert!(told.starts_with("another backup is being written to"), "{told}");
+        assert!(is_at(&one, &beside), "the first is left alone");
+        // of one that was killed
+        drop(one);
+        fs::write(&beside, "half").unwrap();
+        let next = spool(&beside, &place).unwrap();
+        assert_eq!(next.metadata().unwrap().len(), 0);
+        drop(next);
+        fs::remove_file(&beside).unwrap();
+        let other = folder.path().join("other");
+        fs::write(&other, "kept").unwrap();
+        symlink(&other, &beside).unwrap();
+        drop(spool(&beside, &place).unwrap());
+        assert_eq!(fs::read_to_string(&other).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_device_is_no_place_for_a_file() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder::at(data.path());
+        for place in ["/dev/null", "/dev"] {
+            let told = is_fit(&folder, Path::new(place)).unwrap_err().to_string();
+            assert!(told.contains("is no file"), "{told}");
+        }
+    }
 }
