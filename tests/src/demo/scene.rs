@@ -42,19 +42,19 @@ impl Scene {
         let folder = tempfile::Builder::new().prefix("mailsonde-demo-").tempdir()?;
         let log = if verbose { Log::Shown } else { Log::Kept(folder.path()) };
         let data = folder.path().join("collector");
-        let address = format!("127.0.0.1:{}", free_port()?);
+        let [address, page] = free_ports()?.map(|port| format!("127.0.0.1:{port}"));
         let init = ["init", "--listen", &address, "--name", "localhost"];
         collector(&data, &init.map(OsStr::new)).await?;
-        let page = format!("127.0.0.1:{}", free_port()?);
         answer_browsers(&Folder::at(&data), &page)?;
         let serve = [OsStr::new("--data"), data.as_os_str(), OsStr::new("serve")];
         let mut roles = vec![Role::start("collector", &["collector"], &serve, log)?];
         let mut sandboxes = Vec::new();
         for name in AGENTS {
             let ca = folder.path().join(format!("{name}-ca.pem"));
+            // only then: its servers take free ports too, and the collector must have its own
+            wait_for(&Folder::at(&data).operators_socket()?, &mut roles).await?;
             let sandbox = Sandbox::start(behaviour(name, &ca), stop.clone()).await?;
             let out = folder.path().join(name);
-            wait_for(&Folder::at(&data).operators_socket()?, &mut roles).await?;
             let program = std::env::current_exe()?;
             let (collector, agent, label) = (data.clone(), out.clone(), format!("site={name}"));
             let enrolled = tokio::task::spawn_blocking(move || {
@@ -148,9 +148,11 @@ async fn collector(data: &Path, arguments: &[&OsStr]) -> anyhow::Result<()> {
     run(&["collector"], &[&[OsStr::new("--data"), data.as_os_str()], arguments].concat()).await
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// Two ports that were free a moment ago.
+fn free_ports() -> anyhow::Result<[u16; 2]> {
+    let taken = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (one, other) = (taken()?, taken()?);
+    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
 }
 
 async fn wait_for(socket: &Path, roles: &mut [Role]) -> anyhow::Result<()> {
