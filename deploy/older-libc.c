@@ -1,6 +1,7 @@
 /* Where a library asks for a function in the version that came with the C library of the system that packages are made on, and
  * an older version does the same, programs take the older one: they run on older systems too. `deploy/build` links this with
- * `--wrap`, and refuses a program that wants more than it should. hypot of 2.35 differs from the one before by its speed.
+ * `--wrap`, and refuses a program that wants more than it should. hypot of 2.35 is
+ * faster than the one before and may differ in the last digit.
  */
 #if defined(__x86_64__)
 #define BEFORE "GLIBC_2.2.5"

@@ -8,8 +8,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use mailsonde_proto::doctor::files::is_odd;
 use mailsonde_proto::file;
+use mailsonde_proto::file::is_odd;
 
 /// Where the collector's folder is when nobody says otherwise.
 pub const DEFAULT: &str = "/var/lib/mailsonde";

@@ -40,6 +40,11 @@ fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Whether something stands there that is neither a file nor a folder, such as a pipe, which would be waited for.
+pub fn is_odd(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|facts| !facts.is_file() && !facts.is_dir())
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -57,5 +62,14 @@ mod tests {
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 1);
         let nowhere = temporary.path().join("none/ca.key");
         assert!(replace(&nowhere, b"new", PRIVATE).is_err());
+    }
+
+    #[test]
+    fn what_would_be_waited_for_is_odd() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(!is_odd(&pipe) && !is_odd(folder.path()));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(is_odd(&pipe) && is_odd(Path::new("/dev/null")));
     }
 }

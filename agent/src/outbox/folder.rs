@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use mailsonde_proto::doctor::files::is_odd;
+use mailsonde_proto::file::is_odd;
 use mailsonde_proto::{Epoch, SenderKey};
 use zeroize::Zeroizing;
 

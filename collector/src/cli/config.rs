@@ -1,9 +1,10 @@
 //! `config`: the files of checks and services: what is wrong in them, what they would change, and putting them in force.
 
+mod files;
 mod services;
 
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
@@ -11,13 +12,9 @@ use super::progress::waiting;
 use super::terminal::{Terminal, Tone, complain, printable, say};
 use super::{Ending, Setting, client};
 use crate::api::{ApplyWish, path};
-use crate::central::{
-    Change, Difference, SERVICES_FOLDER, read_folder, read_services, template_mistakes,
-};
-use crate::config::{Config, Mistake};
+use crate::central::{Change, Difference};
 use crate::figures::plural;
-use crate::fleet::{Plan, RefusedCheck, read_channels, report_trouble};
-use crate::folder::Folder;
+use crate::fleet::{Plan, RefusedCheck};
 
 /// Agents that are named one by one.
 const NAMED: usize = 5;
@@ -40,7 +37,7 @@ pub(super) enum ConfigCommand {
 
 pub(super) async fn run(setting: &Setting, command: &ConfigCommand) -> anyhow::Result<Ending> {
     match command {
-        ConfigCommand::Check { folder: Some(folder) } => check_files(folder, &setting.terminal),
+        ConfigCommand::Check { folder: Some(folder) } => files::check(folder, &setting.terminal),
         ConfigCommand::Check { folder: None } => check(setting).await,
         ConfigCommand::Apply { yes } => apply(setting, *yes).await,
     }
@@ -55,7 +52,7 @@ async fn check(setting: &Setting) -> anyhow::Result<Ending> {
     let answer = match asked(client::ask::<Plan>(&setting.collector, path::PLAN)).await {
         Ok(answer) => answer,
         Err(error) if error.is::<client::NotRunning>() => {
-            let ending = check_files(setting.data.path(), &setting.terminal)?;
+            let ending = files::check(setting.data.path(), &setting.terminal)?;
             complain("the collector is not running: agents were not asked");
             return Ok(ending);
         }
@@ -69,77 +66,6 @@ async fn check(setting: &Setting) -> anyhow::Result<Ending> {
         say(&shown(&answer.value, difference, &setting.terminal))?;
     }
     Ok(if answer.value.agents.refused.is_empty() { Ending::Done } else { Ending::Failing })
-}
-
-fn check_files(folder: &Path, terminal: &Terminal) -> anyhow::Result<Ending> {
-    if !folder.is_dir() {
-        bail!("{} is no folder", folder.display());
-    }
-    let (checks, services) = folders(folder);
-    let mut mistakes = Vec::new();
-    let mut fine = Vec::new();
-    let line = |path: &Path, count: &str| {
-        format!("{} {}: {count}\n", path.display(), terminal.paint(Tone::Good, "is fine"))
-    };
-    let mut known = Vec::new();
-    if let Some(checks) = checks {
-        known = kept(read_folder(&checks), &mut mistakes).unwrap_or_default();
-        let count = plural(known.len(), "check");
-        fine.push(line(
-            &checks,
-            &format!("{count}; their settings: `mailsonde-agent check-config FILE`"),
-        ));
-    }
-    let data = Folder::at(folder);
-    let (mut names, mut warnings) = (None, Vec::new());
-    if data.channels().is_dir()
-        && let Some(read) = kept(read_channels(&data, &known), &mut mistakes)
-    {
-        fine.push(line(&data.channels(), &plural(read.iter().len(), "channel")));
-        names = Some(crate::delivery::names(&read));
-        let reports = Config::load(&data).map(|config| config.reports).unwrap_or_default();
-        warnings.extend(report_trouble(&reports, &read));
-    }
-    if let Some(services) = services
-        && let Some(read) = kept(read_services(&services, names.as_ref()), &mut mistakes)
-    {
-        fine.push(line(&services, &plural(read.services.len(), "service")));
-    }
-    if fine.is_empty() && mistakes.is_empty() {
-        fine.push(format!(
-            "{}: no file of checks, services or channels is there\n",
-            folder.display()
-        ));
-    }
-    // drafts are made all the same, by the templates in the program: a warning
-    warnings.extend(template_mistakes(&Folder::at(folder).templates()));
-    fine.extend(
-        warnings.iter().map(|it| format!("{}\n", terminal.paint(Tone::Doubtful, &printable(it)))),
-    );
-    if mistakes.is_empty() {
-        say(&fine.concat())?;
-        return Ok(Ending::Done);
-    }
-    told(&mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>());
-    Ok(Ending::NotDone)
-}
-
-/// What was read; or its mistakes beside the others.
-fn kept<T>(read: Result<T, Vec<Mistake>>, mistakes: &mut Vec<Mistake>) -> Option<T> {
-    read.map_err(|wrong| mistakes.extend(wrong)).ok()
-}
-
-/// Where checks and services stand: in a folder's `checks.d` and `services.d`, or in the folder itself.
-fn folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
-    let data = Folder::at(folder);
-    let is_there = |path: PathBuf| Some(path).filter(|path| path.is_dir());
-    match (is_there(data.checks()), is_there(data.services())) {
-        (None, None) if folder.ends_with(SERVICES_FOLDER) => (None, Some(folder.to_owned())),
-        // a collector's own folder, where nobody made them yet
-        (None, None) if data.config().is_file() => (None, None),
-        (None, None) => (Some(folder.to_owned()), None),
-        both => both,
-    }
 }
 
 async fn apply(setting: &Setting, yes: bool) -> anyhow::Result<Ending> {
@@ -345,17 +271,6 @@ mod tests {
 
     fn none_defined() -> crate::central::ServicesDifference {
         crate::central::ServicesDifference { is_implicit: true, ..Default::default() }
-    }
-
-    #[test]
-    fn a_collectors_folder_without_files_is_no_folder_of_checks() {
-        let folder = tempfile::tempdir().unwrap();
-        let own = folder.path().to_owned();
-        assert_eq!(folders(folder.path()), (Some(own), None));
-        std::fs::write(Folder::at(folder.path()).config(), "listen = \"[::]:7443\"\n").unwrap();
-        assert_eq!(folders(folder.path()), (None, None));
-        let ending = check_files(folder.path(), &plain(80)).unwrap();
-        assert!(matches!(ending, Ending::Done));
     }
 
     #[test]

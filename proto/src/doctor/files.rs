@@ -193,11 +193,6 @@ pub fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// Whether something stands there that is neither a file nor a folder, such as a pipe, which would be waited for.
-pub fn is_odd(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|facts| !facts.is_file() && !facts.is_dir())
-}
-
 /// The whole text of an ordinary file that is not larger than this.
 ///
 /// # Errors
@@ -339,12 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_waited_for_is_odd() {
+    fn a_pipe_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
-        assert!(!is_odd(&pipe) && !is_odd(folder.path()));
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert!(is_odd(&pipe) && is_odd(Path::new("/dev/null")));
         assert!(read(&pipe, 9).unwrap_err().to_string().contains("no file"));
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailsonde_proto::doctor::files::is_odd;
 use mailsonde_proto::doctor::{Judged, Look, blocking};
+use mailsonde_proto::file::is_odd;
 use mailsonde_proto::{AgentId, WallTime};
 use rustls::pki_types::pem;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailsonde_proto::WallTime;
-use mailsonde_proto::doctor::files;
 use mailsonde_proto::doctor::process::Holder;
 use mailsonde_proto::doctor::service::Service;
 use mailsonde_proto::doctor::shell::quoted;
 use mailsonde_proto::doctor::{Judged, Look, State, blocking};
+use mailsonde_proto::file::is_odd;
 use mailsonde_proto::time::{Instant, as_signed_us};
 
 use super::subject::Subject;
@@ -61,7 +61,7 @@ pub(super) async fn held(subject: &Arc<Subject>) -> Held {
     let subject = Arc::clone(subject);
     let read = move || Held {
         holder: Holder::of(&subject.data.join(LOCK)),
-        age: Some(match files::is_odd(&subject.data.join(ALIVE)) {
+        age: Some(match is_odd(&subject.data.join(ALIVE)) {
             true => Err(format!("{ALIVE} is no file")),
             false => age(&subject.data, subject.clock.wall()),
         }),

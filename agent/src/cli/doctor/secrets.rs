@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mailsonde_proto::doctor::files::is_odd;
+use mailsonde_proto::file::is_odd;
 use toml::Value;
 
 /// Keys whose values are secrets.

@@ -131,33 +131,36 @@ impl Judge<'_> {
     /// A file that everybody may read unless it holds a secret; `todo` is what to do where it is not there, if that is
     /// told here.
     fn open(self, path: &Path, holds_secret: bool, todo: Option<&str>) -> Option<Judged> {
-        let Self { data, service, us } = self;
-        if let Some(link) = planted_link(path, us) {
-            return Some(planted(&link));
-        }
-        let path = real(path);
-        match Facts::of(&path) {
-            Ok(facts) => {
-                let judged = configuration(&path, facts, service, holds_secret);
-                Some(reached(&path, data, service, judged))
-            }
-            Err(error) => todo.map(|todo| not_seen(&path, &error, todo)),
+        let judge = |path: &Path, facts| configuration(path, facts, self.service, holds_secret);
+        match self.judged(path, judge) {
+            Ok(judged) => Some(judged),
+            Err((path, error)) => todo.map(|todo| not_seen(&path, &error, todo)),
         }
     }
 
     fn secret(self, path: &Path, is_needed: bool, change: &str) -> Option<Judged> {
-        let Self { data, service, us } = self;
-        if let Some(link) = planted_link(path, us) {
-            return Some(planted(&link));
+        let judge = |path: &Path, facts| secret(path, facts, self.service, change);
+        match self.judged(path, judge) {
+            Ok(judged) => Some(judged),
+            Err((_, error)) if error.kind() == io::ErrorKind::NotFound && !is_needed => None,
+            Err((path, error)) => Some(not_seen(&path, &error, &made(&path, self.service))),
+        }
+    }
+
+    /// What is to be said of a file by itself, of the way to it and of the folders above it; else where it really is and
+    /// why it was not seen.
+    fn judged(
+        self,
+        path: &Path,
+        judge: impl FnOnce(&Path, Facts) -> Judged,
+    ) -> Result<Judged, (PathBuf, io::Error)> {
+        if let Some(link) = planted_link(path, self.us) {
+            return Ok(planted(&link));
         }
         let path = real(path);
         match Facts::of(&path) {
-            Ok(facts) => {
-                let judged = secret(&path, facts, service, change);
-                Some(reached(&path, data, service, judged))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_needed => None,
-            Err(error) => Some(not_seen(&path, &error, &made(&path, service))),
+            Ok(facts) => Ok(reached(&path, self.data, self.service, judge(&path, facts))),
+            Err(error) => Err((path, error)),
         }
     }
 }
